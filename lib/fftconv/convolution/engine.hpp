@@ -1,0 +1,117 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fftconv/core/tensor.hpp"
+
+namespace fftconv {
+
+/// One convolution layer: y[o](m, n) = Σ_c Σ_u Σ_v W[o,c](u, v) · x[c](m+u−p, n+v−p), a cross-correlation as
+/// in the EasyConvPooling paper, section 3.2, with zero padding p on every side.
+struct ConvolutionShape {
+    int batch = 1;         ///< images that the layer is planned for; calls may bring any number
+    int in_channels = 1;   ///< C
+    int out_channels = 1;  ///< O
+    int height = 1, width = 1;  ///< of the input maps, pixels
+    int kernel = 1;        ///< k: kernels are k × k, 1 to 11
+    int padding = 0;       ///< p: 0 to k − 1
+
+    int output_height() const { return height + 2 * padding - kernel + 1; }
+    int output_width() const { return width + 2 * padding - kernel + 1; }
+    std::size_t kernels() const { return std::size_t(in_channels) * out_channels; }
+    std::size_t weights() const { return kernels() * kernel * kernel; }
+    bool operator==(const ConvolutionShape&) const = default;
+};
+
+/// How easy convolution gets the mode-K outputs: `folded` computes nothing else; `full` computes every output
+/// and selects (the definition, and the reference).
+enum class Inverse { folded, full };
+
+/// No mode: the whole output.
+inline constexpr int no_mode = -1;
+
+struct ConvolutionOptions {
+    int tile = 0;         ///< T, the edge of the transformed tiles; 0 = choose
+    int mode = no_mode;   ///< K = 0..3: only pixel K (top-left, top-right, bottom-left, bottom-right) of each 2×2 window
+    Inverse inverse = Inverse::folded;
+    int threads = 1;
+};
+
+/// One named phase of the work and its time.
+struct Phase {
+    std::string name;
+    double seconds = 0;
+};
+
+/// What every convolution engine does. Weights are row-major (O, C, k, k); masks are (O, C) bytes, 0 = pruned:
+/// a pruned kernel is absent from every pass, and its weight gradient is exactly zero.
+/// With a mode the output is (O, ⌊H'/2⌋, ⌊W'/2⌋, N): a last odd row or column has no window and is dropped.
+/// Engines are not shared between threads; they use `threads` threads themselves, and give the same bits for
+/// any number of them.
+class ConvolutionEngine {
+  public:
+    /// @throws ShapeError when the shape or the options make no sense; the message names the field.
+    ConvolutionEngine(ConvolutionShape shape, ConvolutionOptions options);
+    virtual ~ConvolutionEngine() = default;
+    ConvolutionEngine(const ConvolutionEngine&) = delete;
+    ConvolutionEngine& operator=(const ConvolutionEngine&) = delete;
+
+    const ConvolutionShape& shape() const { return shape_; }
+    const ConvolutionOptions& options() const { return options_; }
+    MapShape input_maps() const { return {shape_.in_channels, shape_.height, shape_.width}; }
+    MapShape output_maps() const;
+    /// Zero tensors of the layer's shape, for the planned batch or another.
+    Tensor make_input(int batch = 0) const;
+    Tensor make_output(int batch = 0) const;
+
+    /// Row-major (O, C, k, k). `version` names these weights: a call with the version already held (not 0)
+    /// returns at once, and what was derived from the weights is kept. @throws ShapeError on another size.
+    void set_weights(std::span<const float> weights, std::uint64_t version = 0);
+    /// (O) floats added to the outputs; an empty span takes them away. @throws ShapeError on another size.
+    void set_bias(std::span<const float> bias);
+    /// (O, C) bytes, 0 = pruned; an empty span keeps every kernel. @throws ShapeError on another size.
+    void set_mask(std::span<const std::uint8_t> mask);
+    /// Changes K between calls. @throws ShapeError unless the engine was made with a mode and 0 ≤ K ≤ 3.
+    void set_mode(int mode);
+
+    std::size_t surviving_kernels() const;
+
+    /// y = W ⋆ x + bias. x (C, H, W, N), y as make_output(N). Every element of y is written.
+    virtual void forward(const Tensor& x, Tensor& y) = 0;
+    /// dx, the gradient to the input, from dy, the gradient to the output. Every element of dx is written.
+    virtual void backward_input(const Tensor& dy, Tensor& dx) = 0;
+    /// dw, row-major (O, C, k, k), the gradient to the weights, summed over the batch; overwritten.
+    virtual void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) = 0;
+
+    /// Seconds per phase since the engine was made or reset_profile, summed over threads.
+    std::vector<Phase> profile() const { return phases_; }
+    void reset_profile();
+    /// Bytes of scratch and cached spectra that the engine holds.
+    virtual std::size_t workspace_bytes() const = 0;
+
+  protected:
+    virtual void weights_changed() {}
+    virtual void mask_changed() {}
+    virtual void mode_changed() {}
+    void check_forward(const Tensor& x, const Tensor& y) const;
+    void check_backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) const;
+
+    ConvolutionShape shape_;
+    ConvolutionOptions options_;
+    std::vector<float> weights_, bias_;
+    std::vector<std::uint8_t> mask_;  ///< empty: nothing pruned
+    std::vector<Phase> phases_;
+
+  private:
+    std::uint64_t weights_version_ = 0;
+};
+
+/// The two engines by name, "fft" and "direct". @throws UsageError on another name.
+std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
+                                               const ConvolutionOptions& options);
+
+}  // namespace fftconv

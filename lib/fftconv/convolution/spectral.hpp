@@ -1,0 +1,36 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "fftconv/convolution/engine.hpp"
+
+namespace fftconv {
+
+/// Convolution in the frequency domain: gather tiles → FFT → sum over the surviving kernels → inverse → scatter.
+class SpectralConvolution : public ConvolutionEngine {
+  public:
+    SpectralConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
+    ~SpectralConvolution() override;
+
+    void forward(const Tensor& x, Tensor& y) override;
+    void backward_input(const Tensor& dy, Tensor& dx) override;
+    void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) override;
+    std::size_t workspace_bytes() const override;
+
+    /// The edge T of the tiles in use.
+    int tile() const;
+    /// Kernels (o, c) that the last pass visited in each bin; equals surviving_kernels().
+    std::size_t visited_kernels() const;
+
+  protected:
+    void weights_changed() override;
+    void mask_changed() override;
+    void mode_changed() override;
+
+  private:
+    struct Implementation;
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace fftconv

@@ -1,0 +1,39 @@
+#pragma once
+#include <stdexcept>
+#include <string>
+
+namespace fftconv {
+
+/// A user's error: something given to the library or an app was not what it must be. Apps exit with status 1.
+class Error : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Wrong usage: an option or argument that cannot be taken. Apps exit with status 2.
+class UsageError : public Error {
+  public:
+    using Error::Error;
+};
+
+/// A file that is not what it must be. The message reads `file: field: expected …, found …`.
+class FileError : public Error {
+  public:
+    FileError(std::string file, std::string field, std::string expected, std::string found);
+
+    const std::string& file() const { return file_; }
+    const std::string& field() const { return field_; }
+    const std::string& expected() const { return expected_; }
+    const std::string& found() const { return found_; }
+
+  private:
+    std::string file_, field_, expected_, found_;
+};
+
+/// Tensors or arrays whose shapes do not fit the operation; the message names both shapes.
+class ShapeError : public Error {
+  public:
+    using Error::Error;
+};
+
+}  // namespace fftconv

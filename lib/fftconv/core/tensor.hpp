@@ -1,0 +1,74 @@
+#pragma once
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "fftconv/core/aligned.hpp"
+
+namespace fftconv {
+
+/// Channels, height and width of the maps between two layers, whatever the batch.
+struct MapShape {
+    int channels = 0, height = 0, width = 0;
+
+    std::size_t size() const { return std::size_t(channels) * height * width; }
+    bool operator==(const MapShape&) const = default;
+};
+
+/// Floats between one pixel and the next: the batch rounded up to whole vectors of eight lanes, or, below
+/// eight images, to a power of two, so that a single image costs no more than itself.
+constexpr int padded_batch(int batch) {
+    if (batch >= 8) return (batch + 7) / 8 * 8;
+    return batch > 4 ? 8 : batch > 2 ? 4 : batch;
+}
+
+/// Activations, (C, H, W, N) with the batch innermost and padded (padded_batch): every pointwise layer, pooling
+/// and mode selection then runs over contiguous memory whatever the size of the image. 64-byte aligned.
+/// A new tensor is zero, its padding lanes included. Padding lanes hold finite values, never results.
+class Tensor {
+  public:
+    Tensor() = default;
+    Tensor(int channels, int height, int width, int batch);
+    Tensor(MapShape maps, int batch) : Tensor(maps.channels, maps.height, maps.width, batch) {}
+
+    int channels() const { return maps_.channels; }
+    int height() const { return maps_.height; }
+    int width() const { return maps_.width; }
+    int batch() const { return batch_; }
+    MapShape maps() const { return maps_; }
+    /// Floats from one pixel to the next.
+    int batch_stride() const { return batch_stride_; }
+    /// Floats in memory, padding lanes included.
+    std::size_t size() const { return data_.size(); }
+    bool same_shape(const Tensor& other) const { return maps_ == other.maps_ && batch_ == other.batch_; }
+
+    float* data() { return data_.data(); }
+    const float* data() const { return data_.data(); }
+    /// The batch_stride() floats of one pixel.
+    float* pixel(int c, int h, int w) { return data_.data() + offset(c, h, w); }
+    const float* pixel(int c, int h, int w) const { return data_.data() + offset(c, h, w); }
+    float& operator()(int c, int h, int w, int n) { return data_[offset(c, h, w) + n]; }
+    float operator()(int c, int h, int w, int n) const { return data_[offset(c, h, w) + n]; }
+
+    void fill(float value);
+    /// Takes another shape, keeping the memory where it suffices; contents are then unspecified but finite
+    /// only where they were: the caller writes every element.
+    void reshape(MapShape maps, int batch);
+
+  private:
+    std::size_t offset(int c, int h, int w) const {
+        return ((std::size_t(c) * maps_.height + h) * maps_.width + w) * batch_stride_;
+    }
+
+    MapShape maps_;
+    int batch_ = 0, batch_stride_ = 0;
+    AlignedFloats data_;
+};
+
+/// (N, C, H, W) floats, row-major, to a tensor; padding lanes are zero.
+/// @throws ShapeError when the span does not hold batch × maps floats.
+Tensor from_nchw(std::span<const float> nchw, MapShape maps, int batch);
+/// A tensor to (N, C, H, W) floats, row-major.
+std::vector<float> to_nchw(const Tensor& tensor);
+
+}  // namespace fftconv

@@ -1,0 +1,22 @@
+#include "fftconv/core/threads.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+
+namespace fftconv {
+
+int available_threads() {
+    return std::max(1, omp_get_num_procs());
+}
+
+void parallel_for(int threads, int count, const std::function<void(int index)>& body) {
+    if (threads <= 1 || count <= 1) {
+        for (int index = 0; index < count; ++index) body(index);
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int index = 0; index < count; ++index) body(index);
+}
+
+}  // namespace fftconv

@@ -1,0 +1,13 @@
+#pragma once
+#include <functional>
+
+namespace fftconv {
+
+/// Processors that this process may use.
+int available_threads();
+
+/// Runs body(index) for 0 ≤ index < count on up to `threads` threads; which thread runs which index is not
+/// fixed, so a body must write only what belongs to its index. Bodies must not throw.
+void parallel_for(int threads, int count, const std::function<void(int index)>& body);
+
+}  // namespace fftconv
