@@ -1,0 +1,61 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "fftconv/dataset/augment.hpp"
+#include "fftconv/dataset/images.hpp"
+
+namespace fftconv {
+
+/// What a network is given at once.
+struct Batch {
+    Tensor images;                     ///< (C, H, W, N)
+    std::vector<std::uint8_t> labels;  ///< (N); 0 where n ≥ valid
+    int valid = 0;                     ///< images that count; those after them are zero
+};
+
+/// Writes the images of `indices` into a batch of `size` ≥ indices.size(), with `border` zero pixels added on
+/// every side (2 makes 32×32 of 28×28), and zero images after them.
+/// @throws ShapeError on more indices than `size`, or an index that is not there.
+void fill_batch(const LabelledImages& images, std::span<const int> indices, int size, int border,
+                Batch& batch);
+
+struct BatchOptions {
+    int size = 50;              ///< N; the last batch of an epoch is filled up with zero images
+    int border = 0;             ///< zero pixels added on every side
+    bool shuffled = false;      ///< a new order each epoch, from (seed, epoch) alone
+    std::uint64_t seed = 1;     ///< of order and augmentation
+    Augmentation augmentation;  ///< nothing by default
+    int crop =
+        no_crop;  ///< 0 … 9: this one of the ten crops, `augmentation.crop` pixels wide, nothing random
+
+    static constexpr int no_crop = -1;
+};
+
+/// The batches of an epoch, in order, each prepared by a thread of its own while the one before it is in use.
+/// What comes out depends on options and epoch alone. The images must outlive it.
+class Batches {
+  public:
+    /// @throws UsageError on options that make no sense.
+    Batches(const LabelledImages& images, BatchOptions options);
+    ~Batches();
+    Batches(const Batches&) = delete;
+    Batches& operator=(const Batches&) = delete;
+
+    /// Of each batch's tensor, border and crop included.
+    MapShape maps() const;
+    /// Batches of an epoch.
+    int count() const;
+    /// Begins this epoch at batch `first`; unfinished work on another epoch is given up.
+    void start(int epoch, int first = 0);
+    /// The next batch, good until the next call of next or start; null after the epoch's last.
+    const Batch* next();
+
+  private:
+    struct Preparation;
+    std::unique_ptr<Preparation> preparation_;
+};
+
+}  // namespace fftconv
