@@ -1,0 +1,133 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+/// A thin layer over the HDF5 1.10 C interface: handles that close themselves, errors as FileError, and one
+/// way of writing (fixed-length UTF-8 strings, a dimension scale on every axis, units as attributes, chunks
+/// with shuffle, deflate and Fletcher-32 checksums). Elements of type T are float, double, std::int32_t,
+/// std::int64_t, std::uint64_t, std::uint8_t and std::string.
+namespace fftconv::hdf5 {
+
+/// Owns one HDF5 identifier (an hid_t; this header needs no hdf5.h).
+class Handle {
+  public:
+    using Close = int (*)(std::int64_t);
+    Handle() = default;
+    Handle(std::int64_t id, Close close) : id_(id), close_(close) {}
+    Handle(Handle&& other) noexcept;
+    Handle& operator=(Handle&& other) noexcept;
+    ~Handle();
+
+    std::int64_t id() const { return id_; }
+
+  private:
+    std::int64_t id_ = -1;
+    Close close_ = nullptr;
+};
+
+/// Row-major extents; empty for a scalar.
+using Shape = std::vector<int>;
+
+/// A group or a dataset: an open handle, where it is (for messages), and its attributes.
+class Node {
+  public:
+    Node(Handle handle, std::string file, std::string path);
+
+    const std::string& file() const { return file_; }
+    /// Within the file, "/model/conv1".
+    const std::string& path() const { return path_; }
+
+    bool has_attribute(const std::string& name) const;
+    std::vector<std::string> attribute_names() const;
+    template <class T>
+    void set_attribute(const std::string& name, const T& value);
+    template <class T>
+    void set_attribute(const std::string& name, const std::vector<T>& values);
+    /// @throws FileError when there is none, or it is of another type or not one value.
+    template <class T>
+    T attribute(const std::string& name) const;
+    template <class T>
+    std::vector<T> attribute_values(const std::string& name) const;
+
+  protected:
+    /// The name of something inside this node, for messages.
+    std::string child(const std::string& name) const;
+
+    Handle handle_;
+    std::string file_, path_;
+};
+
+class Dataset : public Node {
+  public:
+    using Node::Node;
+
+    Shape shape() const;
+    /// Whether it only labels an axis of other datasets.
+    bool is_scale() const;
+    bool holds_strings() const;
+    /// Numbers are converted to T where T can hold their kind: integers to floats, not floats to integers,
+    /// and no text. Strings of fixed and variable length are read. @throws FileError
+    template <class T>
+    std::vector<T> read() const;
+    /// @throws FileError when the shape is another.
+    template <class T>
+    std::vector<T> read(const Shape& expected) const;
+};
+
+class Group : public Node {
+  public:
+    using Node::Node;
+
+    /// Whether a path of links below this group leads to something.
+    bool has(const std::string& name) const;
+    bool has_group(const std::string& name) const;
+    /// Names of what the group holds, in the order of writing where the file keeps it, else by name.
+    std::vector<std::string> names() const;
+
+    /// Creates or opens; a path creates what is missing on the way.
+    Group create_group(const std::string& name);
+    /// @throws FileError when there is none.
+    Group group(const std::string& name) const;
+    Dataset dataset(const std::string& name) const;
+
+    /// Writes a new dataset. Axis i gets the dimension scale `axes[i]` of the same group: the dataset of that
+    /// name if it is there, the dataset itself if it bears that name, else a new one holding 0, 1, 2, …
+    /// An empty unit writes none.
+    /// @throws FileError when the values do not fill the shape or the name is taken.
+    template <class T>
+    Dataset write(const std::string& name, std::span<const T> values, const Shape& shape,
+                  const std::vector<std::string>& axes, const std::string& unit = "");
+    template <class T>
+    Dataset write_scalar(const std::string& name, const T& value, const std::string& unit = "");
+    template <class T>
+    T read_scalar(const std::string& name) const;
+
+  private:
+    void attach_scales(Dataset& dataset, const Shape& shape, const std::vector<std::string>& axes);
+};
+
+/// An HDF5 file. A new one is built in memory and reaches the disk whole, in save(): a full disk or a kill
+/// can leave nothing half-written, and never meets HDF5 in the middle of its work.
+class File {
+  public:
+    /// `path` is where save() will put it.
+    static File create(const std::filesystem::path& path);
+    /// For reading. @throws FileError when it cannot be opened or is not a whole HDF5 file.
+    static File open(const std::filesystem::path& path);
+
+    Group root() const;
+    /// Replaces the file atomically (replace_file). @throws FileError
+    void save();
+
+  private:
+    File(Handle handle, std::filesystem::path path) : handle_(std::move(handle)), path_(std::move(path)) {}
+
+    Handle handle_;
+    std::filesystem::path path_;
+};
+
+}  // namespace fftconv::hdf5

@@ -1,0 +1,64 @@
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "fftconv/storage/file_header.hpp"
+
+namespace fftconv {
+
+/// One method's training, a value per epoch: /curves/<method>. What was not measured is empty; the rest is as
+/// long as `epoch`. MCR is the misclassification rate.
+struct Curve {
+    std::string method;
+    std::vector<double> epoch;           ///< 1, 2, …
+    std::vector<double> train_loss;      ///< mean cross-entropy, nats
+    std::vector<double> validation_mcr;  ///< percent
+    std::vector<double> test_mcr;        ///< percent
+    std::vector<double> train_seconds;   ///< of this epoch
+    std::vector<double> test_seconds;    ///< of the test after this epoch
+
+    bool operator==(const Curve&) const = default;
+};
+
+/// One column of a table: numbers, or labels.
+struct Column {
+    std::string name;  ///< a plain identifier: "method", "test_mcr"
+    std::string unit;  ///< "percent", "s", …; "1" for a pure number, empty for labels
+    std::variant<std::vector<double>, std::vector<std::string>> values;
+
+    std::size_t size() const;
+    bool operator==(const Column&) const = default;
+};
+
+/// One table or figure, columns of equal length: /summary/<name>. The first column names the rows, and is the
+/// dimension scale of the others.
+struct Table {
+    std::string name;   ///< "table_3", "figure_5": a plain identifier
+    std::string title;  ///< one line for people
+    std::vector<Column> columns;
+
+    std::size_t rows() const { return columns.empty() ? 0 : columns.front().size(); }
+    bool operator==(const Table&) const = default;
+};
+
+/// A result file.
+struct ResultRecord {
+    std::string resolved_toml;  ///< the whole configuration of the run, defaults included
+    DatasetRecord dataset;
+    std::vector<Curve> curves;
+    std::vector<Table> tables;
+
+    bool operator==(const ResultRecord&) const = default;
+};
+
+/// Replaces `file` atomically: afterwards it is whole, old or new, even if the process is killed.
+/// @throws FileError when it cannot be written (nothing half-written stays) or columns differ in length.
+void write_results(const std::filesystem::path& file, const ResultRecord& record);
+/// Curves and tables come in the order in which they were written.
+/// @throws FileError naming file, field, expected and found.
+ResultRecord read_results(const std::filesystem::path& file);
+
+}  // namespace fftconv
