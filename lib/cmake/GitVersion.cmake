@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Run at every build: writes OUTPUT (a header) with VERSION and the commit that SOURCE_DIR is at, only when it
 # changed. The ceiling keeps a source tarball unpacked inside another repository from taking that one's commit.
 get_filename_component(parent ${SOURCE_DIR} DIRECTORY)
@@ -16,7 +17,7 @@ else()
 endif()
 file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT
 "#pragma once
-#define FFTCONV_VERSION \"@VERSION@\"
-#define FFTCONV_GIT_COMMIT \"@commit@\"
-#define FFTCONV_GIT_DIRTY @dirty@
+#define FFTCONV_VERSION \"${VERSION}\"
+#define FFTCONV_GIT_COMMIT \"${commit}\"
+#define FFTCONV_GIT_DIRTY ${dirty}
 ")
