@@ -6,9 +6,12 @@
 
 namespace fftconv {
 
-/// The second engine: im2col and Eigen's matrix product, in blocks of output rows that stay in cache. With a
-/// mode, only the mode-K columns are gathered, a quarter of the work, as the EasyConvPooling paper does it
-/// (section 3.4); with Inverse::full every output is computed and the mode selected.
+/// The second engine: im2col and Eigen's matrix product, in blocks of output positions that stay in cache.
+/// With a mode, only the mode-K columns are gathered, a quarter of the work, as the EasyConvPooling paper
+/// does it (section 3.4); with Inverse::full every output is computed and the mode selected. The gradient to
+/// the input is gathered too, as a correlation with the transposed weights, so that no two blocks write the
+/// same pixel. Channels without a surviving kernel are left out of the matrices; other pruned kernels are
+/// zeros in them. Options: `tile` has no meaning here. Phases: gather, product, scatter.
 class DirectConvolution : public ConvolutionEngine {
   public:
     DirectConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
@@ -19,7 +22,25 @@ class DirectConvolution : public ConvolutionEngine {
     std::size_t workspace_bytes() const override;
 
   private:
-    AlignedFloats workspace_;
+    struct Lattice;
+    struct Correlation;
+    struct Seconds;
+
+    bool selects_afterwards() const { return options_.mode != no_mode && options_.inverse == Inverse::full; }
+    bool kept(int o, int c) const;
+    std::vector<int> used_inputs() const;
+    std::vector<int> used_outputs() const;
+    Lattice output_lattice() const;
+    Lattice input_lattice(int row, int column) const;
+    const Tensor& spread(const Tensor& dy);
+    void pack_weights(const Correlation& correlation);
+    void correlate(const Correlation& correlation);
+    void reserve_workspace(std::size_t floats_per_worker);
+    void add_seconds(const std::vector<Seconds>& workers);
+
+    AlignedFloats workspace_;  ///< one part per worker: columns, then products
+    AlignedFloats packed_;     ///< the weights in use, or partial sums of their gradients
+    Tensor whole_;             ///< every output, for Inverse::full
 };
 
 }  // namespace fftconv

@@ -1,0 +1,85 @@
+#include "fftconv/convolution/reference.hpp"
+
+#include <string>
+
+#include "fftconv/core/error.hpp"
+
+namespace fftconv::reference {
+namespace {
+
+/// Calls term(y_index, w_index, x_index) for every product w·x that is summed into an output: the three
+/// passes are the three derivatives of this one trilinear sum.
+template <class Term>
+void for_each_term(const ConvolutionShape& shape, int mode, const std::vector<std::uint8_t>& mask,
+                   Term term) {
+    const int step = mode == no_mode ? 1 : 2, row = mode == no_mode ? 0 : mode / 2,
+              column = mode == no_mode ? 0 : mode % 2;
+    const int C = shape.in_channels, O = shape.out_channels, H = shape.height, W = shape.width,
+              k = shape.kernel;
+    const int out_height = shape.output_height() / step, out_width = shape.output_width() / step;
+    for (int n = 0; n < shape.batch; ++n)
+        for (int o = 0; o < O; ++o)
+            for (int c = 0; c < C; ++c) {
+                if (!mask.empty() && mask[std::size_t(o) * C + c] == 0) continue;
+                for (int i = 0; i < out_height; ++i)
+                    for (int j = 0; j < out_width; ++j)
+                        for (int u = 0; u < k; ++u)
+                            for (int v = 0; v < k; ++v) {
+                                const int h = i * step + row + u - shape.padding;
+                                const int w = j * step + column + v - shape.padding;
+                                if (h < 0 || h >= H || w < 0 || w >= W) continue;
+                                term(((std::size_t(n) * O + o) * out_height + i) * out_width + j,
+                                     ((std::size_t(o) * C + c) * k + u) * k + v,
+                                     ((std::size_t(n) * C + c) * H + h) * W + w);
+                            }
+            }
+}
+
+std::size_t input_size(const ConvolutionShape& s) {
+    return std::size_t(s.batch) * s.in_channels * s.height * s.width;
+}
+
+std::size_t output_size(const ConvolutionShape& s, int mode) {
+    const int step = mode == no_mode ? 1 : 2;
+    return std::size_t(s.batch) * s.out_channels * (s.output_height() / step) * (s.output_width() / step);
+}
+
+void require_size(const char* name, std::size_t found, std::size_t expected) {
+    if (found != expected)
+        throw ShapeError(std::string("reference: ") + name + ": expected " + std::to_string(expected) +
+                         " values, found " + std::to_string(found));
+}
+
+}  // namespace
+
+std::vector<double> forward(const ConvolutionShape& shape, int mode, const std::vector<double>& x,
+                            const std::vector<double>& w, const std::vector<std::uint8_t>& mask) {
+    require_size("x", x.size(), input_size(shape));
+    require_size("w", w.size(), shape.weights());
+    std::vector<double> y(output_size(shape, mode));
+    for_each_term(shape, mode, mask,
+                  [&](std::size_t yi, std::size_t wi, std::size_t xi) { y[yi] += w[wi] * x[xi]; });
+    return y;
+}
+
+std::vector<double> backward_input(const ConvolutionShape& shape, int mode, const std::vector<double>& dy,
+                                   const std::vector<double>& w, const std::vector<std::uint8_t>& mask) {
+    require_size("dy", dy.size(), output_size(shape, mode));
+    require_size("w", w.size(), shape.weights());
+    std::vector<double> dx(input_size(shape));
+    for_each_term(shape, mode, mask,
+                  [&](std::size_t yi, std::size_t wi, std::size_t xi) { dx[xi] += w[wi] * dy[yi]; });
+    return dx;
+}
+
+std::vector<double> backward_weights(const ConvolutionShape& shape, int mode, const std::vector<double>& x,
+                                     const std::vector<double>& dy, const std::vector<std::uint8_t>& mask) {
+    require_size("x", x.size(), input_size(shape));
+    require_size("dy", dy.size(), output_size(shape, mode));
+    std::vector<double> dw(shape.weights());
+    for_each_term(shape, mode, mask,
+                  [&](std::size_t yi, std::size_t wi, std::size_t xi) { dw[wi] += dy[yi] * x[xi]; });
+    return dw;
+}
+
+}  // namespace fftconv::reference
