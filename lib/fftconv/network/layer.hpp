@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,15 +10,23 @@
 namespace fftconv {
 
 /// Weights that training changes: row-major values, their gradient (same size), and which of them are held at
-/// zero. `version` grows with every change, so that whoever derives something from the values (kernel spectra)
-/// knows when to derive it again.
+/// zero. `version` grows with every change, so that whoever derives something from the values (kernel
+/// spectra) knows when to derive it again. Who writes `value` directly calls `changed`.
 struct Parameter {
-    std::string name;              ///< within its layer: "weight", "bias", …
-    std::vector<int> shape;        ///< e.g. (out, in, ky, kx)
+    std::string name;        ///< within its layer: "weight", "bias", …
+    std::vector<int> shape;  ///< e.g. (out, in, ky, kx)
     std::vector<float> value, gradient;
-    std::vector<std::uint8_t> held;  ///< empty: none; else one byte per value, 0 = pruned, held at exactly zero
-    std::uint64_t version = 1;
-    bool decays = true;            ///< weight decay applies (not to biases nor to normalisation)
+    std::vector<std::uint8_t>
+        held;                   ///< empty: none; else one byte per value, 0 = pruned, held at exactly zero
+    std::uint64_t version = 1;  ///< of value
+    std::uint64_t held_version = 1;  ///< of held
+    bool decays = true;              ///< weight decay applies (not to biases nor to normalisation)
+
+    Parameter(std::string name_, std::vector<int> shape_, float initial = 0, bool decays_ = true);
+    void changed() { ++version; }
+    /// Holds at zero where the mask is 0, and sets those values to zero; an empty mask frees every value.
+    /// @throws ShapeError unless it has one byte per value.
+    void hold(std::span<const std::uint8_t> mask);
 };
 
 /// A named array that is saved with a network but not trained (running mean of a batch normalisation).
@@ -29,30 +38,44 @@ struct Buffer {
 
 /// What a pass needs to know beyond its tensors.
 struct PassContext {
-    bool training = false;  ///< batch statistics, dropout, random modes
-    int valid = 0;          ///< images of the batch that count (0 = all); the rest is padding at the end
+    bool training = false;   ///< batch statistics, dropout
+    int valid = 0;           ///< images of the batch that count (0 = all); the rest is padding at the end
+    std::uint64_t step = 0;  ///< of training: which random numbers dropout draws
+
+    int valid_of(const Tensor& tensor) const { return valid ? valid : tensor.batch(); }
 };
 
 /// One layer: tensors in, tensors out. A layer keeps no activations; backward is given what forward saw.
+/// Where a gradient dy is zero (padding lanes, images ≥ valid), so is dx.
 class Layer {
   public:
-    explicit Layer(std::string name) : name_(std::move(name)) {}
+    Layer(std::string name, MapShape input) : name_(std::move(name)), input_maps_(input) {}
     virtual ~Layer() = default;
+    Layer(const Layer&) = delete;
+    Layer& operator=(const Layer&) = delete;
 
     /// Unique within the network: "conv1", "pool1", "dense2", …
     const std::string& name() const { return name_; }
-    /// @throws ShapeError when the layer cannot take these maps.
+    MapShape input_maps() const { return input_maps_; }
     virtual MapShape output_maps() const = 0;
     /// Writes every element of y.
     virtual void forward(const Tensor& x, Tensor& y, const PassContext& context) = 0;
     /// Overwrites the gradients of the layer's parameters and, unless dx is null, every element of dx.
     virtual void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                           const PassContext& context) = 0;
+    /// Whether forward may be given x as its y, and backward dy as its dx with y for x: the network then
+    /// spends neither memory nor bandwidth on a second tensor.
+    virtual bool in_place() const { return false; }
     virtual std::vector<Parameter*> parameters() { return {}; }
     virtual std::vector<Buffer*> buffers() { return {}; }
 
+    int threads() const { return threads_; }
+    virtual void set_threads(int threads) { threads_ = threads; }
+
   private:
     std::string name_;
+    MapShape input_maps_;
+    int threads_ = 1;
 };
 
 }  // namespace fftconv

@@ -1,0 +1,56 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "fftconv/convolution/engine.hpp"
+#include "fftconv/network/layer.hpp"
+
+namespace fftconv {
+
+/// Convolution on either engine; with ConvolutionOptions::mode set it is easy convolution pooling (ECP):
+/// convolution and mode-K pooling in one. Weights (O, C, k, k), bias (O). A kernel whose weights are all held
+/// at zero is absent from every pass of the engine.
+class ConvolutionLayer : public Layer {
+  public:
+    /// `engine` is "fft" or "direct". @throws UsageError, ShapeError as make_engine does.
+    ConvolutionLayer(std::string name, const std::string& engine, const ConvolutionShape& shape,
+                     const ConvolutionOptions& options, bool with_bias = true);
+
+    MapShape output_maps() const override { return engine_->output_maps(); }
+    void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
+    void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                  const PassContext& context) override;
+    std::vector<Parameter*> parameters() override;
+    void set_threads(int threads) override;
+
+    const ConvolutionShape& shape() const { return engine_->shape(); }
+    Parameter& weight() { return weight_; }
+    const Parameter& weight() const { return weight_; }
+    bool has_bias() const { return with_bias_; }
+    Parameter& bias() { return bias_; }
+    const Parameter& bias() const { return bias_; }
+
+    /// (O, C) bytes, 0 = pruned: every weight of the kernel is held at zero and the engine skips it. An empty
+    /// mask keeps every kernel. @throws ShapeError on another size.
+    void set_kernel_mask(std::span<const std::uint8_t> mask);
+    /// (O, C) bytes: 0 where every weight of the kernel is held.
+    std::vector<std::uint8_t> kernel_mask() const;
+    std::size_t surviving_kernels() const;
+
+    /// K = 0..3, when the layer is ECP. @throws ShapeError otherwise.
+    void set_mode(int mode) { engine_->set_mode(mode); }
+    int mode() const { return engine_->options().mode; }
+    ConvolutionEngine& engine() { return *engine_; }
+    const ConvolutionEngine& engine() const { return *engine_; }
+
+  private:
+    void update_engine();
+
+    std::string engine_name_;
+    std::unique_ptr<ConvolutionEngine> engine_;
+    bool with_bias_;
+    Parameter weight_, bias_;
+    std::uint64_t held_version_ = 0;  ///< of the mask that the engine has
+};
+
+}  // namespace fftconv

@@ -1,0 +1,32 @@
+#pragma once
+#include "fftconv/network/layer.hpp"
+
+namespace fftconv {
+
+/// Fully connected: y = W x + b over all maps of an image. Weights (out, in) with in = C·H·W in that order,
+/// bias (out); the output has `outputs` maps of one pixel.
+class DenseLayer : public Layer {
+  public:
+    /// @throws ShapeError on outputs < 1.
+    DenseLayer(std::string name, MapShape input, int outputs, bool with_bias = true);
+
+    MapShape output_maps() const override { return {outputs_, 1, 1}; }
+    void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
+    void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                  const PassContext& context) override;
+    std::vector<Parameter*> parameters() override;
+
+    int outputs() const { return outputs_; }
+    Parameter& weight() { return weight_; }
+    const Parameter& weight() const { return weight_; }
+    bool has_bias() const { return with_bias_; }
+    Parameter& bias() { return bias_; }
+    const Parameter& bias() const { return bias_; }
+
+  private:
+    int outputs_;
+    bool with_bias_;
+    Parameter weight_, bias_;
+};
+
+}  // namespace fftconv

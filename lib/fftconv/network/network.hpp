@@ -1,0 +1,104 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fftconv/convolution/engine.hpp"
+#include "fftconv/core/named_array.hpp"
+#include "fftconv/network/architecture.hpp"
+#include "fftconv/network/convolution.hpp"
+#include "fftconv/network/dense.hpp"
+#include "fftconv/network/layer.hpp"
+#include "fftconv/network/pooling.hpp"
+
+namespace fftconv {
+
+struct NetworkOptions {
+    std::string engine = "fft";  ///< or "direct"
+    int batch = 50;              ///< images that the engines plan for; passes may bring any number
+    int threads = 1;
+    int mode = 0;            ///< K of random and ECP poolings
+    float dropout = 0;       ///< probability behind hidden dense layers; 0 = no dropout layers
+    std::uint64_t seed = 1;  ///< of weights and dropout
+    int tile = 0;            ///< ConvolutionOptions::tile of every convolution
+    Inverse inverse = Inverse::folded;
+};
+
+/// A parameter and its full name, "conv1/weight".
+struct NamedParameter {
+    std::string name;
+    Parameter* parameter;
+};
+
+/// A layer's seconds in forward and backward passes and, of a convolution, those of the engine's phases.
+struct LayerProfile {
+    std::string layer;
+    double forward = 0, backward = 0;
+    std::vector<Phase> phases;
+};
+
+/// Layers in a row and the tensors between them. Weights start uniform in ± √(6 / inputs of a unit) (He et
+/// al. 2015, the uniform form; the EasyConvPooling paper only says "uniform distribution"), biases at zero.
+class Network {
+  public:
+    /// Layers are named conv1, norm1, pool1, relu1, dense1, dropout1, … each kind counted by itself.
+    /// @throws ShapeError when layers do not fit; UsageError on bad options.
+    Network(const Architecture& architecture, const NetworkOptions& options = {});
+
+    const Architecture& architecture() const { return architecture_; }
+    const NetworkOptions& options() const { return options_; }
+    int classes() const { return architecture_.classes(); }
+
+    /// Logits (classes, 1, 1, N) of images (C, H, W, N), good until the next pass.
+    /// @throws ShapeError on other maps.
+    const Tensor& forward(const Tensor& images, const PassContext& context = {});
+    /// Gradients of every parameter, from the gradient to the logits of the forward pass just made.
+    void backward(const Tensor& images, const Tensor& gradient, const PassContext& context);
+
+    const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
+    std::vector<std::string> layer_names() const;
+    std::vector<NamedParameter> parameters();
+    /// In the network's order.
+    std::vector<ConvolutionLayer*> convolutions();
+    std::vector<DenseLayer*> dense_layers();
+
+    /// Parameters and running statistics by full name.
+    std::vector<NamedArray> state() const;
+    /// Takes back what state() gave. @throws ShapeError naming the array that is missing or has another
+    /// shape; then nothing has changed.
+    void load_state(const std::vector<NamedArray>& arrays);
+
+    /// K of every random and ECP pooling. @throws ShapeError unless 0 ≤ K ≤ 3.
+    void set_mode(int mode);
+    bool has_mode() const;
+    void set_threads(int threads);
+
+    /// Seconds since the network was made or reset_profile.
+    std::vector<LayerProfile> profile() const;
+    void reset_profile();
+    /// Bytes of activations, gradients and the engines' workspaces.
+    std::size_t workspace_bytes() const;
+
+  private:
+    void build();
+    void add(std::unique_ptr<Layer> layer);
+    std::string next_name(const std::string& kind);
+    MapShape current_maps() const;
+    void initialise_weights();
+    const Tensor& input_of(std::size_t layer, const Tensor& images) const;
+
+    Architecture architecture_;
+    NetworkOptions options_;
+    std::vector<std::unique_ptr<Layer>> layers_;
+    std::vector<std::size_t> output_of_;  ///< layer → index of the activation that it writes
+    std::vector<Tensor> activations_;
+    Tensor gradients_[2];  ///< in turn the gradient behind and before a layer
+    std::vector<LayerProfile> profile_;
+};
+
+/// The same network for inference, with every batch normalisation folded into the layer before it (weights
+/// times factor, offset as bias). Outputs outside training are equal to rounding.
+Network fold_batch_norm(const Network& network);
+
+}  // namespace fftconv

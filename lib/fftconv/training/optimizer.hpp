@@ -1,0 +1,73 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fftconv/core/named_array.hpp"
+#include "fftconv/network/network.hpp"
+
+namespace fftconv {
+
+/// sgd: w −= η g. momentum: v = μ v + g, w −= η v. adam: Kingma and Ba 2015, Algorithm 1. rmsprop: Tieleman
+/// and Hinton 2012, lecture 6.5: r = ρ r + (1 − ρ) g², w −= η g / (√r + ε).
+enum class OptimizerMethod { sgd, momentum, adam, rmsprop };
+
+/// "sgd", "momentum", "adam", "rmsprop". @throws UsageError on another name.
+OptimizerMethod parse_optimizer_method(const std::string& name);
+std::string to_string(OptimizerMethod method);
+
+struct OptimizerOptions {
+    OptimizerMethod method = OptimizerMethod::adam;
+    float rate = 0.001f;                 ///< η, before the schedule
+    float momentum = 0.9f;               ///< μ of momentum
+    float decay = 0.9f;                  ///< ρ of rmsprop
+    float beta1 = 0.9f, beta2 = 0.999f;  ///< of adam
+    float epsilon = 1e-8f;               ///< ε of adam and rmsprop
+    float weight_decay = 0;              ///< λ: λ w is added to the gradient of weights (not of biases)
+};
+
+/// The learning rate over the epochs.
+struct Schedule {
+    enum class Kind { constant, step, cosine };
+    Kind kind = Kind::constant;
+    int every = 10;       ///< step: epochs between reductions
+    float factor = 0.1f;  ///< step: of each reduction
+    /// The rate of this epoch (0 …) of `epochs`; cosine ends near zero: η ½ (1 + cos(π epoch / epochs)).
+    float rate(float initial, int epoch, int epochs) const;
+};
+/// "constant", "step", "cosine". @throws UsageError on another name.
+Schedule::Kind parse_schedule(const std::string& name);
+std::string to_string(Schedule::Kind kind);
+
+/// Updates the parameters of a network. Held (pruned) values, their gradients and their optimizer state are
+/// exactly zero after each step.
+class Optimizer {
+  public:
+    /// The network must outlive it. @throws UsageError on options outside their ranges.
+    Optimizer(Network& network, const OptimizerOptions& options);
+
+    /// One update by the gradients of the last backward pass, at this learning rate.
+    void step(float rate);
+    std::uint64_t steps() const { return steps_; }
+    const OptimizerOptions& options() const { return options_; }
+
+    /// "conv1/weight/first_moment", "…/second_moment" (adam), "…/velocity" (momentum), "…/mean_square"
+    /// (rmsprop); nothing for sgd.
+    std::vector<NamedArray> state() const;
+    /// @throws ShapeError naming the array that is missing or has another shape; then nothing has changed.
+    void load_state(const std::vector<NamedArray>& arrays, std::uint64_t steps);
+
+  private:
+    struct Slot {
+        NamedParameter parameter;
+        std::vector<float> first, second;  ///< the method's state, in the order of its names
+    };
+    void update(Slot& slot, float rate);
+
+    OptimizerOptions options_;
+    std::vector<Slot> slots_;
+    std::uint64_t steps_ = 0;
+    int threads_;
+};
+
+}  // namespace fftconv

@@ -1,0 +1,114 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "fftconv/core/named_array.hpp"
+#include "fftconv/dataset/batches.hpp"
+#include "fftconv/network/network.hpp"
+#include "fftconv/training/evaluation.hpp"
+#include "fftconv/training/optimizer.hpp"
+
+namespace fftconv {
+
+/// How K of random and ECP poolings is chosen: the given one, or drawn at random for the whole run, each
+/// epoch or each batch, from the stream "mode".
+enum class ModeChoice { fixed, per_run, per_epoch, per_batch };
+/// "fixed", "per-run", "per-epoch", "per-batch". @throws UsageError on another name.
+ModeChoice parse_mode_choice(const std::string& name);
+std::string to_string(ModeChoice choice);
+
+struct TrainerOptions {
+    int epochs = 100;
+    OptimizerOptions optimizer;
+    Schedule schedule;
+    ModeChoice mode_choice = ModeChoice::fixed;
+    int mode = 0;            ///< K when fixed, and at evaluation unless drawn per run
+    int patience = 0;        ///< epochs without a better validation MCR before stopping; 0 = never stop early
+    bool keep_best = false;  ///< end with the weights of the best validation MCR
+    std::uint64_t seed = 1;  ///< of the stream "mode"
+};
+
+/// One finished epoch.
+struct EpochRecord {
+    int epoch = 0;               ///< 1 …
+    double rate = 0;             ///< learning rate
+    double train_loss = 0;       ///< mean over the epoch's batches, as they were met
+    double train_mcr = 0;        ///< percent, likewise
+    double validation_loss = 0;  ///< NaN without validation images
+    double validation_mcr = 0;   ///< percent; NaN without validation images
+    double train_seconds = 0;    ///< wall time, without evaluation and callbacks
+    double validation_seconds = 0;
+    bool operator==(const EpochRecord&) const = default;
+};
+
+/// Where a run is, after a batch.
+struct BatchProgress {
+    int epoch = 0, epochs = 0;   ///< epoch 1 …
+    int batch = 0, batches = 0;  ///< of this epoch; batch 1 …
+    double loss = 0;             ///< of this batch
+};
+
+/// All that continuing bit for bit needs, beside Network::state().
+struct TrainerState {
+    int epoch = 0;            ///< epochs completed
+    int batch = 0;            ///< batches completed in the epoch after those
+    std::uint64_t steps = 0;  ///< optimizer steps
+    double loss_sum = 0;      ///< of the images of the unfinished epoch
+    int correct = 0, images = 0;
+    double train_seconds = 0;                                   ///< of the unfinished epoch
+    double best_mcr = std::numeric_limits<double>::infinity();  ///< best validation MCR, percent
+    int best_epoch = 0;                                         ///< 1 …; 0 = none yet
+    std::vector<NamedArray> optimizer;                          ///< Optimizer::state()
+    std::vector<NamedArray> best;  ///< Network::state() of the best epoch, with keep_best
+    std::vector<EpochRecord> history;
+};
+
+enum class TrainingEnd { finished, stopped_early, interrupted };
+
+/// Trains a network over epochs of batches.
+class Trainer {
+  public:
+    /// Network and images must outlive it; `validation` may be null. `batches` says how the training images
+    /// are prepared; validation images get its size and border only.
+    /// @throws ShapeError when the images do not fit the network; UsageError on bad options.
+    Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
+            const LabelledImages* validation, const TrainerOptions& options);
+
+    /// Called after each batch; false = stop now, as an interruption. The state is then complete.
+    std::function<bool(const BatchProgress&)> on_batch;
+    /// Called after each epoch, its evaluation done and its record in the history, at the evaluation's mode;
+    /// false = stop now, as an interruption.
+    std::function<bool(const EpochRecord&)> on_epoch;
+
+    /// Goes on until the epochs are done, the patience is over or a callback stops it.
+    TrainingEnd run();
+
+    const TrainerOptions& options() const { return options_; }
+    const std::vector<EpochRecord>& history() const { return state_.history; }
+    /// Between batches.
+    TrainerState state() const;
+    /// Goes on from there; the network's own state is loaded by the caller. @throws ShapeError
+    void load_state(const TrainerState& state);
+    /// K at evaluation: the fixed one, or the one drawn for the run.
+    int evaluation_mode() const;
+
+  private:
+    bool train_epoch();
+    void train_batch(const Batch& batch);
+    void finish_epoch();
+    bool out_of_patience() const;
+    int mode_of_step() const;
+
+    Network& network_;
+    Batches train_;
+    std::unique_ptr<Batches> validation_;
+    TrainerOptions options_;
+    Optimizer optimizer_;
+    TrainerState state_;
+    Tensor gradient_;  ///< to the logits
+};
+
+}  // namespace fftconv
