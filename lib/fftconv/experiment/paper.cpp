@@ -1,0 +1,65 @@
+#include "fftconv/experiment/paper.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace fftconv::paper {
+
+namespace {
+
+constexpr std::array rows{
+    // Table 4 (two-conv; Max, Average and ECP k=0 also in Tables 3, 5 and 6)
+    EasyConvPoolingRow{"two-conv", "max", 3, 299650.15, 23814.87, 99.17},
+    EasyConvPoolingRow{"two-conv", "average", 5, 352544.96, 21426.24, 98.69},
+    EasyConvPoolingRow{"two-conv", "random-0", 4, 280866.26, 20691.98, 98.65},
+    EasyConvPoolingRow{"two-conv", "random-1", 4, 281443.49, 20689.19, 98.78},
+    EasyConvPoolingRow{"two-conv", "random-2", 5, 277848.33, 20422.44, 98.77},
+    EasyConvPoolingRow{"two-conv", "random-3", 4, 282693.13, 20577.25, 98.78},
+    EasyConvPoolingRow{"two-conv", "ecp-0", 4, 243077.47, 13084.98, 98.81},
+    EasyConvPoolingRow{"two-conv", "ecp-1", 5, 243607.47, 13403.70, 98.67},
+    EasyConvPoolingRow{"two-conv", "ecp-2", 5, 240106.84, 13271.43, 98.65},
+    EasyConvPoolingRow{"two-conv", "ecp-3", 5, 243466.94, 13303.02, 98.77},
+    // Tables 5 and 6 (one-conv)
+    EasyConvPoolingRow{"one-conv", "max", 8, 215387.59, 12500.73, 98.37},
+    EasyConvPoolingRow{"one-conv", "average", 12, 303580.05, 18579.89, 98.29},
+    EasyConvPoolingRow{"one-conv", "ecp-0", 5, 207065.46, 11520.13, 98.69},
+};
+
+constexpr std::array statements{
+    CoarsePruningStatement{"Figure 2a", "lenet-6-16-120",
+                           "kernels pruned up to which N = 100 candidates suffice", 40},
+    CoarsePruningStatement{"Figure 3b", "lenet-6-16-120",
+                           "feature maps pruned beyond which the MCR degrades much", 60},
+    CoarsePruningStatement{"Table 1", "cnn-small", "baseline MCR", 16.6},
+    CoarsePruningStatement{"Figure 4a", "cnn-small", "baseline MCR (line of the plot)", 16.26},
+    CoarsePruningStatement{"Figure 4a", "cnn-small", "feature maps of Conv2 to Conv6 pruned within +1 % MCR",
+                           62},
+    CoarsePruningStatement{"Figure 4a", "cnn-small", "kernels of Conv2 to Conv6 pruned within +1 % MCR", 70},
+    CoarsePruningStatement{"Figure 4b", "cnn-small", "feature maps pruned before kernels", 50},
+    CoarsePruningStatement{"Table 2", "cnn-small", "feature maps, then kernels pruned, in all", 75},
+    CoarsePruningStatement{"Table 1", "cnn-large", "baseline MCR", 9.41},
+    CoarsePruningStatement{"Figure 5", "cnn-large", "feature maps, then kernels pruned, in all, more than",
+                           88},
+    CoarsePruningStatement{"Figure 6", "svhn", "baseline MCR", 3.5},
+    CoarsePruningStatement{"Figure 6", "svhn", "pruned in all, more than", 70},
+};
+
+}  // namespace
+
+std::span<const EasyConvPoolingRow> easy_conv_pooling() {
+    return rows;
+}
+
+std::optional<EasyConvPoolingRow> easy_conv_pooling(std::string_view network, std::string_view method) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const EasyConvPoolingRow& row) {
+        return row.network == network && row.method == method;
+    });
+    if (found == rows.end()) return std::nullopt;
+    return *found;
+}
+
+std::span<const CoarsePruningStatement> coarse_pruning() {
+    return statements;
+}
+
+}  // namespace fftconv::paper

@@ -1,0 +1,40 @@
+#pragma once
+#include <chrono>
+#include <string>
+
+namespace fftconv {
+
+/// Tells how far long work is and how much time is left, on the standard error output: a bar on a terminal,
+/// elsewhere only the lines.
+class Progress {
+  public:
+    /// `total` steps in all; `done` of them were done by an earlier run.
+    explicit Progress(long total, long done = 0);
+    ~Progress();
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
+    /// What is being worked on, shown beside the bar.
+    void describe(std::string what) { what_ = std::move(what); }
+    /// `steps` more are done; the bar is drawn again at most ten times a second.
+    void advance(long steps = 1);
+    /// A line of its own for the log, with the time of day and the time left.
+    void line(const std::string& text);
+    /// The time left by the pace since this object was made, as text: "3 min 20 s"; "unknown" before a step.
+    std::string time_left() const;
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    void draw();
+    void erase();
+
+    long total_, done_before_, done_;
+    std::string what_;
+    bool terminal_, drawn_ = false;
+    Clock::time_point start_, last_draw_;
+};
+
+/// "3 min 20 s", "2 h 5 min", "8 s".
+std::string duration_text(double seconds);
+
+}  // namespace fftconv
