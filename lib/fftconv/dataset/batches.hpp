@@ -1,6 +1,6 @@
 #pragma once
 #include <cstdint>
-#include <memory>
+#include <future>
 #include <span>
 #include <vector>
 
@@ -28,34 +28,43 @@ struct BatchOptions {
     bool shuffled = false;      ///< a new order each epoch, from (seed, epoch) alone
     std::uint64_t seed = 1;     ///< of order and augmentation
     Augmentation augmentation;  ///< nothing by default
-    int crop =
-        no_crop;  ///< 0 … 9: this one of the ten crops, `augmentation.crop` pixels wide, nothing random
+    int ten_crop = no_ten_crop;  ///< 0 … 9: this one of ten_crop(…, augmentation.crop, …), and nothing random
 
-    static constexpr int no_crop = -1;
+    static constexpr int no_ten_crop = -1;
 };
 
-/// The batches of an epoch, in order, each prepared by a thread of its own while the one before it is in use.
-/// What comes out depends on options and epoch alone. The images must outlive it.
+/// The batches of an epoch, in order. Augmented ones are each prepared by a thread of its own while the batch
+/// before is in use; plain ones cost less than handing them over would. What comes out depends on options and
+/// epoch alone. The images must outlive it.
 class Batches {
   public:
     /// @throws UsageError on options that make no sense.
-    Batches(const LabelledImages& images, BatchOptions options);
+    Batches(const LabelledImages& images, const BatchOptions& options);
     ~Batches();
     Batches(const Batches&) = delete;
     Batches& operator=(const Batches&) = delete;
 
-    /// Of each batch's tensor, border and crop included.
+    /// Of each batch's tensor, crop and border included.
     MapShape maps() const;
     /// Batches of an epoch.
-    int count() const;
-    /// Begins this epoch at batch `first`; unfinished work on another epoch is given up.
+    int count() const { return (images_.count() + options_.size - 1) / options_.size; }
+    /// Begins this epoch at batch `first`; what was left of another epoch is given up.
     void start(int epoch, int first = 0);
     /// The next batch, good until the next call of next or start; null after the epoch's last.
     const Batch* next();
 
   private:
-    struct Preparation;
-    std::unique_ptr<Preparation> preparation_;
+    bool augmented() const;
+    void fill(int index, Batch& batch) const;
+    void prepare_ahead();
+
+    const LabelledImages& images_;
+    BatchOptions options_;
+    MapShape augmented_maps_;  // before the border
+    int epoch_ = 0, next_ = 0;
+    std::vector<int> order_;  // of the epoch's images
+    Batch current_, ahead_;
+    std::future<void> preparation_;  // of ahead_, batch next_
 };
 
 }  // namespace fftconv

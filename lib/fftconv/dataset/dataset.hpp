@@ -13,7 +13,7 @@ struct Dataset {
         name;  ///< as every figure must name it: "MNIST", "Fashion-MNIST", "CIFAR-10 (JPEG mirror)", …
     LabelledImages train, validation, test;
     std::string
-        sha256;  ///< of everything that was read, unpacked, before splitting and limits (datasets/README.md)
+        sha256;  ///< of what was read, before splits and limits: of the line "digest\n" of each unpacked file
     std::uint64_t split_seed = 0;
     std::filesystem::path folder;  ///< where the files were found
 };
@@ -26,8 +26,16 @@ struct DatasetOptions {
 };
 
 /// Reads a data set: "mnist", "fashion-mnist", "cifar-10", "svhn", or "auto" (MNIST where it is found, else
-/// Fashion-MNIST). It is looked for in `folder` and its subfolders of the data set's names; an empty `folder`
-/// means the variable FFTCONV_DATA, and Fashion-MNIST is at last taken from Debian's dataset-fashion-mnist.
+/// Fashion-MNIST). It is looked for in `folder` itself and in its subfolders of the data set's names. An
+/// empty `folder` means the one named by the variable FFTCONV_DATA, or `datasets` when that is not set.
+/// Fashion-MNIST is at last taken from Debian's package dataset-fashion-mnist.
+///
+/// The name is the publisher's where the digests of all files are; otherwise it is the first line of a text
+/// file NAME beside the files, or says that they are not the publisher's.
+///
+/// Validation images of SVHN are held out in blocks of neighbours. Where SVHN's extra file is there, it joins
+/// the training set, a third of the validation images come from it, and a fraction means 6,000 images (coarse
+/// pruning paper, section 5.2).
 /// @throws UsageError on an unknown name or options that make no sense; Error when nothing is found, naming
 /// the folders looked in and the command that gets the data; FileError on files that are not what they must
 /// be.

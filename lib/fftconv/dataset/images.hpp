@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <variant>
 #include <vector>
@@ -21,17 +22,24 @@ struct LabelledImages {
     /// One image as (C, H, W) floats: bytes become 0 … 1, floats stay what they are.
     /// @throws ShapeError unless `chw` holds maps.size() floats and 0 ≤ index < count().
     void copy_image(int index, std::span<float> chw) const;
-    /// The images of these indices, in this order.
+    /// The images of these indices, in this order. @throws ShapeError on an index that is not there.
     LabelledImages subset(std::span<const int> indices) const;
-    /// The first `count` images (all, when there are fewer).
-    LabelledImages first(int count) const;
+    /// Drops all but the first `count` images.
+    void truncate(int count);
+    /// Adds the images of another set of the same shape and kind of pixel to the end. @throws ShapeError.
+    void append(const LabelledImages& other);
 };
 
-/// `training` without the images of `held_out`, and those alone; order kept. @throws ShapeError on a bad
-/// index.
-struct Split {
-    LabelledImages train, validation;
-};
-Split split(const LabelledImages& images, std::span<const int> held_out);
+/// Which images to hold out of `total`: `count` of them, in blocks of `block` neighbours chosen at random
+/// (1 = each by itself; neighbours in SVHN come from one house, so a block is held out whole). Ascending.
+/// @throws UsageError unless 0 ≤ count ≤ total and block ≥ 1.
+std::vector<int> held_out_indices(int total, int count, int block, std::uint64_t seed);
+
+/// Takes the images of `indices` (ascending) out of `images` and returns them; the order of both is kept.
+/// @throws ShapeError on indices that are not there or not ascending.
+LabelledImages take_out(LabelledImages& images, std::span<const int> indices);
+
+/// @throws FileError unless every label is 0 … classes − 1; the message names the first that is not.
+void check_labels(std::span<const std::uint8_t> labels, int classes, const std::filesystem::path& file);
 
 }  // namespace fftconv
