@@ -35,7 +35,7 @@ struct NamedParameter {
 struct LayerProfile {
     std::string layer;
     double forward = 0, backward = 0;
-    std::vector<Phase> phases;
+    std::vector<Phase> phases{};
 };
 
 /// Layers in a row and the tensors between them. Weights start uniform in ± √(6 / inputs of a unit) (He et
@@ -81,10 +81,6 @@ class Network {
     std::size_t workspace_bytes() const;
 
   private:
-    void build();
-    void add(std::unique_ptr<Layer> layer);
-    std::string next_name(const std::string& kind);
-    MapShape current_maps() const;
     void initialise_weights();
     const Tensor& input_of(std::size_t layer, const Tensor& images) const;
 
@@ -96,6 +92,10 @@ class Network {
     Tensor gradients_[2];  ///< in turn the gradient behind and before a layer
     std::vector<LayerProfile> profile_;
 };
+
+/// The array of this name. @throws ShapeError when it is missing or has another shape, naming it.
+const NamedArray& find_array(const std::vector<NamedArray>& arrays, const std::string& name,
+                             const std::vector<int>& shape);
 
 /// The same network for inference, with every batch normalisation folded into the layer before it (weights
 /// times factor, offset as bias). Outputs outside training are equal to rounding.

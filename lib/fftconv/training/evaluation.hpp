@@ -9,10 +9,10 @@ namespace fftconv {
 /// How a network does on labelled images.
 struct Evaluation {
     int count = 0;
-    double loss = 0;             ///< mean cross-entropy
-    double mcr = 0;              ///< misclassification rate, percent
-    std::vector<int> confusion;  ///< (classes, classes): row = label, column = answer
-    double seconds = 0;          ///< of the passes, without preparing the batches
+    double loss = 0;               ///< mean cross-entropy
+    double mcr = 0;                ///< misclassification rate, percent
+    std::vector<int> confusion{};  ///< (classes, classes): row = label, column = answer
+    double seconds = 0;            ///< of the passes, without preparing the batches
 };
 
 /// One pass over the batches, outside training. @throws ShapeError when the images do not fit the network.

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -59,15 +60,16 @@ class Optimizer {
 
   private:
     struct Slot {
-        NamedParameter parameter;
-        std::vector<float> first, second;  ///< the method's state, in the order of its names
+        NamedParameter named;
+        std::array<std::vector<float>, 2> state;  ///< as many as the method keeps
     };
-    void update(Slot& slot, float rate);
+    void update(Slot& slot, float rate, std::size_t begin, std::size_t end) const;
+    static void clear_held(Slot& slot, std::size_t begin, std::size_t end);
 
+    Network& network_;
     OptimizerOptions options_;
     std::vector<Slot> slots_;
     std::uint64_t steps_ = 0;
-    int threads_;
 };
 
 }  // namespace fftconv

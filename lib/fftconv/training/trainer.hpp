@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,12 @@ std::string to_string(ModeChoice choice);
 
 struct TrainerOptions {
     int epochs = 100;
-    OptimizerOptions optimizer;
-    Schedule schedule;
+    OptimizerOptions optimizer{};
+    Schedule schedule{};
     ModeChoice mode_choice = ModeChoice::fixed;
     int mode = 0;            ///< K when fixed, and at evaluation unless drawn per run
     int patience = 0;        ///< epochs without a better validation MCR before stopping; 0 = never stop early
-    bool keep_best = false;  ///< end with the weights of the best validation MCR
+    bool keep_best = false;  ///< keep a copy of the weights of the best validation MCR, for restore_best
     std::uint64_t seed = 1;  ///< of the stream "mode"
 };
 
@@ -61,9 +62,9 @@ struct TrainerState {
     double train_seconds = 0;                                   ///< of the unfinished epoch
     double best_mcr = std::numeric_limits<double>::infinity();  ///< best validation MCR, percent
     int best_epoch = 0;                                         ///< 1 …; 0 = none yet
-    std::vector<NamedArray> optimizer;                          ///< Optimizer::state()
-    std::vector<NamedArray> best;  ///< Network::state() of the best epoch, with keep_best
-    std::vector<EpochRecord> history;
+    std::vector<NamedArray> optimizer{};                        ///< Optimizer::state()
+    std::vector<NamedArray> best{};  ///< Network::state() of the best epoch, with keep_best
+    std::vector<EpochRecord> history{};
 };
 
 enum class TrainingEnd { finished, stopped_early, interrupted };
@@ -92,15 +93,17 @@ class Trainer {
     TrainerState state() const;
     /// Goes on from there; the network's own state is loaded by the caller. @throws ShapeError
     void load_state(const TrainerState& state);
+    /// Gives the network the weights of the best epoch, when keep_best has kept them. For the end of a run.
+    void restore_best();
     /// K at evaluation: the fixed one, or the one drawn for the run.
     int evaluation_mode() const;
 
   private:
     bool train_epoch();
-    void train_batch(const Batch& batch);
+    double train_batch(const Batch& batch);
     void finish_epoch();
     bool out_of_patience() const;
-    int mode_of_step() const;
+    int training_mode() const;
 
     Network& network_;
     Batches train_;

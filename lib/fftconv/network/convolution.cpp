@@ -1,0 +1,92 @@
+#include "fftconv/network/convolution.hpp"
+
+#include <algorithm>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/network/chunks.hpp"
+
+namespace fftconv {
+
+ConvolutionLayer::ConvolutionLayer(std::string name, const std::string& engine, const ConvolutionShape& shape,
+                                   const ConvolutionOptions& options, bool with_bias)
+    : Layer(std::move(name), {shape.in_channels, shape.height, shape.width}),
+      engine_name_(engine),
+      engine_(make_engine(engine, shape, options)),
+      with_bias_(with_bias),
+      weight_("weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel}),
+      bias_("bias", {shape.out_channels}, 0, false) {
+    Layer::set_threads(options.threads);
+}
+
+void ConvolutionLayer::set_threads(int threads) {
+    if (threads == engine_->options().threads) return;
+    Layer::set_threads(threads);
+    ConvolutionOptions options = engine_->options();
+    options.threads = threads;
+    engine_ = make_engine(engine_name_, engine_->shape(), options);
+    held_version_ = 0;
+}
+
+std::vector<Parameter*> ConvolutionLayer::parameters() {
+    if (with_bias_) return {&weight_, &bias_};
+    return {&weight_};
+}
+
+void ConvolutionLayer::set_kernel_mask(std::span<const std::uint8_t> mask) {
+    if (!mask.empty() && mask.size() != shape().kernels())
+        throw ShapeError(name() + ": kernel mask: expected " + std::to_string(shape().kernels()) +
+                         " bytes, found " + std::to_string(mask.size()));
+    const int area = shape().kernel * shape().kernel;
+    std::vector<std::uint8_t> weights(mask.size() * area);
+    for (std::size_t kernel = 0; kernel < mask.size(); ++kernel)
+        std::fill_n(weights.begin() + kernel * area, area, mask[kernel]);
+    weight_.hold(weights);
+}
+
+std::vector<std::uint8_t> ConvolutionLayer::kernel_mask() const {
+    std::vector<std::uint8_t> mask(shape().kernels(), 1);
+    if (weight_.held.empty()) return mask;
+    const int area = shape().kernel * shape().kernel;
+    for (std::size_t kernel = 0; kernel < mask.size(); ++kernel) {
+        const auto first = weight_.held.begin() + kernel * area;
+        mask[kernel] = std::any_of(first, first + area, [](std::uint8_t kept) { return kept != 0; });
+    }
+    return mask;
+}
+
+std::size_t ConvolutionLayer::surviving_kernels() const {
+    const std::vector<std::uint8_t> mask = kernel_mask();
+    return mask.size() - std::count(mask.begin(), mask.end(), 0);
+}
+
+void ConvolutionLayer::update_engine() {
+    if (held_version_ != weight_.held_version) {
+        held_version_ = weight_.held_version;
+        if (weight_.held.empty())
+            engine_->set_mask({});
+        else
+            engine_->set_mask(kernel_mask());
+    }
+    engine_->set_weights(weight_.value, weight_.version);
+    if (with_bias_) engine_->set_bias(bias_.value);
+}
+
+void ConvolutionLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
+    update_engine();
+    engine_->forward(x, y);
+}
+
+void ConvolutionLayer::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
+                                const PassContext&) {
+    update_engine();
+    engine_->backward_weights(x, dy, weight_.gradient);
+    if (dx) engine_->backward_input(dy, *dx);
+    if (!with_bias_) return;
+    const std::size_t map = dy.size() / dy.channels();
+    parallel_for(threads(), dy.channels(), [&](int o) {
+        const float* gradient = dy.pixel(o, 0, 0);
+        bias_.gradient[o] = float(chunked_sum(map, [&](std::size_t i) { return gradient[i]; }));
+    });
+}
+
+}  // namespace fftconv

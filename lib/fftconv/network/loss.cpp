@@ -1,0 +1,72 @@
+#include "fftconv/network/loss.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "fftconv/core/error.hpp"
+
+namespace fftconv {
+namespace {
+
+/// The softmax of one image's logits, in double; `p` gets (classes).
+void softmax_of(const Tensor& logits, int n, std::vector<double>& p) {
+    double most = logits(0, 0, 0, n), sum = 0;
+    for (int c = 1; c < logits.channels(); ++c) most = std::max<double>(most, logits(c, 0, 0, n));
+    for (int c = 0; c < logits.channels(); ++c) sum += p[c] = std::exp(logits(c, 0, 0, n) - most);
+    for (double& probability : p) probability /= sum;
+}
+
+int checked_valid(const Tensor& logits, int valid) {
+    if (valid < 0 || valid > logits.batch())
+        throw ShapeError("loss: valid: expected 0 to " + std::to_string(logits.batch()) + ", found " +
+                         std::to_string(valid));
+    return valid ? valid : logits.batch();
+}
+
+void check_labels(const Tensor& logits, std::span<const std::uint8_t> labels, int valid) {
+    if (labels.size() < std::size_t(valid))
+        throw ShapeError("loss: labels: expected at least " + std::to_string(valid) + ", found " +
+                         std::to_string(labels.size()));
+    for (int n = 0; n < valid; ++n)
+        if (labels[n] >= logits.channels())
+            throw ShapeError("loss: label: expected less than " + std::to_string(logits.channels()) +
+                             ", found " + std::to_string(labels[n]));
+}
+
+}  // namespace
+
+Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> labels, int valid,
+                           Tensor* gradient) {
+    valid = checked_valid(logits, valid);
+    check_labels(logits, labels, valid);
+    if (gradient) {
+        gradient->reshape(logits.maps(), logits.batch());
+        gradient->fill(0);
+    }
+    Loss loss{.count = valid};
+    std::vector<double> p(logits.channels());
+    for (int n = 0; n < valid; ++n) {
+        softmax_of(logits, n, p);
+        loss.sum -= std::log(std::max(p[labels[n]], 1e-300));
+        loss.correct += std::max_element(p.begin(), p.end()) - p.begin() == labels[n];
+        if (!gradient) continue;
+        for (int c = 0; c < logits.channels(); ++c)
+            (*gradient)(c, 0, 0, n) = float((p[c] - (c == labels[n])) / valid);
+    }
+    return loss;
+}
+
+std::vector<float> softmax(const Tensor& logits, int valid) {
+    valid = checked_valid(logits, valid);
+    std::vector<double> p(logits.channels());
+    std::vector<float> result;
+    result.reserve(std::size_t(valid) * logits.channels());
+    for (int n = 0; n < valid; ++n) {
+        softmax_of(logits, n, p);
+        result.insert(result.end(), p.begin(), p.end());
+    }
+    return result;
+}
+
+}  // namespace fftconv

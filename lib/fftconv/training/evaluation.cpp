@@ -1,0 +1,89 @@
+#include "fftconv/training/evaluation.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/network/loss.hpp"
+
+namespace fftconv {
+namespace {
+
+/// Probabilities (N, classes) of all images of the batches, and the seconds of the passes.
+struct Answers {
+    std::vector<float> probabilities;
+    std::vector<std::uint8_t> labels;
+    double seconds = 0;
+};
+
+Answers answer(Network& network, Batches& batches) {
+    Answers answers;
+    batches.start(0);
+    while (const Batch* batch = batches.next()) {
+        const auto start = std::chrono::steady_clock::now();
+        const Tensor& logits = network.forward(batch->images, {.valid = batch->valid});
+        answers.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const std::vector<float> probabilities = softmax(logits, batch->valid);
+        answers.probabilities.insert(answers.probabilities.end(), probabilities.begin(), probabilities.end());
+        answers.labels.insert(answers.labels.end(), batch->labels.begin(),
+                              batch->labels.begin() + batch->valid);
+    }
+    return answers;
+}
+
+Evaluation judge(const Answers& answers, int classes) {
+    Evaluation evaluation;
+    evaluation.count = int(answers.labels.size());
+    evaluation.seconds = answers.seconds;
+    evaluation.confusion.assign(std::size_t(classes) * classes, 0);
+    int correct = 0;
+    for (int n = 0; n < evaluation.count; ++n) {
+        const auto first = answers.probabilities.begin() + std::size_t(n) * classes;
+        const int label = answers.labels[n], given = int(std::max_element(first, first + classes) - first);
+        if (label >= classes)
+            throw ShapeError("evaluation: label: expected less than " + std::to_string(classes) + ", found " +
+                             std::to_string(label));
+        // A probability below float's smallest normal number counts as that, so that the loss stays finite.
+        evaluation.loss -= std::log(std::max(double(first[label]), 1e-38));
+        ++evaluation.confusion[label * classes + given];
+        correct += label == given;
+    }
+    if (evaluation.count == 0) return evaluation;
+    evaluation.loss /= evaluation.count;
+    evaluation.mcr = 100.0 * (evaluation.count - correct) / evaluation.count;
+    return evaluation;
+}
+
+}  // namespace
+
+Evaluation evaluate(Network& network, Batches& batches) {
+    return judge(answer(network, batches), network.classes());
+}
+
+Evaluation evaluate(Network& network, const LabelledImages& images, int border) {
+    BatchOptions options;
+    options.size = network.options().batch;
+    options.border = border;
+    Batches batches(images, options);
+    return evaluate(network, batches);
+}
+
+Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images) {
+    BatchOptions options;
+    options.size = network.options().batch;
+    options.augmentation.crop = network.architecture().input.height;
+    Answers sum;
+    for (options.ten_crop = 0; options.ten_crop < 10; ++options.ten_crop) {
+        Batches batches(images, options);
+        const Answers answers = answer(network, batches);
+        sum.seconds += answers.seconds;
+        sum.labels = answers.labels;
+        sum.probabilities.resize(answers.probabilities.size(), 0.0f);
+        for (std::size_t i = 0; i < answers.probabilities.size(); ++i)
+            sum.probabilities[i] += answers.probabilities[i] / 10;
+    }
+    return judge(sum, network.classes());
+}
+
+}  // namespace fftconv

@@ -1,0 +1,177 @@
+#include "fftconv/training/trainer.hpp"
+
+#include <chrono>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+#include "fftconv/network/loss.hpp"
+
+namespace fftconv {
+namespace {
+
+constexpr std::pair<const char*, ModeChoice> choice_names[] = {{"fixed", ModeChoice::fixed},
+                                                               {"per-run", ModeChoice::per_run},
+                                                               {"per-epoch", ModeChoice::per_epoch},
+                                                               {"per-batch", ModeChoice::per_batch}};
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check(const TrainerOptions& options) {
+    const auto require = [](bool holds, const char* field, const char* expected, int found) {
+        if (!holds)
+            throw UsageError(std::string("trainer: ") + field + ": expected " + expected + ", found " +
+                             std::to_string(found));
+    };
+    require(options.epochs >= 1, "epochs", "at least 1", options.epochs);
+    require(options.mode >= 0 && options.mode <= 3, "mode", "0 to 3", options.mode);
+    require(options.patience >= 0, "patience", "at least 0", options.patience);
+    require(options.schedule.every >= 1, "schedule", "at least 1 epoch between reductions",
+            options.schedule.every);
+}
+
+}  // namespace
+
+ModeChoice parse_mode_choice(const std::string& name) {
+    for (const auto& [known, choice] : choice_names)
+        if (known == name) return choice;
+    throw UsageError("mode: expected fixed, per-run, per-epoch or per-batch, found " + name);
+}
+
+std::string to_string(ModeChoice choice) {
+    for (const auto& [name, known] : choice_names)
+        if (known == choice) return name;
+    return "";
+}
+
+Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
+                 const LabelledImages* validation, const TrainerOptions& options)
+    : network_(network), train_(train, batches), options_(options), optimizer_(network, options.optimizer) {
+    check(options);
+    if (train.count() == 0) throw UsageError("trainer: expected at least one training image, found none");
+    if ((options.patience || options.keep_best) && !validation)
+        throw UsageError("trainer: patience and keep_best need validation images");
+    if (train_.maps() != network.architecture().input)
+        throw ShapeError("trainer: the prepared images do not have the shape that the network takes");
+    if (!validation) return;
+    BatchOptions plain;
+    plain.size = batches.size;
+    plain.border = batches.border;
+    validation_ = std::make_unique<Batches>(*validation, plain);
+}
+
+TrainingEnd Trainer::run() {
+    while (state_.epoch < options_.epochs) {
+        if (out_of_patience()) return TrainingEnd::stopped_early;
+        if (!train_epoch()) return TrainingEnd::interrupted;
+        finish_epoch();
+        if (on_epoch && !on_epoch(state_.history.back())) return TrainingEnd::interrupted;
+    }
+    return TrainingEnd::finished;
+}
+
+/// The rest of the current epoch's batches; false when interrupted.
+bool Trainer::train_epoch() {
+    if (state_.batch == train_.count()) return true;
+    train_.start(state_.epoch, state_.batch);
+    for (auto start = Clock::now(); const Batch* batch = train_.next(); start = Clock::now()) {
+        const double loss = train_batch(*batch);
+        state_.train_seconds += seconds_since(start);
+        if (on_batch && !on_batch({.epoch = state_.epoch + 1,
+                                   .epochs = options_.epochs,
+                                   .batch = state_.batch,
+                                   .batches = train_.count(),
+                                   .loss = loss}))
+            return false;
+    }
+    return true;
+}
+
+/// One step; its mean loss.
+double Trainer::train_batch(const Batch& batch) {
+    if (network_.has_mode()) network_.set_mode(training_mode());
+    const PassContext context{.training = true, .valid = batch.valid, .step = state_.steps};
+    const Tensor& logits = network_.forward(batch.images, context);
+    const Loss loss = softmax_cross_entropy(logits, batch.labels, batch.valid, &gradient_);
+    network_.backward(batch.images, gradient_, context);
+    optimizer_.step(options_.schedule.rate(options_.optimizer.rate, state_.epoch, options_.epochs));
+    state_.loss_sum += loss.sum;
+    state_.correct += loss.correct;
+    state_.images += loss.count;
+    ++state_.steps;
+    ++state_.batch;
+    return loss.mean();
+}
+
+void Trainer::finish_epoch() {
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    EpochRecord record{.epoch = state_.epoch + 1,
+                       .rate = options_.schedule.rate(options_.optimizer.rate, state_.epoch, options_.epochs),
+                       .train_loss = state_.loss_sum / state_.images,
+                       .train_mcr = 100.0 * (state_.images - state_.correct) / state_.images,
+                       .validation_loss = none,
+                       .validation_mcr = none,
+                       .train_seconds = state_.train_seconds};
+    if (network_.has_mode()) network_.set_mode(evaluation_mode());
+    if (validation_) {
+        const auto start = Clock::now();
+        const Evaluation evaluation = evaluate(network_, *validation_);
+        record.validation_seconds = seconds_since(start);
+        record.validation_loss = evaluation.loss;
+        record.validation_mcr = evaluation.mcr;
+    }
+    ++state_.epoch;
+    state_.batch = state_.correct = state_.images = 0;
+    state_.loss_sum = state_.train_seconds = 0;
+    state_.history.push_back(record);
+    if (record.validation_mcr < state_.best_mcr) {
+        state_.best_mcr = record.validation_mcr;
+        state_.best_epoch = record.epoch;
+        if (options_.keep_best) state_.best = network_.state();
+    }
+}
+
+bool Trainer::out_of_patience() const {
+    return options_.patience && state_.epoch - state_.best_epoch >= options_.patience;
+}
+
+int Trainer::training_mode() const {
+    const std::uint64_t epoch = state_.epoch;
+    switch (options_.mode_choice) {
+        case ModeChoice::per_epoch:
+            return int(RandomStream(options_.seed, "mode", epoch).below(4));
+        case ModeChoice::per_batch:
+            return int(RandomStream(options_.seed, "mode", state_.steps).below(4));
+        default:
+            return evaluation_mode();
+    }
+}
+
+int Trainer::evaluation_mode() const {
+    if (options_.mode_choice != ModeChoice::per_run) return options_.mode;
+    return int(RandomStream(options_.seed, "mode").below(4));
+}
+
+TrainerState Trainer::state() const {
+    TrainerState state = state_;
+    state.optimizer = optimizer_.state();
+    return state;
+}
+
+void Trainer::load_state(const TrainerState& state) {
+    if (state.epoch < 0 || state.batch < 0 || state.batch > train_.count())
+        throw ShapeError("trainer: state: expected a batch from 0 to " + std::to_string(train_.count()) +
+                         ", found " + std::to_string(state.batch));
+    optimizer_.load_state(state.optimizer, state.steps);
+    state_ = state;
+    state_.optimizer.clear();
+}
+
+void Trainer::restore_best() {
+    if (!state_.best.empty()) network_.load_state(state_.best);
+}
+
+}  // namespace fftconv
