@@ -42,6 +42,8 @@ class Node {
     const std::string& path() const { return path_; }
 
     bool has_attribute(const std::string& name) const;
+    /// Whether there is an attribute of this name that is one number.
+    bool has_number(const std::string& name) const;
     std::vector<std::string> attribute_names() const;
     template <class T>
     void set_attribute(const std::string& name, const T& value);
@@ -56,9 +58,14 @@ class Node {
   protected:
     /// The name of something inside this node, for messages.
     std::string child(const std::string& name) const;
+    std::string attribute_path(const std::string& name) const;
 
     Handle handle_;
     std::string file_, path_;
+
+  private:
+    template <class T>
+    void write_attribute(const std::string& name, std::span<const T> values, const Shape& shape);
 };
 
 class Dataset : public Node {
@@ -69,6 +76,8 @@ class Dataset : public Node {
     /// Whether it only labels an axis of other datasets.
     bool is_scale() const;
     bool holds_strings() const;
+    /// Empty when it has none.
+    std::string unit() const;
     /// Numbers are converted to T where T can hold their kind: integers to floats, not floats to integers,
     /// and no text. Strings of fixed and variable length are read. @throws FileError
     template <class T>
@@ -76,6 +85,11 @@ class Dataset : public Node {
     /// @throws FileError when the shape is another.
     template <class T>
     std::vector<T> read(const Shape& expected) const;
+
+  private:
+    friend class Group;
+    void make_scale(const std::string& axis);
+    void attach_scale(const Dataset& scale, int axis);
 };
 
 class Group : public Node {
@@ -88,14 +102,17 @@ class Group : public Node {
     /// Names of what the group holds, in the order of writing where the file keeps it, else by name.
     std::vector<std::string> names() const;
 
-    /// Creates or opens; a path creates what is missing on the way.
+    /// Creates or opens a group in this one.
     Group create_group(const std::string& name);
+    /// The same for a path of groups, "mnist/two-conv".
+    Group create_path(const std::string& path);
     /// @throws FileError when there is none.
     Group group(const std::string& name) const;
     Dataset dataset(const std::string& name) const;
 
-    /// Writes a new dataset. Axis i gets the dimension scale `axes[i]` of the same group: the dataset of that
-    /// name if it is there, the dataset itself if it bears that name, else a new one holding 0, 1, 2, …
+    /// Writes a new dataset; a path creates the groups on the way. Axis i gets the dimension scale `axes[i]`
+    /// of the same group: the dataset itself if it bears that name, a scale that is there already, else a new
+    /// one holding 0, 1, 2, … Where that name belongs to a scale of another length, it is `axes[i]`_length.
     /// An empty unit writes none.
     /// @throws FileError when the values do not fill the shape or the name is taken.
     template <class T>
@@ -107,7 +124,10 @@ class Group : public Node {
     T read_scalar(const std::string& name) const;
 
   private:
-    void attach_scales(Dataset& dataset, const Shape& shape, const std::vector<std::string>& axes);
+    void check_name(const std::string& name) const;
+    template <class T>
+    Dataset create_dataset(const std::string& name, std::span<const T> values, const Shape& shape);
+    Dataset scale(const std::string& axis, int length);
 };
 
 /// An HDF5 file. A new one is built in memory and reaches the disk whole, in save(): a full disk or a kill
@@ -120,7 +140,7 @@ class File {
     static File open(const std::filesystem::path& path);
 
     Group root() const;
-    /// Replaces the file atomically (replace_file). @throws FileError
+    /// Replaces the file atomically (atomic_file.hpp). @throws FileError
     void save();
 
   private:

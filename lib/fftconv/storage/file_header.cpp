@@ -1,0 +1,91 @@
+#include "fftconv/storage/file_header.hpp"
+
+#include <chrono>
+#include <ctime>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/version.hpp"
+#include "fftconv/storage/parts.hpp"
+
+namespace fftconv::storage {
+
+namespace {
+
+const std::string format = "fftconv";
+constexpr int schema_major = 1, schema_minor = 0;
+
+std::string utc_now() {
+    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+/// Reads "major.minor" and refuses a newer major; what a newer minor adds is not looked at.
+void check_schema(const hdf5::Group& root, const FileHeader& header) {
+    const std::string expected = "schema " + std::to_string(schema_major) + ".x (this is fftconv " +
+                                 std::string(library_version()) + ")";
+    std::size_t digits = 0;
+    int major = 0;
+    try {
+        major = std::stoi(header.schema_version, &digits);
+    } catch (const std::exception&) {
+        digits = 0;
+    }
+    if (digits == 0 || major < 1 || header.schema_version.compare(digits, 1, ".") != 0)
+        throw FileError(root.file(), "/ @schema_version", expected, "'" + header.schema_version + "'");
+    if (major > schema_major)
+        throw FileError(root.file(), "/ @schema_version", expected,
+                        header.schema_version + ", written by a newer fftconv " + header.library_version);
+}
+
+FileHeader read_header(const hdf5::Group& root) {
+    const std::string marked = "the mark of an fftconv file, '" + format + "'";
+    if (!root.has_attribute("format")) throw FileError(root.file(), "/ @format", marked, "none");
+    if (const auto found = root.attribute<std::string>("format"); found != format)
+        throw FileError(root.file(), "/ @format", marked, "'" + found + "'");
+    FileHeader header;
+    header.schema_version = root.attribute<std::string>("schema_version");
+    header.library_version = root.attribute<std::string>("library_version");
+    check_schema(root, header);
+    header.kind = root.attribute<std::string>("kind");
+    header.git_commit = root.attribute<std::string>("git_commit");
+    header.git_dirty = root.attribute<std::uint8_t>("git_dirty") != 0;
+    header.created_utc = root.attribute<std::string>("created_utc");
+    return header;
+}
+
+}  // namespace
+
+hdf5::File create_file(const std::filesystem::path& path, const std::string& kind) {
+    hdf5::File file = hdf5::File::create(path);
+    hdf5::Group root = file.root();
+    root.set_attribute("format", format);
+    root.set_attribute("kind", kind);
+    root.set_attribute("schema_version", std::to_string(schema_major) + "." + std::to_string(schema_minor));
+    root.set_attribute("library_version", std::string(library_version()));
+    root.set_attribute("git_commit", std::string(git_commit()));
+    root.set_attribute("git_dirty", std::uint8_t(git_dirty()));
+    root.set_attribute("created_utc", utc_now());
+    return file;
+}
+
+hdf5::File open_file(const std::filesystem::path& path, const std::string& kind) {
+    hdf5::File file = hdf5::File::open(path);
+    const FileHeader header = read_header(file.root());
+    if (header.kind != kind)
+        throw FileError(path.string(), "/ @kind", "'" + kind + "'", "'" + header.kind + "'");
+    return file;
+}
+
+}  // namespace fftconv::storage
+
+namespace fftconv {
+
+FileHeader read_file_header(const std::filesystem::path& file) {
+    return storage::read_header(hdf5::File::open(file).root());
+}
+
+}  // namespace fftconv

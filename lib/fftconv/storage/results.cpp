@@ -1,0 +1,131 @@
+#include "fftconv/storage/results.hpp"
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/storage/hdf5.hpp"
+#include "fftconv/storage/parts.hpp"
+
+namespace fftconv {
+
+namespace {
+
+/// What is measured at every epoch, and how its dataset is called.
+struct Series {
+    const char* name;
+    const char* unit;
+    std::vector<double> Curve::*values;
+};
+constexpr Series all_series[] = {{"train_loss", "nat", &Curve::train_loss},
+                                 {"validation_mcr", "percent", &Curve::validation_mcr},
+                                 {"test_mcr", "percent", &Curve::test_mcr},
+                                 {"train_seconds", "s", &Curve::train_seconds},
+                                 {"test_seconds", "s", &Curve::test_seconds}};
+
+void write_curve(hdf5::Group group, const Curve& curve) {
+    const int epochs = int(curve.epoch.size());
+    group.write<double>("epoch", curve.epoch, {epochs}, {"epoch"}, "epoch");
+    for (const Series& series : all_series)
+        if (const std::vector<double>& values = curve.*series.values; !values.empty())
+            group.write<double>(series.name, values, {epochs}, {"epoch"}, series.unit);
+}
+
+Curve read_curve(const hdf5::Group& group, const std::string& method) {
+    Curve curve;
+    curve.method = method;
+    curve.epoch = group.dataset("epoch").read<double>();
+    for (const Series& series : all_series)
+        if (group.has(series.name))
+            curve.*series.values = group.dataset(series.name).read<double>({int(curve.epoch.size())});
+    return curve;
+}
+
+/// A method's name may be a path; a group with epochs is a curve.
+void read_curves_below(const hdf5::Group& group, const std::string& prefix, std::vector<Curve>& curves) {
+    for (const std::string& name : group.names()) {
+        if (!group.has_group(name)) continue;
+        const hdf5::Group inner = group.group(name);
+        if (inner.has("epoch")) curves.push_back(read_curve(inner, prefix + name));
+        read_curves_below(inner, prefix + name + "/", curves);
+    }
+}
+
+void write_table(hdf5::Group group, const Table& table) {
+    group.set_attribute("title", table.title);
+    std::vector<std::string> names;
+    for (const Column& column : table.columns) {
+        names.push_back(column.name);
+        std::visit(
+            [&](const auto& values) {
+                group.write(column.name, std::span(values), {int(table.rows())}, {names.front()},
+                            column.unit);
+            },
+            column.values);
+    }
+    group.set_attribute("columns", names);
+}
+
+Column read_column(const hdf5::Group& group, const std::string& name, int rows) {
+    const hdf5::Dataset dataset = group.dataset(name);
+    Column column{name, dataset.unit(), {}};
+    if (dataset.holds_strings())
+        column.values = dataset.read<std::string>({rows});
+    else
+        column.values = dataset.read<double>({rows});
+    return column;
+}
+
+Table read_table(const hdf5::Group& group, const std::string& name) {
+    Table table{name, group.attribute<std::string>("title"), {}};
+    for (const std::string& column : group.attribute_values<std::string>("columns")) {
+        const hdf5::Shape shape = group.dataset(column).shape();
+        const int rows = table.columns.empty() && shape.size() == 1 ? shape[0] : int(table.rows());
+        table.columns.push_back(read_column(group, column, rows));
+    }
+    return table;
+}
+
+}  // namespace
+
+std::size_t Column::size() const {
+    return std::visit([](const auto& held) { return held.size(); }, values);
+}
+
+namespace storage {
+
+void write_curves(hdf5::Group& root, const std::vector<Curve>& curves) {
+    if (curves.empty()) return;
+    hdf5::Group group = root.create_group("curves");
+    for (const Curve& curve : curves) write_curve(group.create_path(curve.method), curve);
+}
+
+std::vector<Curve> read_curves(const hdf5::Group& root) {
+    std::vector<Curve> curves;
+    if (root.has("curves")) read_curves_below(root.group("curves"), "", curves);
+    return curves;
+}
+
+}  // namespace storage
+
+void write_results(const std::filesystem::path& path, const ResultRecord& record) {
+    hdf5::File file = storage::create_file(path, "result");
+    hdf5::Group root = file.root();
+    storage::write_run(root, record.resolved_toml, record.dataset);
+    storage::write_curves(root, record.curves);
+    hdf5::Group summary = root.create_group("summary");
+    for (const Table& table : record.tables) write_table(summary.create_group(table.name), table);
+    file.save();
+}
+
+ResultRecord read_results(const std::filesystem::path& path) {
+    const hdf5::File file = storage::open_file(path, "result");
+    const hdf5::Group root = file.root();
+    ResultRecord record;
+    record.resolved_toml = storage::read_resolved_toml(root);
+    record.dataset = storage::read_dataset_record(root);
+    record.curves = storage::read_curves(root);
+    const hdf5::Group summary = root.group("summary");
+    for (const std::string& name : summary.names())
+        if (summary.has_group(name)) record.tables.push_back(read_table(summary.group(name), name));
+    return record;
+}
+
+}  // namespace fftconv
