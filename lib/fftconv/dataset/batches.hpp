@@ -27,7 +27,7 @@ struct BatchOptions {
     int border = 0;             ///< zero pixels added on every side
     bool shuffled = false;      ///< a new order each epoch, from (seed, epoch) alone
     std::uint64_t seed = 1;     ///< of order and augmentation
-    Augmentation augmentation;  ///< nothing by default
+    Augmentation augmentation{};  ///< nothing by default
     int ten_crop = no_ten_crop;  ///< 0 … 9: this one of ten_crop(…, augmentation.crop, …), and nothing random
 
     static constexpr int no_ten_crop = -1;

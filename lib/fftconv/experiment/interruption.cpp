@@ -1,6 +1,7 @@
 #include "fftconv/experiment/interruption.hpp"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace fftconv {
 

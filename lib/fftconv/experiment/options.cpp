@@ -31,7 +31,8 @@ class TomlConfig : public CLI::Config {
     std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }
 
     std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-        const std::string file = app_.get_config_ptr()->as<std::string>();
+        const bool given = app_.get_config_ptr()->count() > 0;
+        const std::string file = given ? app_.get_config_ptr()->as<std::string>() : "stored configuration";
         std::vector<CLI::ConfigItem> found;
         for (auto&& [key, node] : parse(input, file)) {
             const std::string name(key.str());
@@ -143,6 +144,15 @@ std::string Options::resolved_toml() const {
     std::ostringstream out;
     out << table << '\n';
     return out.str();
+}
+
+void Options::load(const std::string& toml) {
+    std::istringstream input(toml);
+    try {
+        app_.parse_from_stream(input);
+    } catch (const CLI::ParseError& error) {
+        throw UsageError(std::string("stored configuration: ") + error.what());
+    }
 }
 
 void Options::require_same(const std::string& stored, const std::string& file,

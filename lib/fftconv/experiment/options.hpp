@@ -40,6 +40,8 @@ class Options {
 
     /// Every option's value, sorted by name; a document that --config accepts.
     std::string resolved_toml() const;
+    /// Takes the values of such a document. @throws UsageError
+    void load(const std::string& toml);
     /// Throws when `stored` (another run's resolved_toml) and this configuration differ in anything but
     /// `may_differ`. @throws UsageError naming `file`, the option, and both values.
     void require_same(const std::string& stored, const std::string& file,

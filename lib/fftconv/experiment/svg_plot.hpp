@@ -1,0 +1,29 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace fftconv {
+
+/// One line of a plot; values that are not finite leave a gap.
+struct PlotSeries {
+    std::string title;
+    std::vector<double> x, y;
+    std::vector<double> low, high;  ///< a band around the line, or empty
+    bool dashed = false;            ///< for reference lines
+};
+
+struct Plot {
+    std::string title, x_label, y_label;
+    std::vector<PlotSeries> series;
+};
+
+/// Whether gnuplot is installed.
+bool gnuplot_available();
+
+/// Draws the plot with gnuplot, as SVG; `file` is replaced when it is whole.
+/// @throws Error when gnuplot is absent (naming its package) or fails, FileError when the folder takes no
+/// file.
+void write_svg(const Plot& plot, const std::filesystem::path& file);
+
+}  // namespace fftconv
