@@ -45,13 +45,22 @@ MapShape bordered(MapShape maps, int border) {
     return {maps.channels, maps.height + 2 * border, maps.width + 2 * border};
 }
 
+/// Zeroes what no image will write: border, images that are missing, padding lanes.
+void clear_unwritten(int images, int border, Tensor& tensor) {
+    if (border > 0) return tensor.fill(0);
+    const std::size_t pixels = tensor.maps().size();
+    const int stride = tensor.batch_stride();
+    for (std::size_t p = 0; p < pixels; ++p)
+        std::fill(tensor.data() + p * stride + images, tensor.data() + (p + 1) * stride, 0.0f);
+}
+
 /// Shapes the batch, sets its labels, and zeroes what no image will write.
-void begin_batch(const LabelledImages& images, std::span<const int> indices, MapShape maps, int size,
-                 Batch& batch) {
+void begin_batch(const LabelledImages& images, std::span<const int> indices, MapShape maps, int border,
+                 int size, Batch& batch) {
     if (int(indices.size()) > size)
         throw ShapeError(std::to_string(indices.size()) + " images for a batch of " + std::to_string(size));
-    batch.images.reshape(maps, size);
-    batch.images.fill(0);
+    batch.images.reshape(bordered(maps, border), size);
+    clear_unwritten(int(indices.size()), border, batch.images);
     batch.labels.assign(size, 0);
     for (std::size_t n = 0; n < indices.size(); ++n) {
         if (indices[n] < 0 || indices[n] >= images.count())
@@ -66,7 +75,7 @@ void begin_batch(const LabelledImages& images, std::span<const int> indices, Map
 
 void fill_batch(const LabelledImages& images, std::span<const int> indices, int size, int border,
                 Batch& batch) {
-    begin_batch(images, indices, bordered(images.maps, border), size, batch);
+    begin_batch(images, indices, images.maps, border, size, batch);
     std::visit(
         [&]<class Pixel>(const std::vector<Pixel>& pixels) {
             std::vector<const Pixel*> chosen;
@@ -134,7 +143,7 @@ void Batches::fill(int index, Batch& batch) const {
     const std::span<const int> chosen(order_.data() + first, order_.data() + last);
     if (!augmented()) return fill_batch(images_, chosen, options_.size, options_.border, batch);
 
-    begin_batch(images_, chosen, maps(), options_.size, batch);
+    begin_batch(images_, chosen, augmented_maps_, options_.border, options_.size, batch);
     std::vector<float> image(images_.maps.size()), changed(chosen.size() * augmented_maps_.size());
     std::vector<const float*> rows;
     for (std::size_t n = 0; n < chosen.size(); ++n) {
