@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "fftconv/storage/atomic_file.hpp"
-#include "fftconv/storage/hdf5_values.hpp"
+#include "fftconv/storage/hdf5_values-inl.hpp"
 
 namespace fftconv::hdf5 {
 

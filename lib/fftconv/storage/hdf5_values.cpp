@@ -1,4 +1,4 @@
-#include "fftconv/storage/hdf5_values.hpp"
+#include "fftconv/storage/hdf5_values-inl.hpp"
 
 #include <algorithm>
 

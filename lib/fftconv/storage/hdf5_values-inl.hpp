@@ -8,7 +8,7 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/hdf5.hpp"
 
-// Inside the HDF5 layer: error checks, and how values of type T lie in memory and in a file. Attributes and
+// Part of the sources of the HDF5 layer, not public: error checks, and how values of type T lie in memory and in a file. Attributes and
 // datasets share it.
 namespace fftconv::hdf5 {
 
