@@ -1,0 +1,27 @@
+# cmake -DREADME=… -DSOURCE=… -P readme.cmake: README's C++ example is what main.cpp runs, but for indentation.
+function(stripped text result)
+  string(REGEX REPLACE "[ \t]*\n[ \t\n]*" "\n" text "\n${text}\n")
+  string(REGEX REPLACE "^\n+|\n+$" "" text "${text}")
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+
+file(READ ${SOURCE} source)
+string(REGEX REPLACE "^.*// README begins\n" "" source "${source}")
+string(REGEX REPLACE "// README pauses\n.*// README continues\n" "" source "${source}")
+string(REGEX REPLACE "// README ends.*$" "" source "${source}")
+
+file(READ ${README} readme)
+string(FIND "${readme}" "```cpp\n#include <fftconv/fftconv.hpp>" begin)
+if(begin EQUAL -1)
+  message(FATAL_ERROR "${README}: expected a ```cpp block that starts with #include <fftconv/fftconv.hpp>:\n${source}")
+endif()
+string(SUBSTRING "${readme}" ${begin} -1 readme)
+string(REGEX REPLACE "^```cpp\n" "" readme "${readme}")
+string(FIND "${readme}" "```" end)
+string(SUBSTRING "${readme}" 0 ${end} readme)
+
+stripped("${source}" expected)
+stripped("${readme}" found)
+if(NOT expected STREQUAL found)
+  message(FATAL_ERROR "${README}: the example differs from ${SOURCE}.\nExpected:\n${expected}\n\nFound:\n${found}")
+endif()

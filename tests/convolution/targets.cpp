@@ -1,0 +1,61 @@
+// The frequency-domain loops on every SIMD target that this machine has: dispatch is pinned to one after the
+// other.
+#include "fftconv/convolution/highway_targets.hpp"
+// (before Highway)
+#include <hwy/highway.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "support/convolution_tester.hpp"
+
+using namespace fftconv;
+using fftconv::test::ConvolutionTester;
+
+namespace {
+
+struct PinnedTarget {
+    explicit PinnedTarget(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
+    ~PinnedTarget() { hwy::SetSupportedTargetsForTest(0); }
+};
+
+void check_layers() {
+    constexpr ConvolutionShape shapes[] = {
+        {.batch = 50, .in_channels = 20, .out_channels = 32, .height = 12, .width = 12, .kernel = 5},
+        {.batch = 3,
+         .in_channels = 7,
+         .out_channels = 5,
+         .height = 19,
+         .width = 30,
+         .kernel = 3,
+         .padding = 1},
+        {.batch = 1,
+         .in_channels = 3,
+         .out_channels = 4,
+         .height = 40,
+         .width = 33,
+         .kernel = 8,
+         .padding = 4},
+    };
+    for (const ConvolutionShape& shape : shapes) {
+        ConvolutionTester tester(shape);
+        tester.biased().check("fft");
+        tester.density(0.4).check("fft");
+        tester.mode(1).garbage_lanes().threads(2).check("fft");
+        for (int tile : {10, 12, 16, 20}) tester.tile(tile).check("fft");
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_simd_target_of_the_machine) {
+    const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
+    BOOST_TEST(targets != 0);
+    for (std::int64_t rest = targets; rest != 0; rest &= rest - 1) {
+        const std::int64_t target = rest & -rest;
+        BOOST_TEST_MESSAGE("target " << hwy::TargetName(target));
+        BOOST_TEST_CONTEXT("target " << hwy::TargetName(target)) {
+            const PinnedTarget pinned(target);
+            check_layers();
+        }
+    }
+}

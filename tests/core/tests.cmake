@@ -1,0 +1,12 @@
+# Every installed header compiles alone: one source per header that includes it first, and again. Not
+# installed, as lib/CMakeLists.txt says, are *-inl.hpp (parts of sources) and experiment/.
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/lib/fftconv/*.hpp)
+list(FILTER headers EXCLUDE REGEX "-inl\\.hpp$|^fftconv/experiment/")
+foreach(header IN LISTS headers)
+  string(REPLACE ".hpp" ".cpp" source ${CMAKE_CURRENT_BINARY_DIR}/headers/${header})
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include <@header@>\n#include <@header@>\n" @ONLY)
+  list(APPEND header_sources ${source})
+endforeach()
+add_library(headers_alone OBJECT ${header_sources})
+target_compile_options(headers_alone PRIVATE -O0)
+target_link_libraries(headers_alone PRIVATE fftconv_storage fftconv_options)
