@@ -183,8 +183,9 @@ std::string maps_text(MapShape maps) {
 
 std::string text_of(const ConvolutionSpec& layer) {
     std::string text = std::to_string(layer.outputs) + "C" + std::to_string(layer.kernel);
-    if (2 * layer.padding + 1 != layer.kernel)
-        text += layer.padding == 0 ? "v" : "p" + std::to_string(layer.padding);
+    const bool same = 2 * layer.padding + 1 == layer.kernel;
+    if (!same) text += layer.padding == 0 ? "v" : "p";
+    if (!same && layer.padding != 0) text += std::to_string(layer.padding);
     return text + (layer.batch_norm ? "+BN" : "");
 }
 
