@@ -1,0 +1,48 @@
+#pragma once
+#include <vector>
+
+#include "fftconv/core/named_array.hpp"
+#include "fftconv/dataset/images.hpp"
+
+namespace fftconv {
+
+/// The defaults are those of Goodfellow et al., "Maxout networks" (ICML 2013), for CIFAR-10.
+struct PreprocessOptions {
+    bool contrast = true;                       ///< global contrast normalisation
+    float contrast_scale = 55;                  ///< s
+    float contrast_bias = 10.0f / (255 * 255);  ///< b, for pixels 0 … 1
+    bool whitening = true;                      ///< zero-phase component analysis
+    float whitening_regularisation = 0.1f;      ///< ε
+};
+
+/// Global contrast normalisation of each image, x ← s (x − x̄) / √(b + var x), then ZCA whitening,
+/// x ← W (x − μ) with W = (C + ε I)^(−½), where μ and C are mean and covariance of the training images
+/// (Krizhevsky, "Learning multiple layers of features from tiny images", 2009, appendix A).
+class Preprocessing {
+  public:
+    /// Nothing: apply only turns bytes into floats 0 … 1.
+    Preprocessing() = default;
+    /// Fits μ and W to these images, and to no others. The same bits for any number of threads.
+    /// @throws UsageError on options that make no sense; ShapeError on no images.
+    Preprocessing(const LabelledImages& train, const PreprocessOptions& options, int threads);
+
+    /// Makes floats of the images. @throws ShapeError when they are not of the shape that was fitted.
+    void apply(LabelledImages& images, int threads) const;
+
+    /// All that apply needs, to be stored with a network: preprocessing/contrast (s, b), preprocessing/mean
+    /// (C, H, W) and preprocessing/whitening (pixels, pixels); what is not used is left out.
+    std::vector<NamedArray> arrays() const;
+    /// From such arrays; others are ignored. @throws ShapeError when they do not fit each other.
+    static Preprocessing from_arrays(const std::vector<NamedArray>& arrays);
+
+  private:
+    void fit_mean_and_whitening(const LabelledImages& train, float regularisation, int threads);
+    std::vector<float> normalised(const LabelledImages& images, int first, int count) const;
+
+    std::vector<float> contrast_;   // s, b; empty: none
+    MapShape maps_;                 // of mean and whitening
+    std::vector<float> mean_;       // μ
+    std::vector<float> whitening_;  // W, symmetric; empty: none
+};
+
+}  // namespace fftconv
