@@ -1,0 +1,237 @@
+// Every layer's gradients against finite differences, the adjoint identity where it is linear, and
+// independence of the number of threads.
+#include <boost/test/unit_test.hpp>
+#include <memory>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/network/activation.hpp"
+#include "fftconv/network/batch_norm.hpp"
+#include "fftconv/network/convolution.hpp"
+#include "fftconv/network/dense.hpp"
+#include "fftconv/network/pooling.hpp"
+#include "support/gradient_check.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+const char* const engines[] = {"direct", "fft"};
+
+void randomise(Layer& layer) {
+    RandomStream random(2, layer.name());
+    for (Parameter* parameter : layer.parameters()) {
+        for (float& value : parameter->value) value = random.normal();
+        parameter->changed();
+    }
+}
+
+ConvolutionLayer convolution(const std::string& engine, int mode, int padding = 1, int threads = 1) {
+    const ConvolutionShape shape{.batch = 3,
+                                 .in_channels = 2,
+                                 .out_channels = 3,
+                                 .height = 7,
+                                 .width = 6,
+                                 .kernel = 3,
+                                 .padding = padding};
+    return {"conv1", engine, shape, {.mode = mode, .threads = threads}};
+}
+
+const MapShape maps{3, 5, 6};
+const PassContext part{.training = true, .valid = 3};  // of five images
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(layers)
+
+BOOST_AUTO_TEST_CASE(convolution_gradients) {
+    for (const std::string engine : engines)
+        for (int mode : {no_mode, 0, 1, 2, 3}) BOOST_TEST_CONTEXT(engine << ", mode " << mode) {
+                ConvolutionLayer layer = convolution(engine, mode);
+                randomise(layer);
+                const Tensor x = random_tensor(layer.input_maps(), 3, "x");
+                check_gradients(layer, x, {}, 0.5f, 1e-4);
+                check_gradients(layer, x, {.training = true, .valid = 2}, 0.5f, 1e-4);
+                layer.bias().value.assign(3, 0);
+                check_adjoint(layer, x);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(masked_convolution) {
+    const std::vector<std::uint8_t> mask = {1, 0, 0, 0, 1, 1};
+    for (const std::string engine : engines)
+        for (int mode : {no_mode, 3}) BOOST_TEST_CONTEXT(engine << ", mode " << mode) {
+                ConvolutionLayer layer = convolution(engine, mode, 0);
+                randomise(layer);
+                layer.set_kernel_mask(mask);
+                BOOST_CHECK(layer.kernel_mask() == mask);
+                BOOST_CHECK_EQUAL(layer.surviving_kernels(), 3);
+                const Tensor x = random_tensor(layer.input_maps(), 3, "x");
+                const Passes masked = run(layer, x, {});
+                BOOST_CHECK_EQUAL(layer.engine().surviving_kernels(), 3);
+                for (std::size_t i = 0; i < layer.weight().value.size(); ++i)
+                    if (!mask[i / 9]) {
+                        BOOST_CHECK_EQUAL(layer.weight().value[i], 0.0f);
+                        BOOST_CHECK_EQUAL(layer.weight().gradient[i], 0.0f);
+                    }
+                // The same as zeroed weights that nobody masks; and unmasking brings every kernel back.
+                layer.set_kernel_mask({});
+                const Passes zeroed = run(layer, x, {});
+                BOOST_CHECK_EQUAL(layer.engine().surviving_kernels(), 6);
+                BOOST_CHECK_LE(largest_error(masked.y, zeroed.y), 1e-5);
+                BOOST_CHECK_LE(largest_error(masked.dx, zeroed.dx), 1e-5);
+                BOOST_CHECK_THROW(layer.set_kernel_mask(std::vector<std::uint8_t>(5, 1)), ShapeError);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(single_weights_held_leave_the_kernel_alive) {
+    ConvolutionLayer layer = convolution("direct", no_mode);
+    randomise(layer);
+    std::vector<std::uint8_t> held(layer.weight().value.size(), 1);
+    held[4] = 0;
+    std::fill_n(held.begin() + 9, 9, 0);
+    layer.weight().hold(held);
+    BOOST_CHECK_EQUAL(layer.surviving_kernels(), 5);
+    BOOST_CHECK_EQUAL(layer.weight().value[4], 0.0f);
+}
+
+BOOST_AUTO_TEST_CASE(convolution_follows_its_weights) {
+    for (const std::string engine : engines) BOOST_TEST_CONTEXT(engine) {
+            ConvolutionLayer layer = convolution(engine, no_mode);
+            randomise(layer);
+            const Tensor x = random_tensor(layer.input_maps(), 3, "x");
+            const Passes before = run(layer, x, {});
+            for (float& value : layer.weight().value) value *= 2;
+            layer.weight().changed();
+            layer.bias().value.assign(3, 0);
+            Tensor twice(layer.output_maps(), 3), again(layer.output_maps(), 3);
+            layer.forward(x, twice, {});
+            layer.set_threads(2);  // a new engine must get weights, bias and mask again
+            layer.forward(x, again, {});
+            BOOST_CHECK_GT(largest_error(twice, before.y), 0.1);
+            BOOST_CHECK_EQUAL(largest_error(again, twice), 0);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(max_pooling_gradients) {
+    MaxPooling layer("pool1", maps);
+    check_gradients(layer, spaced_tensor(maps, 5, "x", 0.125f), {}, 0.03125f, 1e-5);
+    check_gradients(layer, spaced_tensor(maps, 5, "x", 0.125f, 3), part, 0.03125f, 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(overlapped_max_pooling_gradients) {
+    for (const MapShape shape : {MapShape{2, 5, 6}, MapShape{2, 2, 3}, MapShape{1, 8, 7}}) {
+        OverlappedMaxPooling layer("pool1", shape);
+        check_gradients(layer, spaced_tensor(shape, 5, "x", 0.125f), {}, 0.03125f, 1e-5);
+        check_gradients(layer, spaced_tensor(shape, 5, "x", 0.125f, 3), part, 0.03125f, 1e-5);
+    }
+    OverlappedMaxPooling wide("pool1", {1, 4, 4});  // more lanes than one block of the backward pass
+    check_gradients(wide, spaced_tensor({1, 4, 4}, 70, "x", 0.125f), {}, 0.03125f, 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(average_pooling_gradients) {
+    AveragePooling layer("pool1", maps);
+    check_gradients(layer, random_tensor(maps, 5, "x"), {}, 0.5f, 1e-5);
+    check_adjoint(layer, random_tensor(maps, 5, "x"));
+}
+
+BOOST_AUTO_TEST_CASE(random_pooling_gradients) {
+    for (int mode = 0; mode < 4; ++mode) BOOST_TEST_CONTEXT(mode) {
+            RandomPooling layer("pool1", maps, mode);
+            check_gradients(layer, random_tensor(maps, 5, "x"), {}, 0.5f, 1e-5);
+            check_adjoint(layer, random_tensor(maps, 5, "x", 3), part);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(dense_gradients) {
+    DenseLayer layer("dense1", maps, 7);
+    randomise(layer);
+    check_gradients(layer, random_tensor(maps, 5, "x"), {}, 0.5f, 1e-4);
+    check_gradients(layer, random_tensor(maps, 5, "x", 3), part, 0.5f, 1e-4);
+    layer.bias().value.assign(7, 0);
+    check_adjoint(layer, random_tensor(maps, 5, "x"));
+    DenseLayer without("dense2", maps, 7, false);
+    BOOST_CHECK_EQUAL(without.parameters().size(), 1);
+    BOOST_CHECK_THROW(DenseLayer("dense3", maps, 0), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(batch_norm_gradients) {
+    BatchNorm layer("norm1", maps);
+    randomise(layer);
+    check_gradients(layer, random_tensor(maps, 5, "x"), {.training = true}, 0.02f, 2e-3);
+    check_gradients(layer, random_tensor(maps, 5, "x", 3), part, 0.02f, 2e-3);
+    check_gradients(layer, random_tensor(maps, 70, "x", 69), {.training = true, .valid = 69}, 0.05f, 2e-3);
+    check_gradients(layer, random_tensor(maps, 5, "x"), {}, 0.5f, 1e-4);  // inference: an affine map
+}
+
+BOOST_AUTO_TEST_CASE(relu_gradients) {
+    Relu layer("relu1", maps);
+    const Tensor x = spaced_tensor(maps, 5, "x", 0.125f, 3);
+    check_gradients(layer, x, part, 0.03125f, 1e-5);
+    check_in_place(layer, x, part);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_gradients) {
+    Dropout layer("dropout1", maps, 0.4f, 1);
+    const Tensor x = random_tensor(maps, 5, "x");
+    check_gradients(layer, x, {.training = true, .step = 3}, 0.5f, 1e-5);
+    check_in_place(layer, x, {.training = true, .step = 3});
+    check_adjoint(layer, x, {.training = true});
+    BOOST_CHECK_THROW(Dropout("dropout1", maps, 1, 1), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_drops_its_share_and_only_in_training) {
+    const MapShape wide{100, 10, 10};
+    Dropout layer("dropout1", wide, 0.25f, 1);
+    Tensor x(wide, 8), y(wide, 8), z(wide, 8);
+    x.fill(3);
+    layer.forward(x, y, {});
+    BOOST_CHECK_EQUAL(std::count(y.data(), y.data() + y.size(), 3.0f), y.size());
+    layer.forward(x, y, {.training = true, .step = 1});
+    const double dropped = double(std::count(y.data(), y.data() + y.size(), 0.0f)) / double(y.size());
+    BOOST_CHECK_CLOSE(dropped, 0.25, 2);
+    BOOST_CHECK_EQUAL(std::count(y.data(), y.data() + y.size(), 4.0f),
+                      y.size() - std::size_t(std::lround(dropped * y.size())));
+    layer.forward(x, z, {.training = true, .step = 2});
+    BOOST_CHECK(!std::equal(y.data(), y.data() + y.size(), z.data()));
+    layer.set_threads(2);
+    layer.forward(x, z, {.training = true, .step = 1});
+    BOOST_CHECK(std::equal(y.data(), y.data() + y.size(), z.data()));
+}
+
+BOOST_AUTO_TEST_CASE(threads_do_not_change_a_bit) {
+    const MapShape large{12, 10, 10};
+    std::vector<std::unique_ptr<Layer>> all;
+    all.push_back(std::make_unique<MaxPooling>("max", large));
+    all.push_back(std::make_unique<OverlappedMaxPooling>("overlapped", large));
+    all.push_back(std::make_unique<AveragePooling>("average", large));
+    all.push_back(std::make_unique<RandomPooling>("random", large, 2));
+    all.push_back(std::make_unique<Relu>("relu", large));
+    all.push_back(std::make_unique<BatchNorm>("norm", large));
+    all.push_back(std::make_unique<DenseLayer>("dense", large, 130));
+    for (const char* engine : engines)
+        all.push_back(std::make_unique<ConvolutionLayer>(
+            engine, engine,
+            ConvolutionShape{
+                .batch = 33, .in_channels = 12, .out_channels = 5, .height = 10, .width = 10, .kernel = 3},
+            ConvolutionOptions{}));
+    const Tensor x = random_tensor(large, 33, "x", 31);
+    for (const auto& layer : all) {
+        BOOST_TEST_CONTEXT(layer->name()) {
+            randomise(*layer);
+            std::vector<std::vector<float>> gradients[2];
+            Passes passes[2];
+            for (int threads : {1, 2}) {
+                layer->set_threads(threads);
+                passes[threads - 1] = run(*layer, x, {.training = true, .valid = 31});
+                for (Parameter* parameter : layer->parameters())
+                    gradients[threads - 1].push_back(parameter->gradient);
+            }
+            BOOST_CHECK_EQUAL(largest_error(passes[0].y, passes[1].y), 0);
+            BOOST_CHECK_EQUAL(largest_error(passes[0].dx, passes[1].dx), 0);
+            BOOST_CHECK(gradients[0] == gradients[1]);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
