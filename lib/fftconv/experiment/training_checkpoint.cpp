@@ -28,6 +28,13 @@ std::map<std::string, double> values_of(const TrainerState& state) {
             {"best_epoch", state.best_epoch}};
 }
 
+/// Position of the stream that K is drawn from; order, augmentation and dropout are drawn from (seed, epoch)
+/// and (seed, step), so that their streams need no position.
+std::uint64_t mode_draws(ModeChoice choice, const TrainerState& state) {
+    if (choice == ModeChoice::per_epoch) return std::uint64_t(state.epoch);
+    return choice == ModeChoice::per_batch ? state.steps : 0;
+}
+
 double value(const Checkpoint& checkpoint, const std::filesystem::path& file, const std::string& name) {
     const auto found = checkpoint.state.values.find(name);
     if (found == checkpoint.state.values.end()) {
@@ -117,6 +124,7 @@ Checkpoint make_checkpoint(const Network& network, const Trainer& trainer, std::
     checkpoint.optimizer = optimizer_name(trainer);
     checkpoint.optimizer_state = state.optimizer;
     checkpoint.state = {state.epoch, std::int64_t(state.steps), values_of(state)};
+    checkpoint.random = {{"mode", trainer.options().seed, mode_draws(trainer.options().mode_choice, state)}};
     checkpoint.curves = std::move(curves);
     checkpoint.resolved_toml = resolved_toml;
     checkpoint.dataset = dataset;

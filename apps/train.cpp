@@ -1,0 +1,11 @@
+// fftconv-train: trains any architecture on any data set at hand.
+#include "fftconv/experiment/train_options.hpp"
+#include "fftconv/experiment/train_run.hpp"
+
+int main(int argc, char** argv) {
+    fftconv::TrainOptions train;
+    fftconv::Options options(
+        "fftconv-train", "Trains a network, with a checkpoint after each epoch, and tests it at the end.");
+    fftconv::add_train_options(options, train);
+    return options.run(argc, argv, [&] { fftconv::run_training(train, options); });
+}

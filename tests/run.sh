@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds with warnings as errors, and runs every test: Release, then Debug with address
+# and undefined-behaviour sanitizers (where slow tests do less: FFTCONV_TEST_QUICK). Ends with ctest's summary.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+bash "$root/apps/install-dependencies.sh" --tests
+
+build_and_test() { # preset
+    echo "== $1"
+    local generator=(-G Ninja)
+    [[ -f "$root/build/$1/CMakeCache.txt" ]] && generator=()  # made before, perhaps by another generator
+    (cd "$root" && cmake --preset "$1" "${generator[@]}" >/dev/null)
+    cmake --build "$root/build/$1"
+    ctest --test-dir "$root/build/$1" --output-on-failure -j "$(nproc)"
+}
+
+FFTCONV_TEST_QUICK=1 build_and_test sanitizers
+build_and_test dev
