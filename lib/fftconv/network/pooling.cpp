@@ -1,6 +1,8 @@
 #include "fftconv/network/pooling.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
@@ -28,22 +30,69 @@ void for_windows(int threads, const Tensor& y, const Body& body) {
     });
 }
 
-void clear_maps(Tensor& tensor, int channel) {
+void clear_map(Tensor& tensor, int channel) {
     std::fill_n(tensor.pixel(channel, 0, 0), tensor.size() / tensor.channels(), 0.0f);
 }
 
-/// The pixels of a square window at (2i, 2j), row by row. A window that the border cuts repeats the last row
-/// or column: that changes no maximum, and the first of equal values is never a repeated one.
-template <int Window>
-struct WindowOffsets {
-    std::ptrdiff_t offset[Window * Window];  // floats from the channel's first pixel
+/// Zeroes the last odd row and column, which belong to no 2×2 window.
+void clear_unpooled(Tensor& tensor, int channel) {
+    const int lanes = tensor.batch_stride(), height = tensor.height(), width = tensor.width();
+    if (width % 2)
+        for (int row = 0; row < height; ++row)
+            std::fill_n(tensor.pixel(channel, row, width - 1), lanes, 0.0f);
+    if (height % 2) std::fill_n(tensor.pixel(channel, height - 1, 0), std::size_t(width) * lanes, 0.0f);
+}
 
-    WindowOffsets(const Tensor& x, int i, int j) {
-        for (int u = 0; u < Window; ++u)
-            for (int v = 0; v < Window; ++v)
-                offset[u * Window + v] = std::ptrdiff_t(std::min(2 * i + u, x.height() - 1) * x.width() +
-                                                        std::min(2 * j + v, x.width() - 1)) *
-                                         x.batch_stride();
+/// The four pixels of a 2×2 window, or their gradients: top left, top right, bottom left, bottom right.
+template <class Float>
+struct Window {
+    Float *a, *b, *c, *d;
+    template <class TensorType>
+    Window(TensorType& x, int channel, int i, int j)
+        : a(x.pixel(channel, 2 * i, 2 * j)),
+          b(a + x.batch_stride()),
+          c(a + std::ptrdiff_t(x.width()) * x.batch_stride()),
+          d(c + x.batch_stride()) {}
+};
+
+/// Where `holds`, the gradient, else zero. By a mask of bits: of a conditional expression GCC makes a branch
+/// here, which is mispredicted half of the time.
+float where(bool holds, float gradient) {
+    return std::bit_cast<float>(std::bit_cast<std::int32_t>(gradient) & -std::int32_t(holds));
+}
+
+void max_of_window(const Window<const float>& x, float* __restrict most, int lanes) {
+    for (int n = 0; n < lanes; ++n) most[n] = std::max(std::max(x.a[n], x.b[n]), std::max(x.c[n], x.d[n]));
+}
+
+/// The whole gradient to the first of the largest values of a window.
+void gradient_of_max(const Window<const float>& x, const float* __restrict dy, const Window<float>& dx,
+                     int lanes) {
+    const Window<float> to = dx;
+#pragma GCC ivdep
+    for (int n = 0; n < lanes; ++n) {
+        const float most = std::max(std::max(x.a[n], x.b[n]), std::max(x.c[n], x.d[n])), gradient = dy[n];
+        const float first = where(x.a[n] == most, gradient);
+        const float second = where(x.b[n] == most, gradient - first);
+        const float third = where(x.c[n] == most, gradient - first - second);
+        to.a[n] = first;
+        to.b[n] = second;
+        to.c[n] = third;
+        to.d[n] = gradient - first - second - third;
+    }
+}
+
+/// The pixels of a 3×3 window at (2i, 2j), row by row, as floats from the map's first pixel. A window that
+/// the border cuts repeats the last row or column: that changes no maximum, and the first of equal values is
+/// never a repeated one.
+struct OverlappedWindow {
+    std::ptrdiff_t offset[9];
+    OverlappedWindow(const Tensor& x, int i, int j) {
+        for (int u = 0; u < 3; ++u)
+            for (int v = 0; v < 3; ++v)
+                offset[u * 3 + v] = (std::ptrdiff_t(std::min(2 * i + u, x.height() - 1)) * x.width() +
+                                     std::min(2 * j + v, x.width() - 1)) *
+                                    x.batch_stride();
     }
 };
 
@@ -55,42 +104,22 @@ void assign_max(float* __restrict most, const float* __restrict x, int lanes) {
 void take_gradient(const float* __restrict most, const float* __restrict x, float* __restrict left,
                    float* __restrict dx, int lanes) {
     for (int n = 0; n < lanes; ++n) {
-        const float share = x[n] == most[n] ? left[n] : 0.0f;
+        const float share = where(x[n] == most[n], left[n]);
         dx[n] += share;
         left[n] -= share;
     }
 }
 
-template <int Window>
-void max_forward(int threads, const Tensor& x, Tensor& y) {
-    const int lanes = x.batch_stride();
-    for_windows(threads, y, [&](int c, int i, int j) {
-        const WindowOffsets<Window> window(x, i, j);
-        const float* map = x.pixel(c, 0, 0);
-        float* most = y.pixel(c, i, j);
-        std::copy_n(map + window.offset[0], lanes, most);
-        for (int t = 1; t < Window * Window; ++t) assign_max(most, map + window.offset[t], lanes);
-    });
-}
+constexpr int lane_block = 64;  // lanes at a time, on the stack
 
-template <int Window>
-void max_backward(int threads, const Tensor& x, const Tensor& dy, Tensor& dx) {
-    constexpr int block = 64;  // lanes at a time, on the stack
-    for_windows(threads, dy, [&](int c, int i, int j) {
-        if (i == 0 && j == 0) clear_maps(dx, c);
-        const WindowOffsets<Window> window(x, i, j);
-        for (int first = 0; first < x.batch_stride(); first += block) {
-            const int lanes = std::min(block, x.batch_stride() - first);
-            const float* map = x.pixel(c, 0, 0) + first;
-            float most[block], left[block];
-            std::copy_n(map + window.offset[0], lanes, most);
-            for (int t = 1; t < Window * Window; ++t) assign_max(most, map + window.offset[t], lanes);
-            std::copy_n(dy.pixel(c, i, j) + first, lanes, left);
-            float* gradient = dx.pixel(c, 0, 0) + first;
-            for (int t = 0; t < Window * Window; ++t)
-                take_gradient(most, map + window.offset[t], left, gradient + window.offset[t], lanes);
-        }
-    });
+void overlapped_gradient(const float* map, const OverlappedWindow& window, const float* dy, float* dx,
+                         int lanes) {
+    float most[lane_block], left[lane_block];
+    std::copy_n(map + window.offset[0], lanes, most);
+    for (int t = 1; t < 9; ++t) assign_max(most, map + window.offset[t], lanes);
+    std::copy_n(dy, lanes, left);
+    for (int t = 0; t < 9; ++t)
+        take_gradient(most, map + window.offset[t], left, dx + window.offset[t], lanes);
 }
 
 }  // namespace
@@ -104,11 +133,17 @@ MapShape MaxPooling::output_maps() const {
 }
 
 void MaxPooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
-    max_forward<2>(threads(), x, y);
+    for_windows(threads(), y, [&](int c, int i, int j) {
+        max_of_window({x, c, i, j}, y.pixel(c, i, j), x.batch_stride());
+    });
 }
 
 void MaxPooling::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx, const PassContext&) {
-    if (dx) max_backward<2>(threads(), x, dy, *dx);
+    if (!dx) return;
+    for_windows(threads(), dy, [&](int c, int i, int j) {
+        if (i == 0 && j == 0) clear_unpooled(*dx, c);
+        gradient_of_max({x, c, i, j}, dy.pixel(c, i, j), {*dx, c, i, j}, x.batch_stride());
+    });
 }
 
 OverlappedMaxPooling::OverlappedMaxPooling(std::string name, MapShape input) : Layer(std::move(name), input) {
@@ -121,12 +156,26 @@ MapShape OverlappedMaxPooling::output_maps() const {
 }
 
 void OverlappedMaxPooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
-    max_forward<3>(threads(), x, y);
+    const int lanes = x.batch_stride();
+    for_windows(threads(), y, [&](int c, int i, int j) {
+        const OverlappedWindow window(x, i, j);
+        const float* map = x.pixel(c, 0, 0);
+        float* most = y.pixel(c, i, j);
+        std::copy_n(map + window.offset[0], lanes, most);
+        for (int t = 1; t < 9; ++t) assign_max(most, map + window.offset[t], lanes);
+    });
 }
 
 void OverlappedMaxPooling::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
                                     const PassContext&) {
-    if (dx) max_backward<3>(threads(), x, dy, *dx);
+    if (!dx) return;
+    for_windows(threads(), dy, [&](int c, int i, int j) {
+        if (i == 0 && j == 0) clear_map(*dx, c);
+        const OverlappedWindow window(x, i, j);
+        for (int first = 0; first < x.batch_stride(); first += lane_block)
+            overlapped_gradient(x.pixel(c, 0, 0) + first, window, dy.pixel(c, i, j) + first,
+                                dx->pixel(c, 0, 0) + first, std::min(lane_block, x.batch_stride() - first));
+    });
 }
 
 AveragePooling::AveragePooling(std::string name, MapShape input) : Layer(std::move(name), input) {
@@ -138,26 +187,24 @@ MapShape AveragePooling::output_maps() const {
 }
 
 void AveragePooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
-    const int lanes = x.batch_stride();
     for_windows(threads(), y, [&](int c, int i, int j) {
-        const float *top = x.pixel(c, 2 * i, 2 * j), *bottom = x.pixel(c, 2 * i + 1, 2 * j);
+        const Window<const float> from(x, c, i, j);
         float* __restrict mean = y.pixel(c, i, j);
-        for (int n = 0; n < lanes; ++n)
-            mean[n] = 0.25f * ((top[n] + top[n + lanes]) + (bottom[n] + bottom[n + lanes]));
+        for (int n = 0; n < x.batch_stride(); ++n)
+            mean[n] = 0.25f * ((from.a[n] + from.b[n]) + (from.c[n] + from.d[n]));
     });
 }
 
 void AveragePooling::backward(const Tensor&, const Tensor&, const Tensor& dy, Tensor* dx,
                               const PassContext&) {
     if (!dx) return;
-    const int lanes = dy.batch_stride();
     for_windows(threads(), dy, [&](int c, int i, int j) {
-        if (i == 0 && j == 0) clear_maps(*dx, c);
+        if (i == 0 && j == 0) clear_unpooled(*dx, c);
+        const Window<float> to(*dx, c, i, j);
         const float* gradient = dy.pixel(c, i, j);
-        float* __restrict top = dx->pixel(c, 2 * i, 2 * j), * __restrict bottom =
-                                                                dx->pixel(c, 2 * i + 1, 2 * j);
-        for (int n = 0; n < lanes; ++n)
-            top[n] = top[n + lanes] = bottom[n] = bottom[n + lanes] = 0.25f * gradient[n];
+#pragma GCC ivdep
+        for (int n = 0; n < dy.batch_stride(); ++n)
+            to.a[n] = to.b[n] = to.c[n] = to.d[n] = 0.25f * gradient[n];
     });
 }
 
@@ -187,7 +234,7 @@ void RandomPooling::backward(const Tensor&, const Tensor&, const Tensor& dy, Ten
     if (!dx) return;
     const int row = mode_ / 2, column = mode_ % 2;
     for_windows(threads(), dy, [&](int c, int i, int j) {
-        if (i == 0 && j == 0) clear_maps(*dx, c);
+        if (i == 0 && j == 0) clear_map(*dx, c);
         std::copy_n(dy.pixel(c, i, j), dy.batch_stride(), dx->pixel(c, 2 * i + row, 2 * j + column));
     });
 }
