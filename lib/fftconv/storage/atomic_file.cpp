@@ -39,7 +39,11 @@ class Descriptor {
 /// Renaming would replace a device or a link rather than write to it.
 fs::path real_target(const fs::path& file) {
     std::error_code ignored;
-    const fs::path target = fs::is_symlink(file, ignored) ? fs::weakly_canonical(file, ignored) : file;
+    fs::path target = file;
+    for (int links = 0; fs::is_symlink(target, ignored); ++links) {
+        if (links == 40) throw FileError(file.string(), "saving", "a link to a file", "a circle of links");
+        target = target.parent_path() / fs::read_symlink(target, ignored);
+    }
     const fs::file_status status = fs::status(target, ignored);
     if (fs::exists(status) && !fs::is_regular_file(status))
         throw FileError(file.string(), "saving", "an ordinary file or none of this name",

@@ -61,18 +61,17 @@ void write_extra(hdf5::Group& root, const std::vector<NamedArray>& extra) {
 
 }  // namespace
 
-void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
-    hdf5::File file = storage::create_file(path, "checkpoint");
-    hdf5::Group root = file.root();
-    storage::write_run(root, checkpoint.resolved_toml, checkpoint.dataset);
-    write_model(root, checkpoint);
-    storage::write_layer_masks(root, checkpoint.masks);
-    write_optimizer(root, checkpoint);
-    write_state(root, checkpoint.state);
-    storage::write_streams(root, checkpoint.random);
-    storage::write_curves(root, checkpoint.curves);
-    write_extra(root, checkpoint.extra);
-    file.save();
+void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint) {
+    const auto fill = [&](hdf5::Group& root) {
+        write_model(root, checkpoint);
+        storage::write_layer_masks(root, checkpoint.masks);
+        write_optimizer(root, checkpoint);
+        write_state(root, checkpoint.state);
+        storage::write_streams(root, checkpoint.random);
+        storage::write_curves(root, checkpoint.curves);
+        write_extra(root, checkpoint.extra);
+    };
+    storage::write_file(file, "checkpoint", checkpoint.resolved_toml, checkpoint.dataset, fill);
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {

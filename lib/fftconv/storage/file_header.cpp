@@ -57,11 +57,7 @@ FileHeader read_header(const hdf5::Group& root) {
     return header;
 }
 
-}  // namespace
-
-hdf5::File create_file(const std::filesystem::path& path, const std::string& kind) {
-    hdf5::File file = hdf5::File::create(path);
-    hdf5::Group root = file.root();
+void write_header(hdf5::Group& root, const std::string& kind) {
     root.set_attribute("format", format);
     root.set_attribute("kind", kind);
     root.set_attribute("schema_version", std::to_string(schema_major) + "." + std::to_string(schema_minor));
@@ -69,7 +65,31 @@ hdf5::File create_file(const std::filesystem::path& path, const std::string& kin
     root.set_attribute("git_commit", std::string(git_commit()));
     root.set_attribute("git_dirty", std::uint8_t(git_dirty()));
     root.set_attribute("created_utc", utc_now());
-    return file;
+}
+
+void write_run(hdf5::Group& root, const std::string& resolved_toml, const DatasetRecord& dataset) {
+    root.write_scalar("config/resolved_toml", resolved_toml);
+    hdf5::Group group = root.create_group("dataset");
+    group.set_attribute("name", dataset.name);
+    group.set_attribute("sha256", dataset.sha256);
+    group.set_attribute("split_seed", dataset.split_seed);
+    group.set_attribute("n_train", dataset.n_train);
+    group.set_attribute("n_validation", dataset.n_validation);
+    group.set_attribute("n_test", dataset.n_test);
+}
+
+}  // namespace
+
+void write_file(const std::filesystem::path& path, const std::string& kind, const std::string& resolved_toml,
+                const DatasetRecord& dataset, const std::function<void(hdf5::Group& root)>& fill) {
+    hdf5::File file = hdf5::File::create(path);
+    {
+        hdf5::Group root = file.root();
+        write_header(root, kind);
+        write_run(root, resolved_toml, dataset);
+        fill(root);
+    }
+    std::move(file).save();
 }
 
 hdf5::File open_file(const std::filesystem::path& path, const std::string& kind) {
@@ -78,6 +98,20 @@ hdf5::File open_file(const std::filesystem::path& path, const std::string& kind)
     if (header.kind != kind)
         throw FileError(path.string(), "/ @kind", "'" + kind + "'", "'" + header.kind + "'");
     return file;
+}
+
+std::string read_resolved_toml(const hdf5::Group& root) {
+    return root.read_scalar<std::string>("config/resolved_toml");
+}
+
+DatasetRecord read_dataset_record(const hdf5::Group& root) {
+    const hdf5::Group group = root.group("dataset");
+    return {.name = group.attribute<std::string>("name"),
+            .sha256 = group.attribute<std::string>("sha256"),
+            .split_seed = group.attribute<std::uint64_t>("split_seed"),
+            .n_train = group.attribute<std::int64_t>("n_train"),
+            .n_validation = group.attribute<std::int64_t>("n_validation"),
+            .n_test = group.attribute<std::int64_t>("n_test")};
 }
 
 }  // namespace fftconv::storage

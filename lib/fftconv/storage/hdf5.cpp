@@ -7,7 +7,6 @@
 #include <numeric>
 #include <utility>
 
-#include "fftconv/storage/atomic_file.hpp"
 #include "fftconv/storage/hdf5_values-inl.hpp"
 
 namespace fftconv::hdf5 {
@@ -62,10 +61,6 @@ Handle transfer_properties() {
     Handle properties(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
     H5Pset_type_conv_cb(properties.id(), refuse_out_of_range, nullptr);
     return properties;
-}
-
-void keep_order_of_links(hid_t properties) {
-    H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
 }
 
 }  // namespace
@@ -341,45 +336,6 @@ Dataset Group::write_scalar(const std::string& name, const T& value, const std::
 template <class T>
 T Group::read_scalar(const std::string& name) const {
     return dataset(name).read<T>(Shape{}).front();
-}
-
-File File::create(const std::filesystem::path& path) {
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // failures become exceptions; nothing is printed
-    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    H5Pset_fapl_core(access.id(), std::size_t{1} << 20, /*backing_store=*/false);
-    H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18);
-    keep_order_of_links(creation.id());
-    const hid_t made = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id());
-    return {{require(made, path.string(), "/", "memory for a new file"), H5Fclose}, path};
-}
-
-File File::open(const std::filesystem::path& path) {
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-    std::error_code reason;
-    const std::filesystem::file_status status = std::filesystem::status(path, reason);
-    if (!std::filesystem::exists(status))
-        throw FileError(path.string(), "opening", "a file", reason.message());
-    if (std::filesystem::is_directory(status))
-        throw FileError(path.string(), "opening", "an HDF5 file", "a directory");
-    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    H5Pset_file_locking(access.id(), false, true);  // files are replaced whole, so readers need no lock
-    const hid_t opened = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id());
-    return {{require(opened, path.string(), "opening", "a whole HDF5 file"), H5Fclose}, path};
-}
-
-Group File::root() const {
-    const hid_t opened = H5Gopen2(handle_.id(), "/", H5P_DEFAULT);
-    return {{require(opened, path_.string(), "/", "a root group"), H5Gclose}, path_.string(), "/"};
-}
-
-void File::save() {
-    const std::string file = path_.string();
-    require(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), file, "/", "a file that can be completed");
-    const ssize_t size = H5Fget_file_image(handle_.id(), nullptr, 0);
-    std::vector<std::byte> image(std::size_t(require(size, file, "/", "a file that can be completed")));
-    require(H5Fget_file_image(handle_.id(), image.data(), image.size()), file, "/",
-            "a file that can be completed");
-    replace_file(path_, image);
 }
 
 #define FFTCONV_HDF5_TYPE(T)                                                                \

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// A thin layer over the HDF5 1.10 C interface: handles that close themselves, errors as FileError, and one
@@ -23,11 +24,15 @@ class Handle {
     ~Handle();
 
     std::int64_t id() const { return id_; }
+    /// Leaves the closing to the caller.
+    std::int64_t release() { return std::exchange(id_, -1); }
 
   private:
     std::int64_t id_ = -1;
     Close close_ = nullptr;
 };
+
+class MemoryImage;
 
 /// Row-major extents; empty for a scalar.
 using Shape = std::vector<int>;
@@ -139,13 +144,18 @@ class File {
     /// For reading. @throws FileError when it cannot be opened or is not a whole HDF5 file.
     static File open(const std::filesystem::path& path);
 
+    File(File&&) noexcept;
+    ~File();
+
     Group root() const;
-    /// Replaces the file atomically (atomic_file.hpp). @throws FileError
-    void save();
+    /// Completes the file and puts it in its place atomically (atomic_file.hpp). Its groups and datasets must
+    /// be gone by then. @throws FileError
+    void save() &&;
 
   private:
-    File(Handle handle, std::filesystem::path path) : handle_(std::move(handle)), path_(std::move(path)) {}
+    File(std::unique_ptr<MemoryImage> image, Handle handle, std::filesystem::path path);
 
+    std::unique_ptr<MemoryImage> image_;  ///< of a new file; outlives the handle
     Handle handle_;
     std::filesystem::path path_;
 };

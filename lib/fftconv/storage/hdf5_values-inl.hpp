@@ -8,8 +8,8 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/hdf5.hpp"
 
-// Part of the sources of the HDF5 layer, not public: error checks, and how values of type T lie in memory and in a file. Attributes and
-// datasets share it.
+// Part of the sources of the HDF5 layer, not public: error checks, and how values of type T lie in memory and
+// in a file. Attributes and datasets share it.
 namespace fftconv::hdf5 {
 
 /// HDF5's words for its last failure, the innermost, where the cause is.
@@ -20,6 +20,11 @@ template <class Result>
 Result require(Result result, const std::string& file, const std::string& field, const char* expected) {
     if (result < 0) throw FileError(file, field, expected, last_failure());
     return result;
+}
+
+/// Links of a group made with these properties keep their order of writing.
+inline void keep_order_of_links(hid_t properties) {
+    H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
 }
 
 /// "text", "integers", …: what a type holds, for messages.
@@ -87,6 +92,7 @@ std::vector<std::string> take_text(hid_t type, hid_t space, std::vector<char*>& 
 /// Reads `count` values. transfer(memory type, buffer) reads them from the attribute or dataset, and throws.
 template <class T, class Transfer>
 std::vector<T> read_values(hid_t type, hid_t space, std::size_t count, Transfer transfer) {
+    if (count == 0) return {};  // HDF5 asks for a buffer even then
     if constexpr (!std::same_as<T, std::string>) {
         std::vector<T> values(count);
         transfer(Types<T>::memory(), values.data());
@@ -109,7 +115,8 @@ auto write_values(std::span<const T> values, Transfer transfer) {
         const TextBlock text({values.begin(), values.end()});
         return transfer(text.type.id(), text.type.id(), text.bytes.data());
     } else {
-        return transfer(Types<T>::file(), Types<T>::memory(), values.data());
+        static constexpr T nothing{};  // HDF5 asks for a buffer even when there are no values
+        return transfer(Types<T>::file(), Types<T>::memory(), values.empty() ? &nothing : values.data());
     }
 }
 

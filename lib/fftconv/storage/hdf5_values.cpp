@@ -1,6 +1,6 @@
-#include "fftconv/storage/hdf5_values-inl.hpp"
-
 #include <algorithm>
+
+#include "fftconv/storage/hdf5_values-inl.hpp"
 
 namespace fftconv::hdf5 {
 

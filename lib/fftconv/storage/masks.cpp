@@ -115,15 +115,14 @@ std::vector<LayerMask> read_layer_masks(const hdf5::Group& root) {
 
 }  // namespace storage
 
-void write_masks(const std::filesystem::path& path, const MaskRecord& record) {
-    hdf5::File file = storage::create_file(path, "mask");
-    hdf5::Group root = file.root();
-    storage::write_run(root, record.resolved_toml, record.dataset);
-    write_search(root, record.search);
-    storage::write_layer_masks(root, record.masks);
-    if (!record.checkpoint_sha256.empty())
-        root.create_group("parent").set_attribute("checkpoint_sha256", record.checkpoint_sha256);
-    file.save();
+void write_masks(const std::filesystem::path& file, const MaskRecord& record) {
+    const auto fill = [&](hdf5::Group& root) {
+        write_search(root, record.search);
+        storage::write_layer_masks(root, record.masks);
+        if (!record.checkpoint_sha256.empty())
+            root.create_group("parent").set_attribute("checkpoint_sha256", record.checkpoint_sha256);
+    };
+    storage::write_file(file, "mask", record.resolved_toml, record.dataset, fill);
 }
 
 MaskRecord read_masks(const std::filesystem::path& path) {

@@ -12,23 +12,23 @@ namespace fftconv {
 /// that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.
 struct LayerMask {
     std::string layer;
-    int out = 0, in = 0;                      ///< feature maps (or neurons) after and before the layer
-    int kernel_height = 0, kernel_width = 0;  ///< pixels
-    std::vector<std::uint8_t> feature_map;    ///< (out)
-    std::vector<std::uint8_t> kernel;         ///< (out, in)
-    std::vector<std::uint8_t> intra_kernel;   ///< (out, in, ky, kx)
+    int out = 0, in = 0;                          ///< feature maps (or neurons) after and before the layer
+    int kernel_height = 0, kernel_width = 0;      ///< pixels
+    std::vector<std::uint8_t> feature_map = {};   ///< (out)
+    std::vector<std::uint8_t> kernel = {};        ///< (out, in)
+    std::vector<std::uint8_t> intra_kernel = {};  ///< (out, in, ky, kx)
 
     bool operator==(const LayerMask&) const = default;
 };
 
 /// How a mask was found: /search. Candidate i has seed[i] and validation_mcr[i].
 struct MaskSearch {
-    std::string criterion;               ///< "best-of-n", "weight-sum", …
-    std::string granularity;             ///< "feature-map", "kernel", …
-    double ratio = 0;                    ///< requested share of pruned units, 0 to 1
-    std::int64_t selected = 0;           ///< index of the winning candidate
-    std::vector<std::uint64_t> seed;     ///< (N)
-    std::vector<double> validation_mcr;  ///< (N), percent
+    std::string criterion;                    ///< "best-of-n", "weight-sum", …
+    std::string granularity;                  ///< "feature-map", "kernel", …
+    double ratio = 0;                         ///< requested share of pruned units, 0 to 1
+    std::int64_t selected = 0;                ///< index of the winning candidate
+    std::vector<std::uint64_t> seed;          ///< (N)
+    std::vector<double> validation_mcr = {};  ///< (N), percent
 
     bool operator==(const MaskSearch&) const = default;
 };

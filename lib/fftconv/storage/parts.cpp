@@ -29,31 +29,6 @@ void for_each_dataset(const hdf5::Group& group, const Visit& visit, const std::s
 
 }  // namespace
 
-void write_run(hdf5::Group& root, const std::string& resolved_toml, const DatasetRecord& dataset) {
-    root.write_scalar("config/resolved_toml", resolved_toml);
-    hdf5::Group group = root.create_group("dataset");
-    group.set_attribute("name", dataset.name);
-    group.set_attribute("sha256", dataset.sha256);
-    group.set_attribute("split_seed", dataset.split_seed);
-    group.set_attribute("n_train", dataset.n_train);
-    group.set_attribute("n_validation", dataset.n_validation);
-    group.set_attribute("n_test", dataset.n_test);
-}
-
-std::string read_resolved_toml(const hdf5::Group& root) {
-    return root.read_scalar<std::string>("config/resolved_toml");
-}
-
-DatasetRecord read_dataset_record(const hdf5::Group& root) {
-    const hdf5::Group group = root.group("dataset");
-    return {.name = group.attribute<std::string>("name"),
-            .sha256 = group.attribute<std::string>("sha256"),
-            .split_seed = group.attribute<std::uint64_t>("split_seed"),
-            .n_train = group.attribute<std::int64_t>("n_train"),
-            .n_validation = group.attribute<std::int64_t>("n_validation"),
-            .n_test = group.attribute<std::int64_t>("n_test")};
-}
-
 void write_arrays(hdf5::Group& group, const std::vector<NamedArray>& arrays) {
     for (const NamedArray& array : arrays)
         group.write<float>(array.name, array.values, array.shape, axes_of(array.shape));

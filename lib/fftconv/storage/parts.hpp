@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,11 @@
 // The parts that several kinds of file share; results/README.md shows the layout.
 namespace fftconv::storage {
 
-/// A new file with its root attributes.
-hdf5::File create_file(const std::filesystem::path& file, const std::string& kind);
+/// Writes a file of this kind: the root attributes, /config, /dataset, and what `fill` adds.
+void write_file(const std::filesystem::path& path, const std::string& kind, const std::string& resolved_toml,
+                const DatasetRecord& dataset, const std::function<void(hdf5::Group& root)>& fill);
 /// An existing file. @throws FileError when it is of another kind or a newer major schema.
-hdf5::File open_file(const std::filesystem::path& file, const std::string& kind);
-
-/// /config and /dataset.
-void write_run(hdf5::Group& root, const std::string& resolved_toml, const DatasetRecord& dataset);
+hdf5::File open_file(const std::filesystem::path& path, const std::string& kind);
 std::string read_resolved_toml(const hdf5::Group& root);
 DatasetRecord read_dataset_record(const hdf5::Group& root);
 

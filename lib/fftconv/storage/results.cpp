@@ -105,14 +105,13 @@ std::vector<Curve> read_curves(const hdf5::Group& root) {
 
 }  // namespace storage
 
-void write_results(const std::filesystem::path& path, const ResultRecord& record) {
-    hdf5::File file = storage::create_file(path, "result");
-    hdf5::Group root = file.root();
-    storage::write_run(root, record.resolved_toml, record.dataset);
-    storage::write_curves(root, record.curves);
-    hdf5::Group summary = root.create_group("summary");
-    for (const Table& table : record.tables) write_table(summary.create_group(table.name), table);
-    file.save();
+void write_results(const std::filesystem::path& file, const ResultRecord& record) {
+    const auto fill = [&](hdf5::Group& root) {
+        storage::write_curves(root, record.curves);
+        hdf5::Group summary = root.create_group("summary");
+        for (const Table& table : record.tables) write_table(summary.create_group(table.name), table);
+    };
+    storage::write_file(file, "result", record.resolved_toml, record.dataset, fill);
 }
 
 ResultRecord read_results(const std::filesystem::path& path) {

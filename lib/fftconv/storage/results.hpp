@@ -13,12 +13,12 @@ namespace fftconv {
 /// long as `epoch`. MCR is the misclassification rate.
 struct Curve {
     std::string method;
-    std::vector<double> epoch;           ///< 1, 2, …
-    std::vector<double> train_loss;      ///< mean cross-entropy, nats
-    std::vector<double> validation_mcr;  ///< percent
-    std::vector<double> test_mcr;        ///< percent
-    std::vector<double> train_seconds;   ///< of this epoch
-    std::vector<double> test_seconds;    ///< of the test after this epoch
+    std::vector<double> epoch = {};           ///< 1, 2, …
+    std::vector<double> train_loss = {};      ///< mean cross-entropy, nats
+    std::vector<double> validation_mcr = {};  ///< percent
+    std::vector<double> test_mcr = {};        ///< percent
+    std::vector<double> train_seconds = {};   ///< of this epoch
+    std::vector<double> test_seconds = {};    ///< of the test after this epoch
 
     bool operator==(const Curve&) const = default;
 };

@@ -1,0 +1,100 @@
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "file_error.hpp"
+#include "h5py.hpp"
+#include "samples.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fftconv::test {
+
+namespace {
+
+std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(spoilt_checkpoints_are_refused_by_name) {
+    const TemporaryFolder folder;
+    write_checkpoint(folder / "sample.h5", sample_checkpoint());
+    std::istringstream lines(
+        run_samples("spoil " + (folder / "sample.h5").string() + " " + folder.path().string()));
+    int spoilt = 0;
+    for (std::string line; std::getline(lines, line); ++spoilt) {
+        std::istringstream parts(line);
+        std::string name, field, found;
+        std::getline(parts, name, '\t') && std::getline(parts, field, '\t') && std::getline(parts, found);
+        BOOST_TEST_CONTEXT(name) {
+            const std::filesystem::path file = folder / (name + ".h5");
+            check_file_error([&] { read_checkpoint(file); }, file.string(), field, found);
+        }
+    }
+    BOOST_TEST(spoilt >= 30);
+}
+
+BOOST_AUTO_TEST_CASE(truncated_files_are_refused) {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = folder / "sample.h5";
+    write_checkpoint(file, sample_checkpoint());
+    const std::string whole = bytes_of(file);
+    for (const std::size_t length : {std::size_t{0}, std::size_t{1}, std::size_t{8}, std::size_t{48},
+                                     whole.size() / 2, whole.size() - 1}) {
+        write_bytes(file, whole.substr(0, length));
+        check_file_error([&] { read_checkpoint(file); }, file.string(), "opening", "");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_hdf5_file_is_refused) {
+    const TemporaryFolder folder;
+    const std::filesystem::path text = folder / "a.h5";
+    write_bytes(text, "This is not HDF5, whatever its name says.\n");
+    for (const std::filesystem::path& file : {text, folder / "missing.h5", folder.path(), text / "below"}) {
+        check_file_error([&] { read_checkpoint(file); }, file.string(), "opening", "");
+        check_file_error([&] { read_masks(file); }, file.string(), "opening", "");
+        check_file_error([&] { read_results(file); }, file.string(), "opening", "");
+        check_file_error([&] { read_file_header(file); }, file.string(), "opening", "");
+    }
+    check_file_error([&] { read_results(folder / "missing.h5"); }, (folder / "missing.h5").string(),
+                     "opening", "No such file");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_of_another_kind_is_refused) {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = folder / "a.h5";
+    write_masks(file, sample_masks());
+    check_file_error([&] { read_checkpoint(file); }, file.string(), "/ @kind", "'mask'");
+    check_file_error([&] { read_results(file); }, file.string(), "/ @kind", "'mask'");
+    write_results(file, sample_results());
+    check_file_error([&] { read_masks(file); }, file.string(), "/ @kind", "'result'");
+}
+
+BOOST_AUTO_TEST_CASE(hdf5_prints_nothing_of_its_own) {
+    const TemporaryFolder folder;
+    const std::filesystem::path errors = folder / "errors";
+    const pid_t child = start_child([&] {
+        if (!::freopen(errors.c_str(), "w", stderr)) return 1;
+        try {
+            read_checkpoint(folder / "missing.h5");
+        } catch (const FileError&) {
+        }
+        write_bytes(folder / "text.h5", "text");
+        try {
+            read_checkpoint(folder / "text.h5");
+        } catch (const FileError&) {
+        }
+        ::fflush(stderr);
+        return 0;
+    });
+    BOOST_TEST(wait_for(child) == 0);
+    BOOST_TEST(bytes_of(errors) == "");
+}
+
+}  // namespace fftconv::test
