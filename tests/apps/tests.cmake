@@ -1,0 +1,8 @@
+# The tests of this room run the apps that were built beside them.
+target_compile_definitions(test_apps PRIVATE FFTCONV_APPS="${PROJECT_BINARY_DIR}/apps"
+  FFTCONV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+file(GLOB app_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*.cpp)
+foreach(source IN LISTS app_sources)
+  get_filename_component(name ${source} NAME_WE)
+  add_dependencies(test_apps fftconv-${name})
+endforeach()
