@@ -2,9 +2,9 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
+#include "fftconv/core/clock.hpp"
 #include "fftconv/core/threads.hpp"
 
 namespace fftconv {
@@ -41,21 +41,17 @@ class Partition {
     int positions_, size_;
 };
 
-double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Adds the time since the last call to `phase`.
+/// Adds the seconds since the last call to `phase`.
 class Stopwatch {
   public:
     void lap(double& phase) {
-        const double time = now();
-        phase += time - last_;
-        last_ = time;
+        const std::uint64_t now = ticks();
+        phase += double(now - last_) * seconds_per_tick();
+        last_ = now;
     }
 
   private:
-    double last_ = now();
+    std::uint64_t last_ = ticks();
 };
 
 }  // namespace

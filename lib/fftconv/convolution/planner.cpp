@@ -1,0 +1,75 @@
+#include "fftconv/convolution/planner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "fftconv/convolution/tile_transform.hpp"
+#include "fftconv/convolution/tiling.hpp"
+#include "fftconv/core/error.hpp"
+
+namespace fftconv {
+namespace {
+
+// Measured on one core of Zen 3 (AVX2): see README.md of this folder for the commands.
+constexpr double transform_flops_per_cycle = 12;  // of 2.5·T²·log2 T² per lane
+constexpr double copy_cycles_per_vector = 2;      // gather or scatter of one entry of eight lanes
+constexpr double multiply_adds_per_cycle = 14;    // of 16, eight lanes in each of two units
+constexpr double kernel_cycles_per_bin = 0.5;     // per kernel
+
+bool folded(const ConvolutionOptions& options) {
+    return options.mode != no_mode && options.inverse == Inverse::folded;
+}
+
+/// Taps of a phase kernel in any mode, so that the tile need not change with K.
+int most_taps(const ConvolutionShape& shape, ConvolutionOptions options) {
+    if (!folded(options)) return shape.kernel;
+    int most = 1;
+    for (options.mode = 0; options.mode < 4; ++options.mode)
+        most = std::max(most, LayerAxes(shape, options).vertical.taps);
+    return most;
+}
+
+}  // namespace
+
+TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile) {
+    const LayerAxes axes(shape, options);
+    const AxisTiling vertical(axes.vertical, tile), horizontal(axes.horizontal, tile);
+    const double lanes = double(padded_batch(shape.batch)) * vertical.forward_tiles * horizontal.forward_tiles;
+    const double vectors = std::ceil(lanes / 8);
+    const double channels = double(axes.phases()) * shape.in_channels, outputs = shape.out_channels;
+    const double bins = double(tile) * tile;
+    TileCost cost;
+    cost.transforms = (channels + outputs) * vectors *
+                      (2.5 * bins * std::log2(std::max(2.0, bins)) * 8 / transform_flops_per_cycle +
+                       copy_cycles_per_vector * bins);
+    const double products = channels >= 8 && outputs >= 8 ? 1.5 : 2;  // real multiply-adds per lane and bin of the T²
+    cost.sum = products * bins * channels * outputs * vectors * 8 / multiply_adds_per_cycle;
+    cost.kernels = kernel_cycles_per_bin * bins * channels * outputs;
+    return cost;
+}
+
+int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const int least = most_taps(shape, options);
+    if (options.tile) {
+        const int tile = folded(options) ? options.tile / 2 : options.tile;
+        if (tile < least || (folded(options) && options.tile % 2 != 0))
+            throw ShapeError("convolution: tile: expected " + std::string(folded(options) ? "an even size, " : "") +
+                             "at least " + std::to_string(folded(options) ? 2 * least : least) + ", found " +
+                             std::to_string(options.tile));
+        return tile;
+    }
+    int best = 0;
+    double best_cost = 0;
+    for (int tile = std::max(2, least); tile <= 36; ++tile) {
+        if (!has_vector_transform(tile)) continue;
+        const double cost = tile_cost(shape, options, tile).total();
+        if (!best || cost < best_cost) {
+            best = tile;
+            best_cost = cost;
+        }
+    }
+    return best;
+}
+
+}  // namespace fftconv

@@ -1,0 +1,20 @@
+#pragma once
+#include "fftconv/convolution/engine.hpp"
+
+namespace fftconv {
+
+/// What a training step of a layer costs with a tile, in cycles of one core, from a model with named terms.
+struct TileCost {
+    double transforms = 0;  ///< gather, FFT, inverse, scatter
+    double sum = 0;         ///< products
+    double kernels = 0;     ///< kernel spectra
+    double total() const { return transforms + sum + kernels; }
+};
+
+TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile);
+
+/// The edge of the tiles as they are transformed (half of T with a folded mode): the one asked for, or the cheapest
+/// size that has a transform of our own. @throws ShapeError when the tile asked for cannot hold the kernel.
+int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+}  // namespace fftconv
