@@ -12,7 +12,7 @@
 
 namespace fftconv::test {
 
-inline constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+inline constexpr float quiet_nan = std::numeric_limits<float>::quiet_NaN();
 
 /// Normal numbers for the first `valid` images (0 = all), 7 everywhere else: what lies there must not matter.
 inline Tensor random_tensor(MapShape maps, int batch, const std::string& stream, int valid = 0) {
@@ -89,10 +89,10 @@ struct Passes {
 
 inline Passes run(Layer& layer, const Tensor& x, const PassContext& context) {
     Passes passes{Tensor(layer.output_maps(), x.batch()), {}, Tensor(x.maps(), x.batch())};
-    passes.y.fill(nan);
-    passes.dx.fill(nan);
+    passes.y.fill(quiet_nan);
+    passes.dx.fill(quiet_nan);
     for (Parameter* parameter : layer.parameters())
-        std::fill(parameter->gradient.begin(), parameter->gradient.end(), nan);
+        std::fill(parameter->gradient.begin(), parameter->gradient.end(), quiet_nan);
     layer.forward(x, passes.y, context);
     passes.dy = random_tensor(layer.output_maps(), x.batch(), "output gradient");
     fill_lanes(passes.dy, context.valid_of(x), 0);

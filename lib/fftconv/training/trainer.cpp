@@ -61,6 +61,8 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
     plain.size = batches.size;
     plain.border = batches.border;
     validation_ = std::make_unique<Batches>(*validation, plain);
+    if (validation_->maps() != network.architecture().input)
+        throw ShapeError("trainer: the validation images do not have the shape that the network takes");
 }
 
 TrainingEnd Trainer::run() {

@@ -1,0 +1,81 @@
+// Batch normalisation: statistics of the valid images, and folding.
+#include "fftconv/network/batch_norm.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "fftconv/network/network.hpp"
+#include "support/gradient_check.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+BOOST_AUTO_TEST_SUITE(batch_norm)
+
+BOOST_AUTO_TEST_CASE(statistics_of_the_valid_images) {
+    const MapShape maps{3, 4, 5};
+    const int batch = 11, valid = 9;
+    BatchNorm layer("norm1", maps);
+    layer.parameters()[0]->value = {1, 2, -1};
+    layer.parameters()[1]->value = {0, 0.5f, 3};
+    Tensor x = random_tensor(maps, batch, "x", valid);
+    for (int c = 0; c < 3; ++c)
+        for (std::size_t i = 0; i < x.size() / 3; ++i) x.pixel(c, 0, 0)[i] += 10.0f * float(c);
+    Tensor y(maps, batch);
+    layer.forward(x, y, {.training = true, .valid = valid});
+    for (int c = 0; c < 3; ++c) {
+        double sum = 0, squares = 0;
+        const int count = 20 * valid;
+        for (int p = 0; p < 20; ++p)
+            for (int n = 0; n < valid; ++n) sum += x(c, p / 5, p % 5, n);
+        for (int p = 0; p < 20; ++p)
+            for (int n = 0; n < valid; ++n) squares += std::pow(x(c, p / 5, p % 5, n) - sum / count, 2);
+        const double scale = layer.parameters()[0]->value[c] / std::sqrt(squares / count + 1e-5);
+        for (int p = 0; p < 20; ++p)
+            for (int n = 0; n < valid; ++n) {
+                const double expected =
+                    (x(c, p / 5, p % 5, n) - sum / count) * scale + layer.parameters()[1]->value[c];
+                BOOST_REQUIRE_SMALL(y(c, p / 5, p % 5, n) - expected, 1e-4);
+            }
+        BOOST_CHECK_CLOSE(layer.buffers()[0]->value[c] + 1, 0.1 * sum / count + 1, 1e-3);
+        BOOST_CHECK_CLOSE(layer.buffers()[1]->value[c], 0.9 + 0.1 * squares / (count - 1), 1e-3);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(inference_uses_the_running_statistics_and_keeps_them) {
+    BatchNorm layer("norm1", {2, 1, 1});
+    layer.buffers()[0]->value = {1, 2};
+    layer.buffers()[1]->value = {4, 9};
+    layer.parameters()[0]->value = {2, 3};
+    Tensor x(2, 1, 1, 1), y(2, 1, 1, 1);
+    x(0, 0, 0, 0) = 5;
+    x(1, 0, 0, 0) = 5;
+    layer.forward(x, y, {});
+    BOOST_CHECK_CLOSE(y(0, 0, 0, 0), 4.0f, 1e-3);
+    BOOST_CHECK_CLOSE(y(1, 0, 0, 0), 3.0f, 1e-3);
+    BOOST_CHECK(layer.buffers()[0]->value == (std::vector<float>{1, 2}));
+    BOOST_CHECK_CLOSE(layer.inference().factor[1], 1.0f, 1e-3);
+    BOOST_CHECK_CLOSE(layer.inference().offset[1], -2.0f, 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(folding_leaves_the_outputs_equal) {
+    for (const std::string engine : {"direct", "fft"})
+        for (const std::string text : {"2x12x12:4C3+BN-MP2-2x5C3+BN-P2-6FC+BN-3Softmax",
+                                       "2x12x12:4C3v+BN-P2(ecp)-5C3-P2(random)-6FC-3Softmax",
+                                       "2x12x12:4C3v+BN-P2(random)-5C3+BN-P2(average)-3Softmax"})
+            BOOST_TEST_CONTEXT(engine << " " << text) {
+                Network network(parse_architecture(text), {.engine = engine, .batch = 6, .mode = 2});
+                const Tensor x = random_tensor({2, 12, 12}, 6, "x");
+                RandomStream random(1, "scales");
+                for (const NamedParameter& named : network.parameters())
+                    if (named.parameter->name == "scale" || named.parameter->name == "shift")
+                        for (float& value : named.parameter->value) value = random.uniform(-2, 2);
+                for (int pass = 0; pass < 5; ++pass)
+                    network.forward(x, {.training = true});  // running statistics
+                Network folded = fold_batch_norm(network);
+                for (const std::string& name : folded.layer_names()) BOOST_CHECK(!name.starts_with("norm"));
+                const Tensor expected = network.forward(x);
+                BOOST_CHECK_LE(largest_error(folded.forward(x), expected), 1e-5);
+            }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,68 @@
+#include "fftconv/network/loss.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "fftconv/core/error.hpp"
+#include "support/gradient_check.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+const std::vector<std::uint8_t> labels = {2, 0, 3, 1, 1, 0, 0, 0, 0};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(loss)
+
+BOOST_AUTO_TEST_CASE(value_by_hand) {
+    Tensor logits(2, 1, 1, 1);
+    logits(0, 0, 0, 0) = std::log(3.0f);
+    const std::vector<std::uint8_t> zero = {0}, one = {1};
+    BOOST_CHECK_CLOSE(softmax_cross_entropy(logits, zero).mean(), -std::log(0.75), 1e-5);
+    BOOST_CHECK_CLOSE(softmax_cross_entropy(logits, one).mean(), -std::log(0.25), 1e-5);
+    BOOST_CHECK_EQUAL(softmax_cross_entropy(logits, zero).correct, 1);
+    BOOST_CHECK_EQUAL(softmax_cross_entropy(logits, one).correct, 0);
+    BOOST_CHECK_CLOSE(softmax(logits)[0], 0.75f, 1e-4);
+}
+
+BOOST_AUTO_TEST_CASE(gradient_to_the_logits) {
+    for (int valid : {9, 5}) {
+        Tensor logits = random_tensor({4, 1, 1}, 9, "logits"), gradient;
+        const Loss loss = softmax_cross_entropy(logits, labels, valid, &gradient);
+        BOOST_CHECK_EQUAL(loss.count, valid);
+        BOOST_REQUIRE(gradient.same_shape(logits));
+        for (int c = 0; c < 4; ++c)
+            for (int n = 0; n < logits.batch_stride(); ++n) {
+                float& value = logits.pixel(c, 0, 0)[n];
+                const float centre = value, step = 0.01f;
+                value = centre + step;
+                const double above = softmax_cross_entropy(logits, labels, valid).mean();
+                value = centre - step;
+                const double below = softmax_cross_entropy(logits, labels, valid).mean();
+                value = centre;
+                if (n >= valid)
+                    BOOST_CHECK_EQUAL(gradient.pixel(c, 0, 0)[n], 0.0f);
+                else
+                    BOOST_CHECK_SMALL(gradient.pixel(c, 0, 0)[n] - (above - below) / (2 * step), 1e-5);
+            }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(huge_logits_stay_finite) {
+    Tensor logits(2, 1, 1, 1), gradient;
+    logits(0, 0, 0, 0) = 3e4f;
+    const std::vector<std::uint8_t> one = {1};
+    BOOST_CHECK(std::isfinite(softmax_cross_entropy(logits, one, 0, &gradient).sum));
+    BOOST_CHECK_EQUAL(gradient(0, 0, 0, 0), 1.0f);
+}
+
+BOOST_AUTO_TEST_CASE(errors) {
+    const Tensor logits(3, 1, 1, 9);
+    BOOST_CHECK_THROW(softmax_cross_entropy(logits, labels), ShapeError);  // label 3 of classes 0 to 2
+    BOOST_CHECK_THROW(softmax_cross_entropy(Tensor(4, 1, 1, 10), labels), ShapeError);
+    BOOST_CHECK_THROW(softmax_cross_entropy(Tensor(4, 1, 1, 9), labels, 10), ShapeError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

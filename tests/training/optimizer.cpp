@@ -1,0 +1,176 @@
+#include "fftconv/training/optimizer.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+
+#include "fftconv/core/error.hpp"
+#include "support/gradient_check.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+constexpr OptimizerMethod methods[] = {OptimizerMethod::sgd, OptimizerMethod::momentum, OptimizerMethod::adam,
+                                       OptimizerMethod::rmsprop};
+
+Network make() {
+    return Network(parse_architecture("2x8x8:3C3-P2-5FC-3Softmax"), {.engine = "direct", .batch = 2});
+}
+
+/// Gradients as a backward pass would leave them, the same for the same step.
+void set_gradients(Network& network, int step) {
+    for (const NamedParameter& named : network.parameters()) {
+        RandomStream random(std::uint64_t(step), named.name);
+        for (float& value : named.parameter->gradient) value = random.normal();
+    }
+}
+
+/// One value's way under a method, in double, from the papers' formulas.
+struct Reference {
+    double w, first = 0, second = 0;
+    int t = 0;
+    void step(const OptimizerOptions& o, double g, double rate, bool decays) {
+        ++t;
+        if (decays) g += double(o.weight_decay) * w;
+        switch (o.method) {
+            case OptimizerMethod::sgd:
+                w -= rate * g;
+                break;
+            case OptimizerMethod::momentum:
+                first = o.momentum * first + g;
+                w -= rate * first;
+                break;
+            case OptimizerMethod::rmsprop:
+                first = o.decay * first + (1 - o.decay) * g * g;
+                w -= rate * g / (std::sqrt(first) + o.epsilon);
+                break;
+            case OptimizerMethod::adam:
+                first = o.beta1 * first + (1 - o.beta1) * g;
+                second = o.beta2 * second + (1 - o.beta2) * g * g;
+                w -= rate * (first / (1 - std::pow(o.beta1, t))) /
+                     (std::sqrt(second / (1 - std::pow(o.beta2, t))) + o.epsilon);
+        }
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(optimizer)
+
+BOOST_AUTO_TEST_CASE(steps_follow_the_formulas) {
+    for (OptimizerMethod method : methods)
+        for (float weight_decay : {0.0f, 0.1f})
+            BOOST_TEST_CONTEXT(to_string(method) << ", decay " << weight_decay) {
+                Network network = make();
+                const OptimizerOptions options{.method = method, .weight_decay = weight_decay};
+                Optimizer optimizer(network, options);
+                std::vector<std::vector<Reference>> references;
+                for (const NamedParameter& named : network.parameters()) {
+                    references.emplace_back();
+                    for (float value : named.parameter->value) references.back().push_back({value});
+                }
+                for (int step = 0; step < 5; ++step) {
+                    const float rate = step < 3 ? 0.01f : 0.002f;
+                    set_gradients(network, step);
+                    for (std::size_t p = 0; p < references.size(); ++p) {
+                        const Parameter& parameter = *network.parameters()[p].parameter;
+                        for (std::size_t i = 0; i < references[p].size(); ++i)
+                            references[p][i].step(options, parameter.gradient[i], rate,
+                                                  parameter.name == "weight");
+                    }
+                    const std::uint64_t version = network.parameters()[0].parameter->version;
+                    optimizer.step(rate);
+                    BOOST_CHECK_GT(network.parameters()[0].parameter->version, version);
+                }
+                BOOST_CHECK_EQUAL(optimizer.steps(), 5);
+                for (std::size_t p = 0; p < references.size(); ++p)
+                    for (std::size_t i = 0; i < references[p].size(); ++i)
+                        BOOST_REQUIRE_SMALL(network.parameters()[p].parameter->value[i] - references[p][i].w,
+                                            2e-6);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_is_exactly_zero_after_each_step) {
+    for (OptimizerMethod method : methods) BOOST_TEST_CONTEXT(to_string(method)) {
+            Network network = make();
+            Optimizer optimizer(network, {.method = method, .weight_decay = 0.01f});
+            for (int step = 0; step < 6; ++step) {
+                if (step == 2) {  // pruned when weights and state are no longer zero
+                    network.convolutions()[0]->set_kernel_mask(std::vector<std::uint8_t>{1, 0, 0, 1, 1, 1});
+                    Parameter& dense = network.dense_layers()[0]->weight();
+                    std::vector<std::uint8_t> held(dense.value.size(), 1);
+                    for (std::size_t i = 0; i < held.size(); i += 3) held[i] = 0;
+                    dense.hold(held);
+                }
+                set_gradients(network, step);
+                optimizer.step(0.01f);
+                const std::vector<NamedArray> state = optimizer.state();
+                for (const NamedParameter& named : network.parameters()) {
+                    const Parameter& parameter = *named.parameter;
+                    std::vector<const std::vector<float>*> all = {&parameter.value, &parameter.gradient};
+                    for (const NamedArray& array : state)
+                        if (array.name.starts_with(named.name + "/")) all.push_back(&array.values);
+                    BOOST_CHECK_EQUAL(all.size(), method == OptimizerMethod::sgd    ? 2
+                                                  : method == OptimizerMethod::adam ? 4
+                                                                                    : 3);
+                    for (const auto* values : all)
+                        for (std::size_t i = 0; i < values->size(); ++i) {
+                            const bool held = !parameter.held.empty() && !parameter.held[i];
+                            BOOST_REQUIRE((*values)[i] == 0.0f || !held);
+                            BOOST_REQUIRE((*values)[i] != 0.0f || held || parameter.gradient[i] == 0.0f);
+                        }
+                }
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(state_goes_out_and_back) {
+    for (OptimizerMethod method : methods) BOOST_TEST_CONTEXT(to_string(method)) {
+            Network one = make(), other = make();
+            Optimizer first(one, {.method = method}), second(other, {.method = method});
+            for (int step = 0; step < 3; ++step) {
+                set_gradients(one, step);
+                first.step(0.01f);
+            }
+            other.load_state(one.state());
+            second.load_state(first.state(), first.steps());
+            set_gradients(one, 3);
+            set_gradients(other, 3);
+            first.step(0.01f);
+            second.step(0.01f);
+            BOOST_CHECK(one.state() == other.state());
+            BOOST_CHECK(first.state() == second.state());
+            if (method != OptimizerMethod::sgd) BOOST_CHECK_THROW(second.load_state({}, 1), ShapeError);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(schedules) {
+    const Schedule constant, step{Schedule::Kind::step, 10, 0.5f}, cosine{.kind = Schedule::Kind::cosine};
+    BOOST_CHECK_EQUAL(constant.rate(0.1f, 99, 100), 0.1f);
+    BOOST_CHECK_CLOSE(step.rate(0.1f, 9, 100), 0.1f, 1e-4);
+    BOOST_CHECK_CLOSE(step.rate(0.1f, 10, 100), 0.05f, 1e-4);
+    BOOST_CHECK_CLOSE(step.rate(0.1f, 39, 100), 0.0125f, 1e-4);
+    BOOST_CHECK_CLOSE(cosine.rate(0.1f, 0, 100), 0.1f, 1e-4);
+    BOOST_CHECK_CLOSE(cosine.rate(0.1f, 50, 100), 0.05f, 1e-3);
+    BOOST_CHECK_SMALL(cosine.rate(0.1f, 99, 100), 1e-4f);
+    for (const char* name : {"constant", "step", "cosine"})
+        BOOST_CHECK_EQUAL(to_string(parse_schedule(name)), name);
+    for (const char* name : {"sgd", "momentum", "adam", "rmsprop"})
+        BOOST_CHECK_EQUAL(to_string(parse_optimizer_method(name)), name);
+    BOOST_CHECK_THROW(parse_schedule("linear"), UsageError);
+    BOOST_CHECK_THROW(parse_optimizer_method("lion"), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(options_are_checked) {
+    Network network = make();
+    BOOST_CHECK_THROW(Optimizer(network, {.rate = 0}), UsageError);
+    BOOST_CHECK_THROW(Optimizer(network, {.rate = quiet_nan}), UsageError);
+    BOOST_CHECK_THROW(Optimizer(network, {.momentum = 1}), UsageError);
+    BOOST_CHECK_THROW(Optimizer(network, {.decay = -0.1f}), UsageError);
+    BOOST_CHECK_THROW(Optimizer(network, {.beta2 = 1}), UsageError);
+    BOOST_CHECK_THROW(Optimizer(network, {.epsilon = 0}), UsageError);
+    BOOST_CHECK_THROW(Optimizer(network, {.weight_decay = -1}), UsageError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
