@@ -47,7 +47,7 @@ Bytes read_entry(archive* reader, const std::string& path) {
         bytes.insert(bytes.end(), first, first + size);
     }
     if (status != ARCHIVE_EOF)
-        throw FileError(path, "archive data", "a whole archive", archive_error_string(reader));
+        throw FileError(path, "archive", "a whole .tar.gz", archive_error_string(reader));
     return bytes;
 }
 

@@ -58,7 +58,9 @@ std::vector<float> inverse_square_root(const Eigen::MatrixXd& covariance, double
     const Eigen::MatrixXf scaled = (solver.eigenvectors() * gains.cwiseSqrt().asDiagonal()).cast<float>();
     std::vector<float> result(covariance.size());
     FloatMatrix root(result.data(), covariance.rows(), covariance.cols());
-    root.noalias() = scaled * scaled.transpose();
+    root.setZero();
+    root.selfadjointView<Eigen::Lower>().rankUpdate(scaled);
+    root.triangularView<Eigen::StrictlyUpper>() = root.transpose();
     return result;
 }
 

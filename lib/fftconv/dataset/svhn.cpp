@@ -1,14 +1,18 @@
 #include "fftconv/dataset/svhn.hpp"
 
 #include <matio.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "fftconv/core/error.hpp"
 
@@ -21,19 +25,46 @@ constexpr MapShape maps{3, edge, edge};
 using MatFile = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
 using MatVariable = std::unique_ptr<matvar_t, decltype(&Mat_VarFree)>;
 
-/// matio takes a shortened variable for a whole one, so the lengths of a version 5 file's elements are added
-/// up first. Layout: 128 bytes of header, the last two "IM" (little-endian); elements of type, length, data.
+/// True when the next `length` bytes are one whole zlib stream, its checksum included.
+bool inflates(std::ifstream& file, std::uint64_t length) {
+    z_stream stream{};
+    if (inflateInit(&stream) != Z_OK) throw std::runtime_error("zlib: inflateInit failed");
+    std::vector<std::uint8_t> packed(1 << 16), unpacked(1 << 18);
+    int status = Z_OK;
+    while (status == Z_OK && length > 0) {
+        const auto block = std::min<std::uint64_t>(length, packed.size());
+        if (!file.read(reinterpret_cast<char*>(packed.data()), std::streamsize(block))) break;
+        length -= block;
+        stream.next_in = packed.data();
+        stream.avail_in = unsigned(block);
+        do {
+            stream.next_out = unpacked.data();
+            stream.avail_out = unsigned(unpacked.size());
+            status = inflate(&stream, Z_NO_FLUSH);
+        } while (status == Z_OK && (stream.avail_in > 0 || stream.avail_out == 0));
+        if (status == Z_BUF_ERROR) status = Z_OK;  // wants more input
+    }
+    inflateEnd(&stream);
+    return status == Z_STREAM_END;
+}
+
+/// matio takes a shortened or damaged variable for a whole one, so the elements of a version 5 file are
+/// looked at first. Layout: 128 bytes of header, the last four 0x0100 "IM" (version 5, little-endian); then
+/// elements of type, length, data, of which type 15 is a zlib stream.
 void check_elements(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
+    if (!file) throw FileError(path.string(), "file", "a readable file", std::strerror(errno));
     std::array<char, 128> header{};
     if (!file.read(header.data(), header.size()) || std::memcmp(header.data() + 124, "\x00\x01IM", 4) != 0)
         throw FileError(path.string(), "header", "a MATLAB version 5 file, little-endian", "something else");
     const std::uint64_t size = std::filesystem::file_size(path);
     std::uint64_t at = header.size();
-    std::array<std::uint8_t, 8> tag{};
+    std::array<std::uint32_t, 2> tag{};  // type, length
     while (at < size && file.seekg(std::streamoff(at)) && file.read(reinterpret_cast<char*>(tag.data()), 8)) {
-        const std::uint32_t length = tag[4] | tag[5] << 8 | tag[6] << 16 | std::uint32_t(tag[7]) << 24;
-        at += 8 + std::uint64_t(length);
+        at += 8 + std::uint64_t(tag[1]);
+        if (tag[0] == 15 && at <= size && !inflates(file, tag[1]))
+            throw FileError(path.string(), "element before byte " + std::to_string(at), "a whole zlib stream",
+                            "damaged data");
     }
     if (at != size)
         throw FileError(path.string(), "length", std::to_string(at) + " bytes, the sum of its elements",

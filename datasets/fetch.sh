@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Gets data sets from their publishers and checks their SHA-256; see --help.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+usage: datasets/fetch.sh [--to FOLDER] NAME...
+
+Gets data sets from their publishers, with SHA-256 checks.
+
+  NAME   mnist           13 MB   handwritten digits
+         fashion-mnist   31 MB   articles of clothing
+         cifar-10       170 MB   colour photographs of ten classes
+         svhn           247 MB   house numbers (train and test)
+         svhn-extra     1.3 GB   its 531,131 easier digits, used for training when they are there
+         all            everything but svhn-extra
+
+  --to FOLDER   where the folders mnist, fashion-mnist, cifar-10 and svhn are made
+                (default: the variable FFTCONV_DATA, or the folder of this script)
+
+A file that is there and right is kept; a download that was interrupted goes on where it stopped.
+FFTCONV_SOURCES=LIST reads what to get from a file of lines "NAME URL FILE SHA256" (for mirrors, and the tests).
+Needs curl or wget.
+Exit status: 0 all there; 1 a download or a check failed; 2 wrong usage.
+TEXT
+}
+
+fail() { echo "fetch.sh: $1" >&2; exit "${2:-1}"; }
+
+mnist=https://ossci-datasets.s3.amazonaws.com/mnist
+fashion=https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion
+cifar=https://www.cs.toronto.edu/~kriz
+svhn=http://ufldl.stanford.edu/housenumbers
+
+# Data set, URL of its folder, file, SHA-256 of the file
+sources() {
+    cat <<TEXT
+mnist $mnist train-images-idx3-ubyte.gz 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609
+mnist $mnist train-labels-idx1-ubyte.gz 3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c
+mnist $mnist t10k-images-idx3-ubyte.gz 8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6
+mnist $mnist t10k-labels-idx1-ubyte.gz f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6
+fashion-mnist $fashion train-images-idx3-ubyte.gz 3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84
+fashion-mnist $fashion train-labels-idx1-ubyte.gz a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845
+fashion-mnist $fashion t10k-images-idx3-ubyte.gz 346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073
+fashion-mnist $fashion t10k-labels-idx1-ubyte.gz 67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5
+cifar-10 $cifar cifar-10-binary.tar.gz c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
+svhn $svhn train_32x32.mat 435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8
+svhn $svhn test_32x32.mat cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b
+svhn-extra $svhn extra_32x32.mat a133a4beb38a00fcdda90c9489e0c04f900b660ce8a316a5e854838379a71eb3
+TEXT
+}
+
+# The lines of sources that belong to a name of the command line
+sources_of() {
+    local name url file sha256
+    while read -r name url file sha256; do
+        if [[ $name == "$1" || ($1 == all && $name != svhn-extra) ]]; then echo "$name $url $file $sha256"; fi
+    done < <(if [[ -n ${FFTCONV_SOURCES:-} ]]; then cat "$FFTCONV_SOURCES"; else sources; fi)
+}
+
+is_right() { echo "$2  $1" | sha256sum --check --status -; }
+
+# Goes on with FILE.part where it stopped.
+download() {
+    if command -v curl >/dev/null; then
+        curl --fail --location --retry 3 --continue-at - --output "$2.part" "$1"
+    elif command -v wget >/dev/null; then
+        wget --continue --tries=3 --output-document="$2.part" "$1"
+    else
+        fail "needs curl or wget; neither is installed"
+    fi
+}
+
+# Gets URL into FILE, whose SHA-256 must be the one given.
+fetch() {
+    local url=$1 file=$2 sha256=$3
+    if [[ -f $file ]]; then
+        is_right "$file" "$sha256" || fail "$file is there, but its SHA-256 is not $sha256: remove it to get it again"
+        echo "$file: already there"
+        return
+    fi
+    mkdir -p "${file%/*}" || fail "cannot make the folder ${file%/*}"
+    # A part that is whole already has nothing to be continued: some servers call that an error.
+    if [[ ! -f $file.part ]] || ! is_right "$file.part" "$sha256"; then
+        download "$url" "$file" || fail "cannot get $url; what came is kept in $file.part, so the same command goes on"
+    fi
+    if ! is_right "$file.part" "$sha256"; then
+        local found
+        found=$(sha256sum <"$file.part")
+        rm "$file.part"
+        fail "$url: expected SHA-256 $sha256, found ${found%% *}; the download is removed"
+    fi
+    mv "$file.part" "$file"
+    echo "$file: fetched"
+}
+
+to=${FFTCONV_DATA:-$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)}
+names=()
+while (($#)); do
+    case $1 in
+        -h | --help) usage; exit 0 ;;
+        --to) (($# > 1)) || fail "--to needs a folder" 2; to=$2; shift ;;
+        -*) fail "unknown option $1; see --help" 2 ;;
+        *) [[ -n $(sources_of "$1") ]] || fail "unknown data set $1; see --help" 2; names+=("$1") ;;
+    esac
+    shift
+done
+((${#names[@]})) || { usage >&2; exit 2; }
+
+for name in "${names[@]}"; do
+    while read -r dataset url file sha256; do
+        fetch "$url/$file" "$to/${dataset%-extra}/$file" "$sha256" </dev/null
+    done < <(sources_of "$name")
+done

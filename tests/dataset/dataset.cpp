@@ -1,0 +1,198 @@
+#include "fftconv/dataset/dataset.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "dataset/files.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/dataset/publishers.hpp"
+#include "fftconv/dataset/sha256.hpp"
+#include "storage/file_error.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fftconv::test {
+namespace {
+
+const std::string debian = "/usr/share/datasets/fashion-mnist";
+
+/// FFTCONV_DATA for the time of a test.
+struct DataVariable {
+    explicit DataVariable(const std::filesystem::path& folder) {
+        ::setenv("FFTCONV_DATA", folder.c_str(), 1);
+    }
+    ~DataVariable() { ::unsetenv("FFTCONV_DATA"); }
+};
+
+std::string message_of(const std::string& name, const std::filesystem::path& folder,
+                       DatasetOptions options = {}) {
+    try {
+        load_dataset(name, folder, options);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+BOOST_AUTO_TEST_SUITE(datasets)
+
+BOOST_AUTO_TEST_CASE(sha256_of_known_texts) {
+    const auto digest = [](const std::string& text) { return sha256(Bytes(text.begin(), text.end())); };
+    BOOST_TEST(digest("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    BOOST_TEST(digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    const TemporaryFolder folder;
+    const Bytes bytes = random_bytes(3 << 20, 1);
+    write(folder / "file", bytes);
+    BOOST_TEST(sha256_of_file(folder / "file") == sha256(bytes));
+    BOOST_CHECK_THROW(sha256_of_file(folder / "none"), FileError);
+}
+
+BOOST_AUTO_TEST_CASE(found_in_subfolder_folder_itself_and_variable) {
+    const TemporaryFolder folder;
+    write_mnist(folder / "mnist", 30, 10);
+    const Dataset below = load_dataset("mnist", folder.path()),
+                  itself = load_dataset("mnist", folder / "mnist");
+    BOOST_TEST(below.train.count() == 30);
+    BOOST_TEST(below.test.count() == 10);
+    BOOST_TEST(below.validation.count() == 0);
+    BOOST_TEST(below.sha256 == itself.sha256);
+    BOOST_TEST(below.folder == folder / "mnist");
+    const DataVariable variable(folder.path());
+    BOOST_TEST(load_dataset("mnist").sha256 == below.sha256);
+}
+
+BOOST_AUTO_TEST_CASE(digest_is_of_contents_not_of_compression) {
+    const TemporaryFolder packed, plain;
+    write_mnist(packed / "mnist", 30, 10);
+    for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+                             "t10k-labels-idx1-ubyte"}) {
+        gzFile file = gzopen((packed / "mnist" / (std::string(name) + ".gz")).c_str(), "rb");
+        Bytes bytes(1000);
+        bytes.resize(gzread(file, bytes.data(), 1000));
+        gzclose(file);
+        write(plain / "mnist" / name, bytes);
+    }
+    BOOST_TEST(load_dataset("mnist", packed.path()).sha256 == load_dataset("mnist", plain.path()).sha256);
+}
+
+BOOST_AUTO_TEST_CASE(missing_data_names_folder_and_command) {
+    const TemporaryFolder folder;
+    for (const std::string name : {"mnist", "cifar-10", "svhn"}) {
+        const std::string message = message_of(name, folder.path());
+        BOOST_TEST(contains(message, folder.path().string()), message);
+        BOOST_TEST(contains(message, "datasets/fetch.sh " + name), message);
+    }
+    BOOST_TEST(
+        contains(message_of("imagenet", folder.path()), "mnist, fashion-mnist, cifar-10, svhn, or auto"));
+}
+
+BOOST_AUTO_TEST_CASE(names_are_honest) {
+    const TemporaryFolder folder;
+    write_mnist(folder / "mnist", 30, 10);
+    BOOST_TEST(load_dataset("mnist", folder.path()).name == "MNIST (not the publisher's files)");
+    BOOST_TEST(load_dataset("auto", folder.path()).name == "MNIST (not the publisher's files)");
+    const std::string given = "MNIST (thirty images)";
+    write(folder / "mnist" / "NAME", Bytes(given.begin(), given.end()));
+    BOOST_TEST(load_dataset("mnist", folder.path()).name == given);
+    for (const PublishedDataset& published : published_datasets()) {
+        BOOST_TEST(published_name(published.sha256) == published.name);
+        auto other = published.sha256;
+        other.back()[0] ^= 1;
+        BOOST_TEST(published_name(other) == "");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(fashion_mnist_of_debian) {
+    if (!std::filesystem::exists(debian)) {
+        BOOST_TEST_MESSAGE("skipped: dataset-fashion-mnist is not installed");
+        return;
+    }
+    const TemporaryFolder empty;
+    const Dataset fashion = load_dataset("auto", empty.path(), {.limit = 100});
+    BOOST_TEST(fashion.name == "Fashion-MNIST");
+    BOOST_TEST(fashion.folder == debian);
+    BOOST_TEST(fashion.train.count() == 100);
+    BOOST_TEST(fashion.test.count() == 100);
+    BOOST_TEST(contains(message_of("mnist", debian), "holds Fashion-MNIST, not MNIST"));
+}
+
+BOOST_AUTO_TEST_CASE(validation_split) {
+    const TemporaryFolder folder;
+    write_mnist(folder / "mnist", 50, 10);
+    const auto load = [&](DatasetOptions options) { return load_dataset("mnist", folder.path(), options); };
+    const Dataset whole = load({}), fraction = load({.validation_fraction = 0.2, .split_seed = 3});
+    BOOST_TEST(fraction.validation.count() == 10);
+    BOOST_TEST(fraction.train.count() == 40);
+    BOOST_TEST(fraction.split_seed == 3u);
+    BOOST_TEST(load({.validation_count = 7}).validation.count() == 7);
+    const auto pixels = [](const Dataset& dataset) { return std::get<Bytes>(dataset.validation.pixels); };
+    BOOST_TEST(pixels(fraction) == pixels(load({.validation_count = 10, .split_seed = 3})));
+    BOOST_TEST(pixels(fraction) != pixels(load({.validation_count = 10, .split_seed = 4})));
+    BOOST_TEST(fraction.sha256 == whole.sha256);
+    for (DatasetOptions bad :
+         {DatasetOptions{.validation_fraction = 1}, DatasetOptions{.validation_fraction = -0.1},
+          DatasetOptions{.validation_count = -1}, DatasetOptions{.validation_count = 50},
+          DatasetOptions{.limit = -1}})
+        BOOST_CHECK_THROW(load(bad), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(taking_out_loses_and_changes_nothing) {
+    LabelledImages images = random_images({2, 3, 4}, 57, 5);
+    const LabelledImages before = images;
+    const std::vector<int> indices = held_out_indices(57, 20, 1, 9);
+    const LabelledImages taken = take_out(images, indices);
+    BOOST_TEST(taken.count() == 20);
+    BOOST_TEST(images.count() == 37);
+    std::vector<float> expected(24), found(24);
+    int out = 0, kept = 0;
+    for (int i = 0; i < 57; ++i) {
+        const bool held = std::binary_search(indices.begin(), indices.end(), i);
+        const LabelledImages& side = held ? taken : images;
+        const int at = held ? out++ : kept++;
+        before.copy_image(i, expected);
+        side.copy_image(at, found);
+        BOOST_TEST(found == expected, boost::test_tools::per_element());
+        BOOST_TEST(side.labels[at] == before.labels[i]);
+    }
+    BOOST_CHECK_THROW(take_out(images, std::vector<int>{3, 2}), ShapeError);
+    BOOST_CHECK_THROW(take_out(images, std::vector<int>{37}), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_are_held_out_whole) {
+    const std::vector<int> indices = held_out_indices(1083, 216, 100, 1);
+    BOOST_TEST(indices.size() == 216u);
+    int borders = 0;  // places where a held-out image has a neighbour that is not
+    for (std::size_t i = 1; i < indices.size(); ++i) borders += indices[i] != indices[i - 1] + 1;
+    BOOST_TEST(borders <= 2);
+    BOOST_TEST(held_out_indices(10, 10, 3, 1).size() == 10u);
+    BOOST_TEST(held_out_indices(10, 0, 3, 1).empty());
+    BOOST_CHECK_THROW(held_out_indices(10, 11, 1, 1), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(malformed_pairs) {
+    const TemporaryFolder folder;
+    write_mnist(folder / "mnist", 30, 10);
+    const auto labels = folder / "mnist" / "t10k-labels-idx1-ubyte.gz";
+    write_gzipped(labels, idx({9}, random_bytes(9, 1, 10)));
+    check_file_error([&] { load_dataset("mnist", folder.path()); }, labels.string(), "count", "9");
+    std::filesystem::remove(labels);
+    check_file_error([&] { load_dataset("mnist", folder.path()); },
+                     (folder / "mnist" / "t10k-labels-idx1-ubyte").string(), "file", "No such file");
+}
+
+BOOST_AUTO_TEST_CASE(cifar_by_folder_names) {
+    const TemporaryFolder folder;
+    write_cifar(folder / "cifar-10-batches-bin", 4);
+    const Dataset cifar = load_dataset("cifar-10", folder.path(), {.validation_fraction = 0.2});
+    BOOST_TEST(cifar.name == "CIFAR-10 (not the publisher's files)");
+    BOOST_TEST(cifar.train.count() == 16);
+    BOOST_TEST(cifar.validation.count() == 4);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace fftconv::test

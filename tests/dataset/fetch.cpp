@@ -1,0 +1,112 @@
+#include <boost/test/unit_test.hpp>
+
+#include "dataset/files.hpp"
+#include "fftconv/dataset/sha256.hpp"
+#include "support/process.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fftconv::test {
+namespace {
+
+/// datasets/fetch.sh with a list of sources of its own: one file of a data set "digits", got by file://.
+struct Fetch {
+    Bytes content = random_bytes(100'000, 1);
+    TemporaryFolder folder;
+    std::filesystem::path file = folder / "data/digits/digits.gz",
+                          part = folder / "data/digits/digits.gz.part";
+
+    Fetch() { publish(content, sha256(content)); }
+
+    void publish(const Bytes& bytes, const std::string& digest) const {
+        write(folder / "publisher/digits.gz", bytes);
+        const std::string line =
+            "digits file://" + (folder / "publisher").string() + " digits.gz " + digest + "\n";
+        write(folder / "sources", Bytes(line.begin(), line.end()));
+    }
+
+    CommandResult operator()(const std::string& arguments) const {
+        return run("FFTCONV_SOURCES='" + (folder / "sources").string() + "' FFTCONV_DATA='" +
+                   (folder / "data").string() + "' " FFTCONV_SOURCE_DIR "/datasets/fetch.sh " + arguments);
+    }
+};
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+BOOST_AUTO_TEST_SUITE(fetch_script)
+
+BOOST_AUTO_TEST_CASE(gets_a_file_once) {
+    const Fetch fetch;
+    BOOST_TEST(fetch("digits").status == 0);
+    BOOST_TEST((read(fetch.file) == fetch.content));
+    BOOST_TEST(!std::filesystem::exists(fetch.part));
+    std::filesystem::remove(fetch.folder / "publisher/digits.gz");
+    const auto again = fetch("digits");
+    BOOST_TEST(again.status == 0);
+    BOOST_TEST(contains(again.output, "already there"));
+}
+
+BOOST_AUTO_TEST_CASE(another_folder) {
+    const Fetch fetch;
+    BOOST_TEST(fetch("--to '" + (fetch.folder / "other folder").string() + "' digits").status == 0);
+    BOOST_TEST((read(fetch.folder / "other folder/digits/digits.gz") == fetch.content));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_checksum_leaves_nothing) {
+    const Fetch fetch;
+    Bytes changed = fetch.content;
+    changed[500] ^= 1;
+    fetch.publish(changed, sha256(fetch.content));
+    const auto result = fetch("digits");
+    BOOST_TEST(result.status == 1);
+    BOOST_TEST(contains(result.output, "expected SHA-256 " + sha256(fetch.content)), result.output);
+    BOOST_TEST(contains(result.output, "found " + sha256(changed)), result.output);
+    BOOST_TEST(!std::filesystem::exists(fetch.file));
+    BOOST_TEST(!std::filesystem::exists(fetch.part));
+
+    write(fetch.file, changed);
+    BOOST_TEST(fetch("digits").status == 1);
+    BOOST_TEST((read(fetch.file) == changed));
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_file_is_named) {
+    const Fetch fetch;
+    std::filesystem::remove(fetch.folder / "publisher/digits.gz");
+    const auto result = fetch("digits");
+    BOOST_TEST(result.status == 1);
+    BOOST_TEST(contains(result.output, "cannot get file://"), result.output);
+    BOOST_TEST(!std::filesystem::exists(fetch.file));
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_download_goes_on) {
+    const Fetch fetch;
+    const Bytes half(fetch.content.begin(), fetch.content.begin() + 40'000);
+    write(fetch.part, half);
+    Bytes rest_only = fetch.content;  // were the first part got again, the checksum would be wrong
+    std::fill(rest_only.begin(), rest_only.begin() + 40'000, 0);
+    fetch.publish(rest_only, sha256(fetch.content));
+    const auto result = fetch("digits");
+    BOOST_TEST(result.status == 0, result.output);
+    BOOST_TEST((read(fetch.file) == fetch.content));
+
+    std::filesystem::rename(fetch.file, fetch.part);  // interrupted between the last byte and the renaming
+    BOOST_TEST(fetch("digits").status == 0);
+    BOOST_TEST((read(fetch.file) == fetch.content));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_usage) {
+    const Fetch fetch;
+    for (const char* arguments : {"", "nothing", "--to", "--unknown digits"})
+        BOOST_TEST(fetch(arguments).status == 2, arguments);
+    BOOST_TEST(contains(fetch("nothing").output, "unknown data set nothing"));
+    const auto help = run(FFTCONV_SOURCE_DIR "/datasets/fetch.sh --help");
+    BOOST_TEST(help.status == 0);
+    for (const char* name : {"mnist", "fashion-mnist", "cifar-10", "svhn", "svhn-extra", "all"})
+        BOOST_TEST(contains(help.output, name), name);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace fftconv::test

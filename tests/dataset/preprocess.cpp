@@ -1,0 +1,171 @@
+#include "fftconv/dataset/preprocess.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "dataset/files.hpp"
+#include "fftconv/core/error.hpp"
+
+namespace fftconv::test {
+namespace {
+
+constexpr MapShape maps{3, 5, 4};
+constexpr int pixels = 60;
+
+/// Images whose pixels are correlated, as those of photographs are.
+LabelledImages smooth_images(int count, std::uint64_t seed) {
+    LabelledImages images = random_images(maps, count, seed);
+    auto& bytes = std::get<Bytes>(images.pixels);
+    for (std::size_t i = 1; i < bytes.size(); ++i)
+        if (i % pixels != 0) bytes[i] = std::uint8_t((3 * bytes[i - 1] + bytes[i]) / 4);
+    return images;
+}
+
+std::vector<double> doubles(const LabelledImages& images) {
+    std::vector<double> values;
+    std::vector<float> image(pixels);
+    for (int n = 0; n < images.count(); ++n) {
+        images.copy_image(n, image);
+        values.insert(values.end(), image.begin(), image.end());
+    }
+    return values;
+}
+
+/// Contrast normalisation as its definition says, in double.
+std::vector<double> normalised(std::vector<double> values, double scale, double bias) {
+    for (std::size_t first = 0; first < values.size(); first += pixels) {
+        double mean = 0, variance = 0;
+        for (int p = 0; p < pixels; ++p) mean += values[first + p] / pixels;
+        for (int p = 0; p < pixels; ++p) variance += std::pow(values[first + p] - mean, 2) / pixels;
+        for (int p = 0; p < pixels; ++p)
+            values[first + p] = scale * (values[first + p] - mean) / std::sqrt(bias + variance);
+    }
+    return values;
+}
+
+std::vector<double> means(const std::vector<double>& values) {
+    std::vector<double> mean(pixels);
+    const double count = double(values.size() / pixels);
+    for (std::size_t i = 0; i < values.size(); ++i) mean[i % pixels] += values[i] / count;
+    return mean;
+}
+
+std::vector<double> covariance(const std::vector<double>& values) {
+    const std::vector<double> mean = means(values);
+    const std::size_t count = values.size() / pixels;
+    std::vector<double> result(pixels * pixels);
+    for (std::size_t n = 0; n < count; ++n)
+        for (int i = 0; i < pixels; ++i)
+            for (int j = 0; j < pixels; ++j)
+                result[i * pixels + j] +=
+                    (values[n * pixels + i] - mean[i]) * (values[n * pixels + j] - mean[j]) / double(count);
+    return result;
+}
+
+std::vector<double> product(const std::vector<double>& a, const std::vector<double>& b) {
+    std::vector<double> result(pixels * pixels);
+    for (int i = 0; i < pixels; ++i)
+        for (int k = 0; k < pixels; ++k)
+            for (int j = 0; j < pixels; ++j) result[i * pixels + j] += a[i * pixels + k] * b[k * pixels + j];
+    return result;
+}
+
+double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
+    BOOST_REQUIRE(a.size() == b.size());
+    double largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        BOOST_REQUIRE(std::isfinite(a[i]));
+        largest = std::max(largest, std::abs(a[i] - b[i]));
+    }
+    return largest;
+}
+
+std::vector<double> array_of(const Preprocessing& preprocessing, const std::string& name) {
+    for (const NamedArray& array : preprocessing.arrays())
+        if (array.name == name) return {array.values.begin(), array.values.end()};
+    BOOST_FAIL("no array " << name);
+    return {};
+}
+
+BOOST_AUTO_TEST_SUITE(preprocessing)
+
+BOOST_AUTO_TEST_CASE(contrast_normalisation_is_its_definition) {
+    LabelledImages images = smooth_images(700, 1);
+    const auto expected = normalised(doubles(images), 2, 0.01);
+    const PreprocessOptions options{.contrast_scale = 2, .contrast_bias = 0.01f, .whitening = false};
+    Preprocessing(images, options, 2).apply(images, 2);
+    BOOST_TEST(largest_difference(doubles(images), expected) < 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(a_flat_image_becomes_zero) {
+    LabelledImages images = smooth_images(2, 1);
+    images.pixels = Bytes(2 * pixels, 77);
+    Preprocessing(images, {.contrast_bias = 0, .whitening = false}, 1).apply(images, 1);
+    BOOST_TEST(largest_difference(doubles(images), std::vector<double>(2 * pixels)) < 1e-3);
+}
+
+/// W (C + ε I) W = I, with W symmetric and positive: the definition of the inverse square root.
+BOOST_AUTO_TEST_CASE(whitening_is_the_inverse_square_root) {
+    const LabelledImages images = smooth_images(1500, 2);
+    const PreprocessOptions options{.contrast_scale = 1, .whitening_regularisation = 1e-3f};
+    const Preprocessing preprocessing(images, options, 2);
+    const auto values = normalised(doubles(images), 1, options.contrast_bias);
+    auto c = covariance(values);
+    for (int i = 0; i < pixels; ++i) c[i * pixels + i] += 1e-3;
+    const auto w = array_of(preprocessing, "preprocessing/whitening");
+    std::vector<double> identity(pixels * pixels);
+    for (int i = 0; i < pixels; ++i) identity[i * pixels + i] = 1;
+    BOOST_TEST(largest_difference(product(product(w, c), w), identity) < 1e-3);
+    for (int i = 0; i < pixels; ++i) {
+        BOOST_TEST(w[i * pixels + i] > 0);
+        for (int j = 0; j < i; ++j) BOOST_TEST(w[i * pixels + j] == w[j * pixels + i]);
+    }
+    BOOST_TEST(largest_difference(array_of(preprocessing, "preprocessing/mean"), means(values)) < 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(other_images_get_what_the_training_images_taught) {
+    const LabelledImages train = smooth_images(800, 3);
+    const Preprocessing preprocessing(train, {}, 1);
+    LabelledImages test = smooth_images(50, 4);
+    const auto values = normalised(doubles(test), 55, 10.0 / (255 * 255));
+    const auto w = array_of(preprocessing, "preprocessing/whitening"),
+               mean = array_of(preprocessing, "preprocessing/mean");
+    std::vector<double> expected(values.size());
+    for (int n = 0; n < 50; ++n)
+        for (int i = 0; i < pixels; ++i)
+            for (int j = 0; j < pixels; ++j)
+                expected[n * pixels + i] += w[i * pixels + j] * (values[n * pixels + j] - mean[j]);
+    preprocessing.apply(test, 1);
+    BOOST_TEST(largest_difference(doubles(test), expected) < 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(any_number_of_threads_and_a_round_trip_give_the_same_bits) {
+    const LabelledImages train = smooth_images(1300, 5);
+    const Preprocessing one(train, {}, 1), two(train, {}, 2);
+    BOOST_TEST((one.arrays() == two.arrays()));
+    const Preprocessing restored = Preprocessing::from_arrays(one.arrays());
+    BOOST_TEST((restored.arrays() == one.arrays()));
+    LabelledImages a = train, b = train;
+    one.apply(a, 1);
+    restored.apply(b, 2);
+    BOOST_TEST((a.pixels == b.pixels));
+}
+
+BOOST_AUTO_TEST_CASE(bad_input) {
+    LabelledImages train = smooth_images(20, 6), other = random_images({1, 5, 4}, 3, 1);
+    const Preprocessing preprocessing(train, {}, 1);
+    BOOST_CHECK_THROW(preprocessing.apply(other, 1), ShapeError);
+    BOOST_CHECK_THROW(Preprocessing(train, {.whitening_regularisation = 0}, 1), UsageError);
+    BOOST_CHECK_THROW(Preprocessing(train, {.contrast_scale = 0}, 1), UsageError);
+    train.truncate(0);
+    BOOST_CHECK_THROW(Preprocessing(train, {}, 1), ShapeError);
+    std::vector<NamedArray> arrays = preprocessing.arrays();
+    arrays.pop_back();
+    BOOST_CHECK_THROW(Preprocessing::from_arrays(arrays), ShapeError);
+    BOOST_TEST(Preprocessing::from_arrays({}).arrays().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace fftconv::test

@@ -1,0 +1,131 @@
+#include "fftconv/dataset/svhn.hpp"
+
+#include <matio.h>
+
+#include <memory>
+
+#include "dataset/files.hpp"
+#include "storage/file_error.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fftconv::test {
+namespace {
+
+template <class Value>
+void write_variable(mat_t* file, const char* name, matio_classes matlab_class, matio_types type,
+                    std::vector<std::size_t> shape, std::vector<Value> values) {
+    matvar_t* variable = Mat_VarCreate(name, matlab_class, type, int(shape.size()), shape.data(),
+                                       values.data(), MAT_F_DONT_COPY_DATA);
+    BOOST_REQUIRE(Mat_VarWrite(file, variable, MAT_COMPRESSION_ZLIB) == 0);
+    Mat_VarFree(variable);
+}
+
+using MatFile = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
+
+MatFile create(const std::filesystem::path& path) {
+    return {Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5), Mat_Close};
+}
+
+void write_x(const MatFile& file, std::vector<std::size_t> shape, const Bytes& values) {
+    write_variable(file.get(), "X", MAT_C_UINT8, MAT_T_UINT8, std::move(shape), values);
+}
+
+void write_y(const MatFile& file, const std::vector<double>& labels) {
+    write_variable(file.get(), "y", MAT_C_DOUBLE, MAT_T_DOUBLE, {labels.size(), 1}, labels);
+}
+
+const Bytes x = random_bytes(32 * 32 * 3 * 4, 1);
+
+std::filesystem::path write_good(const TemporaryFolder& folder,
+                                 const std::vector<double>& labels = {10, 1, 9, 5}) {
+    const MatFile file = create(folder / "train_32x32.mat");
+    write_x(file, {32, 32, 3, 4}, x);
+    write_y(file, labels);
+    return folder / "train_32x32.mat";
+}
+
+BOOST_AUTO_TEST_SUITE(svhn_files)
+
+BOOST_AUTO_TEST_CASE(reads_doubles_and_bytes) {
+    const TemporaryFolder folder;
+    const LabelledImages images = read_svhn(write_good(folder));
+    BOOST_TEST(images.labels == Bytes({0, 1, 9, 5}), boost::test_tools::per_element());
+    BOOST_TEST((images.maps == MapShape{3, 32, 32}));
+    const auto& pixels = std::get<Bytes>(images.pixels);
+    for (int n = 0; n < 4; ++n)
+        for (int c = 0; c < 3; ++c)
+            for (int row = 0; row < 32; ++row)
+                for (int column = 0; column < 32; ++column)
+                    BOOST_REQUIRE(pixels[((n * 3 + c) * 32 + row) * 32 + column] ==
+                                  x[row + 32 * (column + 32 * (c + 3 * n))]);
+    {
+        const MatFile file = create(folder / "bytes.mat");
+        write_x(file, {32, 32, 3, 4}, x);
+        write_variable<std::uint8_t>(file.get(), "y", MAT_C_UINT8, MAT_T_UINT8, {4, 1}, {10, 1, 9, 5});
+    }
+    BOOST_TEST(read_svhn(folder / "bytes.mat").labels == images.labels, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(damaged_files) {
+    const TemporaryFolder folder;
+    const auto path = write_good(folder);
+    const Bytes whole = read(path);
+    for (std::size_t kept : {whole.size() - 1, whole.size() / 2, std::size_t(130)}) {
+        write(path, Bytes(whole.begin(), whole.begin() + kept));
+        check_file_error([&] { read_svhn(path); }, path.string(), "length", std::to_string(kept));
+    }
+    Bytes longer = whole;
+    longer.resize(whole.size() + 3);
+    write(path, longer);
+    check_file_error([&] { read_svhn(path); }, path.string(), "length", std::to_string(longer.size()));
+    write(path, random_bytes(1000, 2));
+    check_file_error([&] { read_svhn(path); }, path.string(), "header", "");
+    check_file_error([&] { read_svhn(folder / "none"); }, (folder / "none").string(), "file", "No such file");
+    Bytes damaged = whole;
+    const std::size_t length = whole[132] | whole[133] << 8;  // of the first element, X
+    const std::string element = "element before byte " + std::to_string(136 + length);
+    std::fill(damaged.begin() + 1000, damaged.begin() + 1400, 0x55);
+    write(path, damaged);
+    check_file_error([&] { read_svhn(path); }, path.string(), element, "damaged data");
+}
+
+BOOST_AUTO_TEST_CASE(wrong_variables) {
+    const TemporaryFolder folder;
+    const auto path = folder / "bad.mat";
+    const auto check = [&](auto fill, const std::string& field, const std::string& found) {
+        {
+            const MatFile file = create(path);
+            fill(file);
+        }
+        check_file_error([&] { read_svhn(path); }, path.string(), field, found);
+    };
+    check([](const MatFile& file) { write_y(file, {1, 2}); }, "variable X", "none");
+    check([](const MatFile& file) { write_x(file, {32, 32, 3, 4}, x); }, "variable y", "none");
+    check([](const MatFile& file) { write_x(file, {32, 96, 4}, x); }, "variable X", "(32, 96, 4)");
+    check([](const MatFile& file) { write_x(file, {16, 64, 3, 4}, x); }, "variable X", "(16, 64, 3, 4)");
+    check(
+        [](const MatFile& file) {
+            write_variable(file.get(), "X", MAT_C_DOUBLE, MAT_T_DOUBLE, {32, 32, 3, 1},
+                           std::vector<double>(3072));
+        },
+        "variable X", "(32, 32, 3, 1)");
+    check(
+        [](const MatFile& file) {
+            write_x(file, {32, 32, 3, 4}, x);
+            write_y(file, {1, 2, 3});
+        },
+        "variable y", "3");
+}
+
+BOOST_AUTO_TEST_CASE(labels_out_of_range) {
+    const TemporaryFolder folder;
+    for (double bad : {0.0, 11.0, 1.5, -1.0}) {
+        const auto path = write_good(folder, {1, 2, bad, 3});
+        check_file_error([&] { read_svhn(path); }, path.string(), "label 2", std::to_string(bad));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace fftconv::test
