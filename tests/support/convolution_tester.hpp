@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -177,7 +176,7 @@ class ConvolutionTester {
     }
 
     const Data& data() {
-        if (!data_) data_ = make_data();
+        if (!data_) data_ = std::make_unique<const Data>(make_data());
         return *data_;
     }
     Data make_data() const {
@@ -217,7 +216,7 @@ class ConvolutionTester {
     std::uint64_t seed_ = 1;
     std::vector<std::uint8_t> mask_;
     bool biased_ = false, garbage_lanes_ = false;
-    std::optional<Data> data_;
+    std::unique_ptr<const Data> data_;
 };
 
 }  // namespace fftconv::test
