@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "dataset/files.hpp"
+#include "dataset/mat_file.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/dataset/publishers.hpp"
 #include "fftconv/dataset/sha256.hpp"
@@ -190,6 +191,31 @@ BOOST_AUTO_TEST_CASE(cifar_by_folder_names) {
     BOOST_TEST(cifar.name == "CIFAR-10 (not the publisher's files)");
     BOOST_TEST(cifar.train.count() == 16);
     BOOST_TEST(cifar.validation.count() == 4);
+}
+
+BOOST_AUTO_TEST_CASE(svhn_with_and_without_extra) {
+    const TemporaryFolder folder;
+    write_svhn(folder / "svhn/train_32x32.mat", 250, 1);
+    write_svhn(folder / "svhn/test_32x32.mat", 20, 2);
+    const auto load = [&](DatasetOptions options) { return load_dataset("svhn", folder.path(), options); };
+    const Dataset small = load({.validation_fraction = 0.2});
+    BOOST_TEST(small.name == "SVHN (not the publisher's files)");
+    BOOST_TEST(small.train.count() == 200);
+    BOOST_TEST(small.validation.count() == 50);
+    int breaks = 0;  // labels are n mod 10, so neighbours follow each other
+    for (int n = 1; n < 50; ++n)
+        breaks += small.validation.labels[n] != (small.validation.labels[n - 1] + 1) % 10;
+    BOOST_TEST(breaks == 0);  // 50 images are half a block
+
+    write_svhn(folder / "svhn/extra_32x32.mat", 150, 3);
+    const Dataset large = load({.validation_count = 90});
+    BOOST_TEST(large.validation.count() == 90);
+    BOOST_TEST(large.train.count() == 250 - 60 + 150 - 30);
+    BOOST_TEST(large.test.count() == 20);
+    BOOST_TEST(large.sha256 != small.sha256);
+    const Bytes extra = random_bytes(150 * 3072, 3);  // the last pixel is the same in both layouts
+    BOOST_TEST(std::get<Bytes>(large.train.pixels).back() == extra.back());
+    BOOST_CHECK_THROW(load({.validation_fraction = 0.2}), UsageError);  // the paper's 6,000 are not there
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,44 +1,18 @@
 #include "fftconv/dataset/svhn.hpp"
 
-#include <matio.h>
-
-#include <memory>
-
 #include "dataset/files.hpp"
+#include "dataset/mat_file.hpp"
 #include "storage/file_error.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fftconv::test {
 namespace {
 
-template <class Value>
-void write_variable(mat_t* file, const char* name, matio_classes matlab_class, matio_types type,
-                    std::vector<std::size_t> shape, std::vector<Value> values) {
-    matvar_t* variable = Mat_VarCreate(name, matlab_class, type, int(shape.size()), shape.data(),
-                                       values.data(), MAT_F_DONT_COPY_DATA);
-    BOOST_REQUIRE(Mat_VarWrite(file, variable, MAT_COMPRESSION_ZLIB) == 0);
-    Mat_VarFree(variable);
-}
-
-using MatFile = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
-
-MatFile create(const std::filesystem::path& path) {
-    return {Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5), Mat_Close};
-}
-
-void write_x(const MatFile& file, std::vector<std::size_t> shape, const Bytes& values) {
-    write_variable(file.get(), "X", MAT_C_UINT8, MAT_T_UINT8, std::move(shape), values);
-}
-
-void write_y(const MatFile& file, const std::vector<double>& labels) {
-    write_variable(file.get(), "y", MAT_C_DOUBLE, MAT_T_DOUBLE, {labels.size(), 1}, labels);
-}
-
 const Bytes x = random_bytes(32 * 32 * 3 * 4, 1);
 
 std::filesystem::path write_good(const TemporaryFolder& folder,
                                  const std::vector<double>& labels = {10, 1, 9, 5}) {
-    const MatFile file = create(folder / "train_32x32.mat");
+    const MatFile file = create_mat_file(folder / "train_32x32.mat");
     write_x(file, {32, 32, 3, 4}, x);
     write_y(file, labels);
     return folder / "train_32x32.mat";
@@ -59,7 +33,7 @@ BOOST_AUTO_TEST_CASE(reads_doubles_and_bytes) {
                     BOOST_REQUIRE(pixels[((n * 3 + c) * 32 + row) * 32 + column] ==
                                   x[row + 32 * (column + 32 * (c + 3 * n))]);
     {
-        const MatFile file = create(folder / "bytes.mat");
+        const MatFile file = create_mat_file(folder / "bytes.mat");
         write_x(file, {32, 32, 3, 4}, x);
         write_variable<std::uint8_t>(file.get(), "y", MAT_C_UINT8, MAT_T_UINT8, {4, 1}, {10, 1, 9, 5});
     }
@@ -94,7 +68,7 @@ BOOST_AUTO_TEST_CASE(wrong_variables) {
     const auto path = folder / "bad.mat";
     const auto check = [&](auto fill, const std::string& field, const std::string& found) {
         {
-            const MatFile file = create(path);
+            const MatFile file = create_mat_file(path);
             fill(file);
         }
         check_file_error([&] { read_svhn(path); }, path.string(), field, found);
