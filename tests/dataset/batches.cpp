@@ -151,6 +151,19 @@ BOOST_AUTO_TEST_CASE(ten_crops_and_borders) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(ten_crops_of_whole_images_are_only_mirrored) {
+    const LabelledImages images = random_images({1, 6, 6}, 1, 1);
+    std::vector<float> image(36);
+    images.copy_image(0, image);
+    for (int i : {4, 9}) {
+        Batches batches(images, {.size = 1, .ten_crop = i});
+        const Batch* batch = batches.next();
+        for (int h = 0; h < 6; ++h)
+            for (int w = 0; w < 6; ++w)
+                BOOST_TEST(batch->images(0, h, w, 0) == image[h * 6 + (i == 9 ? 5 - w : w)]);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(bad_options) {
     const LabelledImages images = random_images({1, 8, 8}, 20, 1);
     for (const BatchOptions& bad : {BatchOptions{.size = 0}, BatchOptions{.border = -1},

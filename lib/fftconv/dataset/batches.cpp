@@ -106,7 +106,7 @@ MapShape Batches::maps() const {
 }
 
 bool Batches::augmented() const {
-    return options_.augmentation != Augmentation{};
+    return options_.augmentation != Augmentation{} || options_.ten_crop != BatchOptions::no_ten_crop;
 }
 
 void Batches::start(int epoch, int first) {
