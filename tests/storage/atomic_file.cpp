@@ -28,7 +28,7 @@ Checkpoint checkpoint_of(std::int64_t step) {
     Checkpoint checkpoint = sample_checkpoint();
     checkpoint.state.step = step;
     RandomStream random(std::uint64_t(step), "weights");
-    NamedArray array{"dense2/weight", {200, 300}, std::vector<float>(60000)};
+    NamedArray array{"dense2/weight", {200, 200}, std::vector<float>(40000)};
     for (float& value : array.values) value = random.normal();
     checkpoint.model.push_back(array);
     return checkpoint;
@@ -54,11 +54,12 @@ int save_must_fail(const fs::path& file, const std::string& found) {
     return read_checkpoint(file) == checkpoint_of(1) ? 0 : 4;
 }
 
-/// In a child: a file system of 512 KiB of its own at `folder`; false where this machine does not let us.
+/// In a child: a file system of 400 KiB: room for one checkpoint of its own at `folder`; false where this
+/// machine does not let us.
 bool mount_small_disk(const fs::path& folder) {
     if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
     ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-    return ::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=512k") == 0;
+    return ::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=400k") == 0;
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_writer_killed_at_any_moment_leaves_a_whole_file) {
     RandomStream random(1, "kill");
     std::int64_t last = 0;
     int changed = 0;
-    for (int round = 0; round < 40; ++round) {
+    for (int round = 0; round < 30; ++round) {
         const pid_t child = start_child([&]() -> int {
             for (std::int64_t step = last + 1;; ++step) write_checkpoint(file, checkpoint_of(step));
         });
@@ -95,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_may_not_grow_leaves_the_old_one) {
     write_checkpoint(folder / "a.h5", checkpoint_of(1));
     const pid_t child = start_child([&] {
         ::signal(SIGXFSZ, SIG_IGN);
-        const rlimit limit{100000, 100000};
+        const rlimit limit{60000, 60000};
         ::setrlimit(RLIMIT_FSIZE, &limit);
         return save_must_fail(folder / "a.h5", "File too large");
     });

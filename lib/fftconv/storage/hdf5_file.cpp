@@ -54,7 +54,10 @@ File File::create(const std::filesystem::path& path) {
     H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18);
     H5Pset_fclose_degree(access.id(), H5F_CLOSE_SEMI);
     keep_order_of_links(creation.id());
-    const hid_t made = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id());
+    // HDF5 would read a file that is at this name already, though it will not write there: so, one that
+    // cannot be.
+    const std::filesystem::path nowhere = path / "in-memory";
+    const hid_t made = H5Fcreate(nowhere.c_str(), H5F_ACC_TRUNC, creation.id(), access.id());
     Handle handle(require(made, path.string(), "/", "memory for a new file"), H5Fclose);
     return {std::move(image), std::move(handle), path};
 }
