@@ -54,8 +54,8 @@ int save_must_fail(const fs::path& file, const std::string& found) {
     return read_checkpoint(file) == checkpoint_of(1) ? 0 : 4;
 }
 
-/// In a child: a file system of 400 KiB: room for one checkpoint of its own at `folder`; false where this
-/// machine does not let us.
+/// In a child: a file system of its own at `folder`, 400 KiB, room for one checkpoint but not for two; false
+/// where this machine does not let us.
 bool mount_small_disk(const fs::path& folder) {
     if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
     ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
