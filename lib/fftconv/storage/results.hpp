@@ -47,9 +47,9 @@ struct Table {
 /// A result file.
 struct ResultRecord {
     std::string resolved_toml;  ///< the whole configuration of the run, defaults included
-    DatasetRecord dataset;
-    std::vector<Curve> curves;
-    std::vector<Table> tables;
+    DatasetRecord dataset = {};
+    std::vector<Curve> curves = {};
+    std::vector<Table> tables = {};
 
     bool operator==(const ResultRecord&) const = default;
 };
