@@ -1,0 +1,12 @@
+// fftconv-bench: how fast the engine is, beside the best dense library at hand.
+#include "fftconv/experiment/benchmark_run.hpp"
+
+int main(int argc, char** argv) {
+    fftconv::BenchmarkOptions benchmark;
+    fftconv::Options options(
+        "fftconv-bench",
+        "Times convolution layers on the FFT engine and on its rivals, in turn, in one process: "
+        "medians, ratios with their spread, effective GFLOP/s, seconds of each phase.");
+    fftconv::add_benchmark_options(options, benchmark);
+    return options.run(argc, argv, [&] { fftconv::run_benchmark(benchmark, options); });
+}

@@ -1,0 +1,39 @@
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fftconv {
+
+/// Timings of one contender: seconds of a call, one value per round.
+using Rounds = std::vector<double>;
+
+struct RoundOptions {
+    int rounds = 15;
+    double slice =
+        0.03;  ///< seconds that a contender runs in each round, at least (and at least three calls)
+};
+
+/// Lets the contenders take turns: in each round every one of them is called for a slice of time, in an order
+/// that turns around from round to round. A round's value is its fastest call, because whatever interrupts a
+/// call (another process, the hypervisor) is not the contender's; what is reported is the median of the
+/// rounds.
+std::vector<Rounds> time_in_turn(std::span<const std::function<void()>> contenders,
+                                 const RoundOptions& options);
+
+/// A median and the quartiles around it.
+struct Spread {
+    double lower = 0, median = 0, upper = 0;
+};
+/// Of at least one value.
+Spread spread(std::vector<double> values);
+/// Of a / b, round by round: what slows a whole round falls out.
+Spread ratio(const Rounds& a, const Rounds& b);
+
+/// This machine's multiply-add peak, FLOP per second (a multiply-add counts two), with `threads` threads, on
+/// the widest SIMD target that the library itself uses: the best of several bursts of independent
+/// multiply-adds.
+double multiply_add_peak(int threads);
+
+}  // namespace fftconv

@@ -1,0 +1,131 @@
+#include "fftconv/experiment/benchmark_layer.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+
+namespace fftconv {
+namespace {
+
+std::vector<float> random_values(std::size_t count, const std::string& name) {
+    RandomStream random(1, name);
+    std::vector<float> values(count);
+    for (float& value : values) value = random.uniform(-1, 1);
+    return values;
+}
+
+const std::pair<const char*, LayerPass> pass_names[] = {{"forward", LayerPass::forward},
+                                                        {"backward-input", LayerPass::backward_input},
+                                                        {"backward-weights", LayerPass::backward_weights},
+                                                        {"step", LayerPass::step}};
+
+/// What an engine needs for its runs, kept alive by the contender's functions.
+struct EngineRun {
+    EngineRun(const LayerProblem& problem_of, const EngineOptions& options)
+        : problem(problem_of),
+          renew(options.renew_weights || problem_of.pass == LayerPass::step),
+          engine(make_engine(options.engine, problem.shape,
+                             {.tile = options.tile,
+                              .mode = problem.mode,
+                              .inverse = options.inverse,
+                              .threads = options.threads})),
+          x(from_nchw(problem.x, problem.input_maps(), problem.shape.batch)),
+          dy(from_nchw(problem.dy, problem.output_maps(), problem.shape.batch)),
+          y(engine->make_output()),
+          dx(engine->make_input()),
+          weights(problem.weights),
+          dw(weights.size()) {}
+
+    void run() {
+        if (renew) engine->set_weights(weights);
+        const bool step = problem.pass == LayerPass::step;
+        if (step || problem.pass == LayerPass::forward) engine->forward(x, y);
+        if (step || problem.pass == LayerPass::backward_weights) engine->backward_weights(x, dy, dw);
+        if (step || problem.pass == LayerPass::backward_input) engine->backward_input(dy, dx);
+    }
+    std::vector<float> result() const {
+        if (problem.pass == LayerPass::forward) return to_nchw(y);
+        return problem.pass == LayerPass::backward_input ? to_nchw(dx) : dw;
+    }
+
+    const LayerProblem& problem;
+    bool renew;
+    std::unique_ptr<ConvolutionEngine> engine;
+    Tensor x, dy, y, dx;
+    std::vector<float> weights, dw;
+};
+
+}  // namespace
+
+LayerPass parse_layer_pass(const std::string& name) {
+    for (const auto& [known, pass] : pass_names)
+        if (name == known) return pass;
+    throw UsageError("--pass: expected forward, backward-input, backward-weights or step, found " + name);
+}
+
+std::string to_string(LayerPass pass) {
+    for (const auto& [name, known] : pass_names)
+        if (pass == known) return name;
+    return {};
+}
+
+LayerProblem::LayerProblem(const ConvolutionShape& shape_of, int mode_of, LayerPass pass_of)
+    : shape(shape_of),
+      mode(mode_of),
+      pass(pass_of),
+      x(random_values(shape.batch * input_maps().size(), "x")),
+      weights(random_values(shape.weights(), "weights")),
+      dy(random_values(shape.batch * output_maps().size(), "dy")) {}
+
+MapShape LayerProblem::output_maps() const {
+    const int step = mode == no_mode ? 1 : 2;
+    return {shape.out_channels, shape.output_height() / step, shape.output_width() / step};
+}
+
+double LayerProblem::flop() const {
+    const double pixels = double(output_maps().size()) / shape.out_channels * shape.batch;
+    return 2 * double(shape.weights()) * pixels * (pass == LayerPass::step ? 3 : 1);
+}
+
+std::string LayerProblem::describe() const {
+    const std::string size = shape.height == shape.width ? fmt::format("{}", shape.height)
+                                                         : fmt::format("{}x{}", shape.height, shape.width);
+    return fmt::format("{}->{} @ {}, {}x{}, padding {}, batch {}{}", shape.in_channels, shape.out_channels,
+                       size, shape.kernel, shape.kernel, shape.padding, shape.batch,
+                       mode == no_mode ? "" : fmt::format(", mode {}", mode));
+}
+
+LayerContender engine_contender(const LayerProblem& problem, const EngineOptions& options,
+                                std::span<const std::uint8_t> mask) {
+    auto run = std::make_shared<EngineRun>(problem, options);
+    run->engine->set_mask(mask);
+    run->engine->set_weights(run->weights);
+    return {.name = options.engine,
+            .threads = options.threads,
+            .run = [run] { run->run(); },
+            .result = [run] { return run->result(); },
+            .phases =
+                [run] {
+                    auto phases = run->engine->profile();
+                    run->engine->reset_profile();
+                    return phases;
+                }};
+}
+
+double largest_difference(const std::vector<float>& found, const std::vector<float>& expected) {
+    if (found.size() != expected.size()) return INFINITY;
+    double difference = 0, largest = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (!std::isfinite(found[i])) return INFINITY;
+        difference = std::max(difference, std::abs(double(found[i]) - expected[i]));
+        largest = std::max(largest, std::abs(double(expected[i])));
+    }
+    return difference == 0 ? 0 : difference / largest;
+}
+
+}  // namespace fftconv

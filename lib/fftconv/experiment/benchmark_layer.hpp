@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fftconv/convolution/engine.hpp"
+
+namespace fftconv {
+
+/// What of a layer is timed. `step` is a training step's share: new weights, forward and both backward
+/// passes.
+enum class LayerPass { forward, backward_input, backward_weights, step };
+/// "forward", "backward-input", "backward-weights", "step". @throws UsageError on another name.
+LayerPass parse_layer_pass(const std::string& name);
+std::string to_string(LayerPass pass);
+
+/// One layer and its random data, the same for every contender. Arrays are row-major: x (N, C, H, W),
+/// weights (O, C, k, k), dy (N, O, H', W').
+struct LayerProblem {
+    LayerProblem(const ConvolutionShape& shape, int mode, LayerPass pass);
+
+    ConvolutionShape shape;
+    int mode;  ///< no_mode, or K: only those outputs count
+    LayerPass pass;
+    std::vector<float> x, weights, dy;
+
+    MapShape input_maps() const { return {shape.in_channels, shape.height, shape.width}; }
+    MapShape output_maps() const;
+    /// FLOP of the direct algorithm, a multiply-add counting two; "effective" when another algorithm does the
+    /// work.
+    double flop() const;
+    /// "64->64 @ 32, 5x5, padding 2, batch 16"
+    std::string describe() const;
+};
+
+/// Somebody who can do the work. `result` is what the last run computed, row-major: y, dx or dw; of a step,
+/// dw.
+struct LayerContender {
+    std::string name;
+    int threads = 1;
+    std::function<void()> run;
+    std::function<std::vector<float>()> result;
+    std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
+};
+
+struct EngineOptions {
+    std::string engine = "fft";  ///< or "direct"
+    int threads = 1;
+    int tile = 0;
+    Inverse inverse = Inverse::folded;
+    bool renew_weights = false;  ///< new weights before every run: kernel spectra are counted
+};
+
+/// One of our engines. `mask` as ConvolutionEngine::set_mask. The problem must outlive it.
+LayerContender engine_contender(const LayerProblem& problem, const EngineOptions& options,
+                                std::span<const std::uint8_t> mask);
+
+/// Every implementation of every algorithm that oneDNN offers for the problem, in its inference and its
+/// training mode, on tensors in the layouts that it prefers; a mode becomes its strided convolution. Empty
+/// without oneDNN.
+std::vector<LayerContender> onednn_contenders(const LayerProblem& problem, int threads);
+/// "oneDNN 2.6.3", or empty when the program was built without it.
+std::string onednn_version();
+
+/// The largest |found − expected| relative to the largest |expected|.
+double largest_difference(const std::vector<float>& found, const std::vector<float>& expected);
+
+}  // namespace fftconv

@@ -1,0 +1,142 @@
+#include "fftconv/experiment/benchmark_report.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <toml++/toml.h>
+
+#include <span>
+#include <sstream>
+
+#include "fftconv/core/version.hpp"
+#include "fftconv/experiment/benchmark_layer.hpp"
+#include "fftconv/experiment/markdown_table.hpp"
+#include "fftconv/storage/atomic_file.hpp"
+#include "fftconv/storage/results.hpp"
+
+namespace fftconv {
+namespace {
+
+std::string percent(double part) {
+    return fmt::format("{:.0f} %", 100 * part);
+}
+
+std::string phase_table(const std::vector<BenchmarkRow>& rows) {
+    std::vector<std::string> header{"ms of a call", "threads", "pruned"};
+    for (const BenchmarkRow& row : rows) {
+        if (row.phases.empty()) continue;
+        for (const Phase& phase : row.phases) header.push_back(phase.name);
+        break;
+    }
+    MarkdownTable table(header);
+    for (const BenchmarkRow& row : rows) {
+        if (row.phases.size() + 3 != header.size()) continue;  // another engine, with other phases
+        std::vector<std::string> cells{row.contender, std::to_string(row.threads), percent(row.pruned)};
+        for (const Phase& phase : row.phases) cells.push_back(fmt::format("{:.3f}", 1e3 * phase.seconds));
+        table.add(cells);
+    }
+    return table.text();
+}
+
+toml::table json_of(const BenchmarkRow& row) {
+    toml::table entry{{"work", row.work},
+                      {"contender", row.contender},
+                      {"threads", row.threads},
+                      {"pruned", row.pruned},
+                      {"seconds", row.seconds()},
+                      {"flop", row.flop},
+                      {"peak_flop_per_second", row.peak}};
+    toml::array rounds;
+    for (double seconds : row.rounds) rounds.push_back(seconds);
+    entry.insert("rounds_seconds", rounds);
+    if (row.ratio)
+        entry.insert("ratio", toml::table{{"lower_quartile", row.ratio->lower},
+                                          {"median", row.ratio->median},
+                                          {"upper_quartile", row.ratio->upper}});
+    toml::table phases;
+    for (const Phase& phase : row.phases) phases.insert(phase.name, phase.seconds);
+    entry.insert("phases_seconds", phases);
+    return entry;
+}
+
+/// A column made from every row.
+template <class Value>
+Column column(const std::string& name, const std::string& unit, const std::vector<BenchmarkRow>& rows,
+              Value value) {
+    std::vector<std::decay_t<decltype(value(rows[0]))>> values;
+    for (const BenchmarkRow& row : rows) values.push_back(value(row));
+    return {name, unit, values};
+}
+
+Table times_table(const std::vector<BenchmarkRow>& rows) {
+    using Row = BenchmarkRow;
+    const auto quartile = [](double Spread::*part) {
+        return [part](const Row& row) { return row.ratio ? (*row.ratio).*part : 1.0; };
+    };
+    return {"benchmark",
+            "Median times, and ratios to the rival of the same work and threads",
+            {column("work", "", rows, [](const Row& row) { return row.work; }),
+             column("contender", "", rows, [](const Row& row) { return row.contender; }),
+             column("threads", "1", rows, [](const Row& row) { return double(row.threads); }),
+             column("pruned", "1", rows, [](const Row& row) { return row.pruned; }),
+             column("seconds", "s", rows, [](const Row& row) { return row.seconds(); }),
+             column("flop", "1", rows, [](const Row& row) { return row.flop; }),
+             column("peak", "1/s", rows, [](const Row& row) { return row.peak; }),
+             column("ratio_lower_quartile", "1", rows, quartile(&Spread::lower)),
+             column("ratio", "1", rows, quartile(&Spread::median)),
+             column("ratio_upper_quartile", "1", rows, quartile(&Spread::upper))}};
+}
+
+Table phases_table(const std::vector<BenchmarkRow>& rows) {
+    std::vector<std::string> works, names;
+    std::vector<double> row_numbers, seconds;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        for (const Phase& phase : rows[i].phases) {
+            works.push_back(rows[i].work + ", " + rows[i].contender);
+            row_numbers.push_back(double(i));
+            names.push_back(phase.name);
+            seconds.push_back(phase.seconds);
+        }
+    return {
+        "phases",
+        "Seconds of each phase of a call, summed over threads; row counts the rows of the other table from 0",
+        {{"work", "", works}, {"row", "1", row_numbers}, {"phase", "", names}, {"seconds", "s", seconds}}};
+}
+
+}  // namespace
+
+std::string report_text(const std::vector<BenchmarkRow>& rows) {
+    MarkdownTable table(
+        {"contender", "threads", "pruned", "median ms", "GFLOP/s", "of peak", "rival / this", "quartiles"});
+    for (const BenchmarkRow& row : rows)
+        table.add({row.contender, std::to_string(row.threads), percent(row.pruned),
+                   fmt::format("{:.3f}", 1e3 * row.seconds()),
+                   row.flop > 0 ? fmt::format("{:.1f}", 1e-9 * row.flop_rate()) : "",
+                   row.flop > 0 ? percent(row.flop_rate() / row.peak) : "",
+                   row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
+                   row.ratio ? fmt::format("{:.2f} to {:.2f}", row.ratio->lower, row.ratio->upper) : ""});
+    return table.text() + "\n" + phase_table(rows);
+}
+
+void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRow>& rows) {
+    toml::array results;
+    for (const BenchmarkRow& row : rows) results.push_back(json_of(row));
+    const toml::table document{{"library_version", library_version()},
+                               {"git_commit", git_commit()},
+                               {"git_dirty", git_dirty()},
+                               {"rival", onednn_version()},
+                               {"results", results}};
+    std::ostringstream text;
+    text << toml::json_formatter(document) << '\n';
+    const std::string json = text.str();
+    replace_file(file, std::as_bytes(std::span(json)));
+}
+
+void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,
+                          const std::vector<BenchmarkRow>& rows) {
+    ResultRecord record;
+    record.resolved_toml = resolved_toml;
+    record.dataset.name = "random";
+    record.tables = {times_table(rows), phases_table(rows)};
+    write_results(file, record);
+}
+
+}  // namespace fftconv

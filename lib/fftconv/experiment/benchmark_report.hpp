@@ -1,0 +1,35 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fftconv/convolution/engine.hpp"
+#include "fftconv/experiment/benchmark.hpp"
+
+namespace fftconv {
+
+/// One contender's result.
+struct BenchmarkRow {
+    std::string work;  ///< what was done: layer and pass, or network and pass
+    std::string contender;
+    int threads = 1;
+    double pruned = 0;            ///< part of the kernels
+    Rounds rounds;                ///< seconds of a call, by round
+    double flop = 0;              ///< of a call, by the direct algorithm with every kernel; 0: not known
+    double peak = 0;              ///< of the machine with as many threads, FLOP per second
+    std::optional<Spread> ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
+    std::vector<Phase> phases;    ///< of the fastest call, summed over threads; empty: not known
+
+    double seconds() const { return spread(rounds).median; }
+    double flop_rate() const { return flop / seconds(); }
+};
+
+/// The rows of one work: two Markdown tables, of times and of phases.
+std::string report_text(const std::vector<BenchmarkRow>& rows);
+/// @throws FileError when the file cannot be written.
+void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRow>& rows);
+/// Tables "benchmark" (a row per contender) and "phases". @throws FileError when the file cannot be written.
+void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,
+                          const std::vector<BenchmarkRow>& rows);
+
+}  // namespace fftconv
