@@ -1,8 +1,10 @@
 // fftconv-ecp: the experiments of the EasyConvPooling paper (Tables 3 to 6, Figures 5 to 10).
 #include "fftconv/experiment/ecp_options.hpp"
 #include "fftconv/experiment/ecp_run.hpp"
+#include "fftconv/experiment/waiting.hpp"
 
 int main(int argc, char** argv) {
+    fftconv::limit_busy_waiting(argv);
     fftconv::EcpOptions ecp;
     fftconv::Options options(
         "fftconv-ecp",

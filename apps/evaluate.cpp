@@ -9,6 +9,7 @@
 #include "fftconv/experiment/options.hpp"
 #include "fftconv/experiment/train_options.hpp"
 #include "fftconv/experiment/training_checkpoint.hpp"
+#include "fftconv/experiment/waiting.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
@@ -100,6 +101,7 @@ void run(const EvaluateOptions& given) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    fftconv::limit_busy_waiting(argv);
     EvaluateOptions given;
     fftconv::Options options(
         "fftconv-evaluate",

@@ -1,8 +1,10 @@
 // fftconv-train: trains any architecture on any data set at hand.
 #include "fftconv/experiment/train_options.hpp"
 #include "fftconv/experiment/train_run.hpp"
+#include "fftconv/experiment/waiting.hpp"
 
 int main(int argc, char** argv) {
+    fftconv::limit_busy_waiting(argv);
     fftconv::TrainOptions train;
     fftconv::Options options(
         "fftconv-train", "Trains a network, with a checkpoint after each epoch, and tests it at the end.");

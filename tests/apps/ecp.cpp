@@ -23,7 +23,7 @@ struct Ecp {
     std::filesystem::path data = write_mnist(folder.path() / "data");
 
     std::string command(const std::string& out, const std::string& more = "") const {
-        return app("ecp") + " --epochs 3 --batch 20 --convolution-rounds 1 --mode per-batch --data " +
+        return app("ecp") + " --network two-conv --epochs 3 --batch 20 --convolution-rounds 1 --data " +
                data.string() + " --out " + (folder / out).string() + ' ' + more;
     }
     Checkpoint checkpoint(const std::string& out, const std::string& name) const {
@@ -63,7 +63,7 @@ void wait_milliseconds(int count) {
 BOOST_AUTO_TEST_CASE(tables_figures_and_files_of_a_small_run) {
     const Ecp ecp;
     const CommandResult run =
-        test::run(ecp.command("all.h5", "--network one-conv,two-conv --mode 0,1,per-batch --epochs 2"));
+        test::run(ecp.command("all.h5", "--network one-conv --mode 0,1,per-batch --epochs 2"));
     BOOST_TEST_REQUIRE(run.status == 0, run.output);
     for (const char* part :
          {"Table 3", "Table 4", "Table 5", "Table 6", "299650.2", "243077.5 (1.23x)", "883.6 (5.09x)",
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(random_pooling_and_ecp_of_equal_k_train_alike) {
 
 BOOST_AUTO_TEST_CASE(a_run_killed_at_any_moment_goes_on_bit_for_bit) {
     const Ecp ecp;
-    const std::string methods = "--method max,ecp ";
+    const std::string methods = "--method max,ecp --mode per-batch ";
     BOOST_TEST_REQUIRE(test::run(ecp.command("whole.h5", methods)).status == 0);
     int kills = 0;
     for (int delay = 60; kills < 20; delay += 45) {
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(a_run_killed_at_any_moment_goes_on_bit_for_bit) {
 
 BOOST_AUTO_TEST_CASE(a_run_killed_after_its_first_checkpoint_resumes_from_it) {
     const Ecp ecp;
-    const std::string methods = "--method max,ecp ";
+    const std::string methods = "--method max,ecp --mode per-batch ";
     BOOST_TEST_REQUIRE(test::run(ecp.command("whole.h5", methods)).status == 0);
     const pid_t child = start(ecp.command("killed.h5", methods));
     while (!ecp.has("killed.h5", "two-conv-max")) wait_milliseconds(1);
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_run_killed_after_its_first_checkpoint_resumes_from_it) {
 
 BOOST_AUTO_TEST_CASE(an_interrupted_run_saves_says_how_to_go_on_and_does) {
     const Ecp ecp;
-    const std::string methods = "--method max,ecp ";
+    const std::string methods = "--method max,ecp --mode per-batch ";
     BOOST_TEST_REQUIRE(test::run(ecp.command("whole.h5", methods)).status == 0);
     for (const std::string signal : {"INT", "TERM"}) {
         const std::string out = "interrupted-" + signal + ".h5";

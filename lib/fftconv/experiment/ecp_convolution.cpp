@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -22,7 +23,9 @@ struct Measurement {
 
 std::vector<Measurement> measurements(const EcpOptions& options, MapShape maps) {
     std::vector<Measurement> result;
-    for (const std::string& network : options.networks) {
+    for (const std::string network : {"one-conv", "two-conv"}) {
+        if (std::find(options.networks.begin(), options.networks.end(), network) == options.networks.end())
+            continue;
         for (const std::string engine : {"fft", "direct"}) {
             for (const bool easy : {false, true}) {
                 const auto pooling = easy ? PoolingMethod::ecp : PoolingMethod::random;

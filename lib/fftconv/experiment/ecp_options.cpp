@@ -16,20 +16,26 @@ EcpMethod method_of(const std::string& pooling, const std::string& mode) {
             fixed ? std::stoi(mode) : 0};
 }
 
-/// 'all' spelt out, each mode once.
-std::vector<std::string> listed_modes(const std::vector<std::string>& modes) {
+/// The values in their order, each once.
+std::vector<std::string> distinct(const std::vector<std::string>& values) {
     std::vector<std::string> result;
-    const auto add = [&](const std::string& mode) {
-        if (std::find(result.begin(), result.end(), mode) == result.end()) result.push_back(mode);
-    };
-    for (const std::string& mode : modes) {
-        if (mode != "all") {
-            add(mode);
-            continue;
-        }
-        for (const char* each : {"0", "1", "2", "3"}) add(each);
+    for (const std::string& value : values) {
+        if (std::find(result.begin(), result.end(), value) == result.end()) result.push_back(value);
     }
     return result;
+}
+
+/// 'all' spelt out.
+std::vector<std::string> listed_modes(const std::vector<std::string>& modes) {
+    std::vector<std::string> result;
+    for (const std::string& mode : modes) {
+        if (mode == "all") {
+            result.insert(result.end(), {"0", "1", "2", "3"});
+        } else {
+            result.push_back(mode);
+        }
+    }
+    return distinct(result);
 }
 
 }  // namespace
@@ -77,7 +83,7 @@ std::vector<EcpMethod> EcpOptions::method_list() const {
 
 std::vector<EcpTraining> EcpOptions::trainings(int repeat_index) const {
     std::vector<EcpTraining> result;
-    for (const std::string& network : networks) {
+    for (const std::string& network : distinct(networks)) {
         for (const EcpMethod& method : method_list()) result.push_back({network, method, repeat_index});
     }
     return result;

@@ -37,7 +37,8 @@ std::string mode_curve_name(const EcpTraining& training, int mode);
 
 /// The configuration of fftconv-ecp; defaults are the paper's section 4.1.
 struct EcpOptions {
-    std::vector<std::string> networks{"two-conv"}, methods{"max", "average", "random", "ecp"}, modes{"0"};
+    std::vector<std::string> networks{"one-conv", "two-conv"}, methods{"max", "average", "random", "ecp"};
+    std::vector<std::string> modes{"all"};
     std::string engine = "fft", optimizer = "adam", padding = "valid";
     int epochs = 100, batch = 50, repeat = 1, threads = 0, limit = 0, convolution_rounds = 5;
     double rate = 0.001;

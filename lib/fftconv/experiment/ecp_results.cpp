@@ -65,9 +65,23 @@ EcpResults::EcpResults(ResultRecord record)
 
 std::string EcpResults::conditions() const {
     const std::string repeats = options_.repeat > 1 ? fmt::format(", {} seeds", options_.repeat) : "";
-    return fmt::format("{}, {} engine, {} convolutions, batch {}, {} at rate {:g}, {} epochs{}",
+    const int done = epochs_of_all();
+    const std::string epochs =
+        done == options_.epochs ? std::to_string(done) : fmt::format("{} of {}", done, options_.epochs);
+    return fmt::format("{}, {} engine, {} convolutions, batch {}, {} at rate {:g}, epochs {}{}",
                        record_.dataset.name, options_.engine, options_.padding, options_.batch,
-                       options_.optimizer, options_.rate, options_.epochs, repeats);
+                       options_.optimizer, options_.rate, epochs, repeats);
+}
+
+int EcpResults::epochs_of_all() const {
+    std::size_t epochs = std::size_t(options_.epochs);
+    for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        for (const EcpTraining& training : options_.trainings(repeat)) {
+            const Curve* found = curve(training.name());
+            epochs = std::min(epochs, found == nullptr ? 0 : found->epoch.size());
+        }
+    }
+    return int(epochs);
 }
 
 std::vector<EcpMethod> EcpResults::methods(const std::string& network) const {

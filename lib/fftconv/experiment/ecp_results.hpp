@@ -32,7 +32,9 @@ class EcpResults {
     const ResultRecord& record() const { return record_; }
     /// "MNIST, batch 50, Adam …": what the numbers were made with, for titles.
     std::string conditions() const;
-    /// Names of the methods that have finished an epoch on this network, in the tables' order.
+    /// Epochs that every training has finished.
+    int epochs_of_all() const;
+    /// The methods that have finished an epoch on this network, in the tables' order.
     std::vector<EcpMethod> methods(const std::string& network) const;
 
     /// Curves of the repeats that have finished an epoch.

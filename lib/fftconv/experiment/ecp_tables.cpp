@@ -179,14 +179,12 @@ EcpTable table_3(const EcpResults& results) {
 }
 
 EcpTable table_4(const EcpResults& results) {
-    EcpTable table{"table_4",
-                   "Table 4: Random pooling and ECP under mode K against Max and Average pooling",
-                   false,
-                   98,
-                   {}};
+    EcpTable table{"table_4", "", false, 98, {}};
+    table.title = "Table 4: Random pooling and ECP under mode K against Max and Average pooling";
+    const auto all = chosen(results, "two-conv", [](const EcpMethod&) { return true; });
+    if (all.size() == representatives(results, "two-conv", true).size()) return table;  // Table 3 has it all
     for (const EcpMethod& baseline : {max_pooling, average_pooling}) {
-        add_rows(table, results,
-                 {"two-conv", baseline, chosen(results, "two-conv", [](const EcpMethod&) { return true; })});
+        add_rows(table, results, {"two-conv", baseline, all});
     }
     return table;
 }
@@ -195,6 +193,7 @@ EcpTable table_4(const EcpResults& results) {
 EcpTable by_layers(const EcpResults& results, const std::string& name, const std::string& title,
                    const EcpMethod& baseline) {
     EcpTable table{name, title, false, 98, {}};
+    if (results.methods("one-conv").empty()) return table;  // Table 3 has it all
     for (const std::string network : {"one-conv", "two-conv"}) {
         add_rows(table, results, {network, baseline, representatives(results, network, false)});
     }
@@ -247,7 +246,7 @@ std::vector<EcpTable> ecp_tables(const EcpResults& results) {
 std::string random_mode_text(const EcpResults& results) {
     MarkdownTable table({"network drawn at random", "test k=0, %", "k=1", "k=2", "k=3", "mean"});
     bool any = false;
-    for (const std::string& network : results.options().networks) {
+    for (const std::string network : {"one-conv", "two-conv"}) {
         for (const EcpMethod& method : results.methods(network)) {
             if (!method.random_mode()) continue;
             std::vector<std::string> row{network + ", " + method.title()};

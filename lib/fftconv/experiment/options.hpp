@@ -28,6 +28,8 @@ class Options {
         CLI::Option* option = app_.add_option("--" + name, variable, help)->capture_default_str();
         if constexpr (std::is_same_v<T, std::vector<std::string>>) {
             option->delimiter(',')->allow_extra_args(false)->default_str(CLI::detail::join(variable, ","));
+        } else {
+            option->take_last();  // so that a script's options can be overruled behind them
         }
         return option;
     }

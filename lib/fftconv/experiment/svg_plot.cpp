@@ -2,9 +2,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <system_error>
 
 #include "fftconv/core/error.hpp"
@@ -55,6 +57,19 @@ std::string line(const PlotSeries& series, std::size_t index) {
         series.dashed ? "dashtype 2" : "", for_gnuplot(series.title));
 }
 
+/// gnuplot warns of a range without extent, as a single point has; such a range is widened.
+std::string range(const Plot& plot, const char* axis, std::vector<double> PlotSeries::*values) {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (const PlotSeries& series : plot.series) {
+        for (double value : series.*values) {
+            if (!std::isfinite(value)) continue;
+            low = std::min(low, value);
+            high = std::max(high, value);
+        }
+    }
+    return low == high ? fmt::format("set {}range [{}:{}]\n", axis, low - 1, high + 1) : "";
+}
+
 /// A gnuplot script; colours are Wong's, which colour-blind readers can tell apart (Nature Methods 8, 2011).
 void write_script(std::ostream& out, const Plot& plot, const std::string& svg) {
     out << "set terminal svg size 760,460 font 'sans-serif,13' background '#ffffff'\n"
@@ -63,6 +78,7 @@ void write_script(std::ostream& out, const Plot& plot, const std::string& svg) {
         << "set xlabel " << for_gnuplot(plot.x_label) << " noenhanced\n"
         << "set ylabel " << for_gnuplot(plot.y_label) << " noenhanced\n"
         << "set key bottom right noenhanced\nset grid linecolor '#dddddd'\nset datafile missing 'NaN'\n";
+    out << range(plot, "x", &PlotSeries::x) << range(plot, "y", &PlotSeries::y);
     int index = 0;
     for (const char* colour :
          {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"}) {
