@@ -98,10 +98,21 @@ HWY_INLINE void for_each_vector(std::size_t floats, const F& f) {
     for (; i < floats; ++i) f(hn::CappedTag<float, 1>(), i);
 }
 
-void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool add) {
+/// Channels of one visit's lanes, side by side: (depth, V vectors). In place, a column of lanes would meet the same
+/// few sets of the first-level cache in every channel, and push itself out.
+template <int V, class D>
+HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out) {
+    const std::size_t n = hn::Lanes(d);
+    for (int k = 0; k < depth; ++k, in += stride, out += V * n)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) hn::StoreU(hn::LoadU(d, in + v * n), d, out + v * n);
+}
+
+void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool add, float* scratch) {
     for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
+        pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch);
         for (int row = 0; row < rows; row += panel_rows)
-            panel<vectors>(d, depth, weights + std::size_t(row) * depth, p.in_re + lane, p.lanes, nullptr, 0,
+            panel<vectors>(d, depth, weights + std::size_t(row) * depth, scratch, vectors * hn::Lanes(d), nullptr, 0,
                            p.out_re + row * p.lanes + lane, p.lanes, std::min(panel_rows, rows - row), add);
     });
 }
@@ -109,12 +120,19 @@ void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool 
 void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re, const float* weights_im,
                   const Planes& p, bool add, float* scratch) {
     const int block = RowBlock(rows, depth);
-    float* in_sum = scratch;                                       // (depth, lanes): z_r + z_i
-    float* difference = in_sum + depth * p.lanes;                  // w_i − w_r, in panels
+    const std::size_t plane = depth * p.lanes;
+    float* in_re = scratch;           // the operands, packed visit by visit
+    float* in_im = in_re + plane;
+    float* in_sum = in_im + plane;    // z_r + z_i
+    float* difference = in_sum + plane;                             // w_i − w_r, in panels
     float* negative_sum = difference + std::size_t(block) * depth;  // −(w_r + w_i)
-    float* common = negative_sum + std::size_t(block) * depth;     // k, (block, lanes of one visit)
-    for_each_vector(depth * p.lanes, [&](auto d, std::size_t i) HWY_ATTR {
-        hn::StoreU(hn::Add(hn::LoadU(d, p.in_re + i), hn::LoadU(d, p.in_im + i)), d, in_sum + i);
+    float* common = negative_sum + std::size_t(block) * depth;      // k, (block, lanes of one visit)
+    for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
+        pack<vectors>(d, depth, p.in_re + lane, p.lanes, in_re + depth * lane);
+        pack<vectors>(d, depth, p.in_im + lane, p.lanes, in_im + depth * lane);
+    });
+    for_each_vector(plane, [&](auto d, std::size_t i) HWY_ATTR {
+        hn::StoreU(hn::Add(hn::LoadU(d, in_re + i), hn::LoadU(d, in_im + i)), d, in_sum + i);
     });
     for (int first = 0; first < rows; first += block) {
         const int count = std::min(block, rows - first);
@@ -132,13 +150,13 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
             const auto product = [&](const float* weights, const float* in, const float* start, float* out,
                                      std::size_t out_stride, int limit, bool add_to) HWY_ATTR {
                 for (int row = 0; row < count; row += panel_rows)
-                    panel<vectors>(d, depth, weights + std::size_t(row) * depth, in + lane, p.lanes,
+                    panel<vectors>(d, depth, weights + std::size_t(row) * depth, in + depth * lane, width,
                                    start ? start + row * width : nullptr, width, out + row * out_stride, out_stride,
                                    std::min(panel_rows, limit - row), add_to);
             };
             product(w_re, in_sum, nullptr, common, width, padded_rows(count), false);
-            product(to_re, p.in_im, common, p.out_re + first * p.lanes + lane, p.lanes, count, add);
-            product(to_im, p.in_re, common, p.out_im + first * p.lanes + lane, p.lanes, count, add);
+            product(to_re, in_im, common, p.out_re + first * p.lanes + lane, p.lanes, count, add);
+            product(to_im, in_re, common, p.out_im + first * p.lanes + lane, p.lanes, count, add);
         });
     }
 }
@@ -330,7 +348,7 @@ HWY_EXPORT(TargetName);
 std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes) {
     const std::size_t block = HWY_DYNAMIC_DISPATCH(RowBlock)(rows, depth);
     const std::size_t widest = 6 * 16;  // lanes of one visit, at most
-    return depth * lanes + 2 * block * depth + block * widest;
+    return 3 * depth * lanes + 2 * block * depth + block * widest;
 }
 
 void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im, const Planes& planes,
@@ -339,7 +357,7 @@ void dense(Weights kind, int rows, int depth, const float* weights_re, const flo
         HWY_DYNAMIC_DISPATCH(DenseComplex)
         (kind == Weights::conjugated, rows, depth, weights_re, weights_im, planes, add, scratch);
     else
-        HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add);
+        HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add, scratch);
 }
 
 std::size_t listed(Weights kind, const KernelList& list, const float* weights_re, const float* weights_im,

@@ -50,14 +50,14 @@ HWY_INLINE Vector sum_of(const Vector* a, int count, bool alternating) {
     return sum;
 }
 
-/// taps (taps_y, taps_x, 16) to the spectra of sixteen positions.
+/// taps (taps_y, taps_x, chunk) to the spectra of a chunk of positions.
 void Forward(const BinOrder& order, const float* cosine, const float* sine, int taps_y, int taps_x, const float* taps,
              float* spectra, const SpectrumLayout& layout) {
     if (taps_y < 1) return;  // never; the compiler then knows that the arrays below are written
     const Tag d;
     const Tables t{order.tile, cosine, sine};
-    for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d)))
-        for (int q = 0; q <= order.tile / 2; ++q) {
+    for (int q = 0; q <= order.tile / 2; ++q)  // a column of bins for all positions, then the next: pages stay near
+        for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d))) {
             Vector re[most_taps], im[most_taps];
             forward_rows(t, q, taps_y, taps_x, taps + lane, re, im);
             const bool special = q == 0 || 2 * q == order.tile;
@@ -89,14 +89,14 @@ void Forward(const BinOrder& order, const float* cosine, const float* sine, int 
         }
 }
 
-/// The spectra of sixteen positions to taps (taps_y, taps_x, 16): Σ over all T² bins of Re(Q·e^{2πi(f1·y + q·x)/T}).
+/// The spectra of a chunk of positions to taps (taps_y, taps_x, chunk): Σ over all T² bins of Re(Q·e^{2πi(f1·y + q·x)/T}).
 void Inverse(const BinOrder& order, const float* cosine, const float* sine, int taps_y, int taps_x,
              const float* spectra, const SpectrumLayout& layout, float* taps) {
     const Tag d;
     const Tables t{order.tile, cosine, sine};
     std::fill_n(taps, taps_y * taps_x * chunk, 0.0f);
-    for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d)))
-        for (int q = 0; q <= order.tile / 2; ++q) {
+    for (int q = 0; q <= order.tile / 2; ++q)  // a column of bins for all positions, then the next: pages stay near
+        for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d))) {
             const bool special = q == 0 || 2 * q == order.tile;
             const auto part = [&](int bin, bool imaginary) HWY_ATTR {
                 return hn::LoadU(d, spectra + layout.bin(bin) + (imaginary ? layout.plane : 0) + lane);

@@ -40,7 +40,7 @@ class KernelTransform {
     KernelTransform(const PhaseKernels& kernels, int tile);
 
     /// Positions are stored in multiples of this.
-    static constexpr int chunk = 16;
+    static constexpr int chunk = 64;
     /// The largest kernel edge.
     static constexpr int most_taps = 11;
     static std::size_t padded(std::size_t positions) { return (positions + chunk - 1) / chunk * chunk; }

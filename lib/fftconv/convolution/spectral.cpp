@@ -21,8 +21,8 @@ namespace {
 enum PhaseIndex { gather_phase, fft_phase, sum_phase, inverse_phase, scatter_phase, kernel_phase, phase_count };
 constexpr const char* phase_names[phase_count] = {"gather", "FFT", "sum", "inverse", "scatter", "kernel spectra"};
 
-/// Bytes of spectra of a block of lanes: what stays in the last-level cache beside the kernel spectra.
-constexpr std::size_t block_bytes = 8u << 20;
+/// Bytes of spectra of a block of lanes: what stays in a core's own cache between FFT, sum and inverse.
+constexpr std::size_t block_bytes = 384u << 10;
 /// A block has at least as many lanes, or streaming the kernel spectra would cost more than the products.
 constexpr int least_block_lanes = 64;
 
@@ -233,7 +233,7 @@ const KernelStore& SpectralConvolution::Implementation::updated(KernelStore& sto
     {
         Worker& worker = workers[omp_get_thread_num()];
         Stopwatch watch(worker);
-#pragma omp for schedule(dynamic, 16)
+#pragma omp for schedule(dynamic, 2)
         for (int i = 0; i < chunks; ++i)
             kernel_transform->forward(weights, store.positions, std::size_t(i) * KernelTransform::chunk,
                                       store.spectra.data(), *store.layout);
@@ -513,7 +513,7 @@ void SpectralConvolution::backward_weights(const Tensor& x, const Tensor& dy, st
             for (int bin = 0; bin < in.order.bins(); ++bin) i.gradient_bin(worker, bin, in, out, first == 0);
         }
         Stopwatch watch(worker);
-#pragma omp for schedule(dynamic, 16)
+#pragma omp for schedule(dynamic, 2)
         for (int chunk = 0; chunk < chunks; ++chunk)
             i.kernel_transform->inverse(i.gradient.spectra.data(), *i.gradient.layout, i.gradient.positions,
                                         std::size_t(chunk) * KernelTransform::chunk, dw);

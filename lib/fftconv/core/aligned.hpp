@@ -5,22 +5,21 @@
 
 namespace fftconv {
 
-/// Allocates on cache-line boundaries, and leaves floats uninitialised where a vector would zero them.
-template <class T, std::size_t Alignment = 64>
+/// Memory on cache-line boundaries; large pieces on huge pages where the system has them, because spectra are
+/// walked bin by bin, every bin on another page. @throws std::bad_alloc
+void* allocate_aligned(std::size_t bytes);
+void free_aligned(void* memory, std::size_t bytes);
+
+/// Allocates with allocate_aligned, and leaves floats uninitialised where a vector would zero them.
+template <class T>
 struct AlignedAllocator {
     using value_type = T;
-    template <class U>
-    struct rebind {
-        using other = AlignedAllocator<U, Alignment>;
-    };
     AlignedAllocator() = default;
     template <class U>
-    AlignedAllocator(const AlignedAllocator<U, Alignment>&) {}
+    AlignedAllocator(const AlignedAllocator<U>&) {}
 
-    T* allocate(std::size_t n) {
-        return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(Alignment)));
-    }
-    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(Alignment)); }
+    T* allocate(std::size_t n) { return static_cast<T*>(allocate_aligned(n * sizeof(T))); }
+    void deallocate(T* p, std::size_t n) { free_aligned(p, n * sizeof(T)); }
 
     template <class U>
     void construct(U* p) {
