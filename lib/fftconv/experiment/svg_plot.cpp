@@ -57,17 +57,21 @@ std::string line(const PlotSeries& series, std::size_t index) {
         series.dashed ? "dashtype 2" : "", for_gnuplot(series.title));
 }
 
-/// gnuplot warns of a range without extent, as a single point has; such a range is widened.
+/// Limits of an axis that gnuplot would choose badly: it warns of a range without extent, as a single point
+/// has, and puts fractions between a few whole numbers.
 std::string range(const Plot& plot, const char* axis, std::vector<double> PlotSeries::*values) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
+    bool whole = true;
     for (const PlotSeries& series : plot.series) {
         for (double value : series.*values) {
             if (!std::isfinite(value)) continue;
             low = std::min(low, value);
             high = std::max(high, value);
+            whole = whole && value == std::floor(value);
         }
     }
-    return low == high ? fmt::format("set {}range [{}:{}]\n", axis, low - 1, high + 1) : "";
+    if (low == high) return fmt::format("set {}range [{}:{}]\n", axis, low - 1, high + 1);
+    return whole && high - low <= 12 ? fmt::format("set {}tics 1\n", axis) : "";
 }
 
 /// A gnuplot script; colours are Wong's, which colour-blind readers can tell apart (Nature Methods 8, 2011).
