@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fftconv::test;
 namespace fs = std::filesystem;
@@ -98,6 +99,26 @@ BOOST_AUTO_TEST_CASE(every_option_that_a_document_shows_exists) {
                 BOOST_TEST(std::regex_search(help_of(name), whole),
                            document.string() << ": fftconv-" << name << " has no option " << option);
             }
+        }
+    }
+}
+
+/// Between `<!-- begin: COMMAND -->` and `<!-- end -->` stands what the command prints (results/report.sh).
+BOOST_AUTO_TEST_CASE(every_table_is_what_its_command_prints) {
+    const TemporaryFolder folder;
+    const std::regex figures(R"(--figures \S+)");
+    for (const fs::path& document : documents()) {
+        const std::string text = text_of(document);
+        for (const std::string& command : matches(text, "<!-- begin: (.*) -->\n")) {
+            const std::string begin = "<!-- begin: " + command + " -->\n\n";
+            const std::size_t start = text.find(begin) + begin.size();
+            const std::string shown = text.substr(start, text.find("\n<!-- end -->", start) - start);
+            const std::string elsewhere =
+                std::regex_replace(command, figures, "--figures " + (folder / "figures").string());
+            const CommandResult printed = run("cd " + root.string() + " && PATH=" + FFTCONV_APPS +
+                                              ":$PATH && " + elsewhere + " 2>/dev/null");
+            BOOST_TEST(printed.status == 0, command);
+            BOOST_TEST(printed.output == shown, document.string() << ": not what `" << command << "` prints");
         }
     }
 }

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
@@ -264,15 +265,17 @@ void report_ecp(const std::filesystem::path& file, const std::filesystem::path& 
     const EcpResults results(read_results(file));
     for (const EcpTable& table : ecp_tables(results)) fmt::print("{}\n", table.text());
     fmt::print("{}", random_mode_text(results));
+    std::fflush(stdout);
     if (!gnuplot_available()) {
-        fmt::print("\nNo figures: gnuplot is not installed (apt-get install gnuplot-nox); then --report {}\n",
+        fmt::print(stderr,
+                   "no figures: gnuplot is not installed (apt-get install gnuplot-nox); then --report {}\n",
                    file.string());
         return;
     }
     for (const std::filesystem::path& drawn : draw(ecp_figures(results), figures)) {
-        fmt::print("figure: {}\n", drawn.string());
+        fmt::print(stderr, "figure: {}\n", drawn.string());
     }
-    fmt::print("results: {}\n", file.string());
+    fmt::print(stderr, "results: {}\n", file.string());
 }
 
 }  // namespace fftconv
