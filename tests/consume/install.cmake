@@ -8,4 +8,4 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX} --component developme
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${PREFIX}-project -DCMAKE_PREFIX_PATH=${PREFIX} -DCMAKE_BUILD_TYPE=Release
   -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS})
 run(${CMAKE_COMMAND} --build ${PREFIX}-project)
-run(${PREFIX}-project/consume)
+run(${CMAKE_COMMAND} -E chdir ${PREFIX}-project ./consume)

@@ -9,6 +9,7 @@
 // README begins
 #include <fftconv/fftconv.hpp>
 // README pauses
+#include <fftconv/storage/results.hpp>
 
 namespace {
 
@@ -24,6 +25,14 @@ double largest_difference(fftconv::ConvolutionShape shape, const fftconv::Tensor
     for (std::size_t i = 0; i < expected.size(); ++i)
         difference = std::max(difference, std::abs(expected[i] - outputs[i]));
     return difference;
+}
+
+/// The second library: a table written to HDF5 and read back.
+bool stores() {
+    fftconv::ResultRecord record;
+    record.tables = {{"numbers", "A table", {{"n", "1", std::vector<double>{1, 2, 3}}}}};
+    fftconv::write_results("consume.h5", record);
+    return fftconv::read_results("consume.h5").tables == record.tables;
 }
 
 }  // namespace
@@ -55,5 +64,5 @@ int main() {
 
     const double difference = largest_difference(shape, x, y, weights, mask);
     std::printf("largest difference to the reference %g\n", difference);
-    return difference < 1e-5 ? 0 : 1;
+    return difference < 1e-5 && stores() ? 0 : 1;
 }
