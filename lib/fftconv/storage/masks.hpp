@@ -4,22 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/pruning/mask.hpp"
 #include "fftconv/storage/file_header.hpp"
 
 namespace fftconv {
-
-/// What is pruned of one layer, 0 = pruned, 1 = kept. A granularity that is not pruned is empty, and extents
-/// that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.
-struct LayerMask {
-    std::string layer;
-    int out = 0, in = 0;                          ///< feature maps (or neurons) after and before the layer
-    int kernel_height = 0, kernel_width = 0;      ///< pixels
-    std::vector<std::uint8_t> feature_map = {};   ///< (out)
-    std::vector<std::uint8_t> kernel = {};        ///< (out, in)
-    std::vector<std::uint8_t> intra_kernel = {};  ///< (out, in, ky, kx)
-
-    bool operator==(const LayerMask&) const = default;
-};
 
 /// How a mask was found: /search. Candidate i has seed[i] and validation_mcr[i].
 struct MaskSearch {

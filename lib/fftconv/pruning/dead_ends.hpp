@@ -1,0 +1,31 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "fftconv/pruning/mask.hpp"
+
+namespace fftconv {
+
+/// A map that no longer depends on the image, or that nothing reads.
+struct DeadEnd {
+    std::string layer;
+    int map = 0;
+    bool constant = false;  ///< no kernel comes in (else: none goes out)
+    float value = 0;        ///< of a constant map, behind its ReLU
+    bool removed = true;    ///< pruned; false: must stay, see remove_dead_ends
+};
+
+/// Prunes the maps that pruning has made useless, through the whole network, until nothing changes, without
+/// changing what the network computes outside training (but for rounding):
+///  - a map without outgoing kernels is pruned;
+///  - a map without incoming kernels is a constant (its bias, or the offset of its batch normalisation,
+///  behind
+///    pooling and ReLU). What it adds to the maps of the next layer goes into their biases, or out of their
+///    running means where a batch normalisation follows, and it is pruned (coarse pruning paper,
+///    section 5.1.1).
+/// A positive constant before a convolution with padding is not constant behind it: near the border its
+/// kernels meet zeros. Such a map stays, as a constant map without incoming kernels; so does every output of
+/// the last layer. Masks are applied, and extended. @throws ShapeError as check_masks.
+std::vector<DeadEnd> remove_dead_ends(Network& network, Masks& masks);
+
+}  // namespace fftconv

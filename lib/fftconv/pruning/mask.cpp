@@ -1,0 +1,217 @@
+#include "fftconv/pruning/mask.hpp"
+
+#include <algorithm>
+
+#include "fftconv/core/error.hpp"
+
+namespace fftconv {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+void require_size(const std::string& layer, const char* array, const Bytes& bytes, std::size_t expected) {
+    if (!bytes.empty() && bytes.size() != expected)
+        throw ShapeError("mask: " + layer + "/" + array + ": expected " + std::to_string(expected) +
+                         " bytes, found " + std::to_string(bytes.size()));
+}
+
+std::size_t index_of(const std::vector<WeightedLayer>& layers, const std::string& name) {
+    for (std::size_t i = 0; i < layers.size(); ++i)
+        if (layers[i].name() == name) return i;
+    std::string known;
+    for (const WeightedLayer& layer : layers) known += (known.empty() ? "" : ", ") + layer.name();
+    throw ShapeError("mask: layer: expected one of " + known + ", found " + name);
+}
+
+void check_extent(const std::string& layer, const char* what, int expected, int found) {
+    if (found != 0 && found != expected)
+        throw ShapeError("mask: " + layer + ": " + what + ": expected " + std::to_string(expected) +
+                         ", found " + std::to_string(found));
+}
+
+void check_mask(const LayerMask& mask, const WeightedLayer& layer, bool last) {
+    check_extent(mask.layer, "maps behind the layer", layer.out, mask.out);
+    check_extent(mask.layer, "maps before the layer", layer.in, mask.in);
+    if (layer.convolution) {
+        check_extent(mask.layer, "kernel height", layer.convolution->shape().kernel, mask.kernel_height);
+        check_extent(mask.layer, "kernel width", layer.convolution->shape().kernel, mask.kernel_width);
+    } else if (!mask.kernel.empty() || !mask.intra_kernel.empty()) {
+        throw ShapeError("mask: " + mask.layer + ": expected a convolution for kernels, found a dense layer");
+    }
+    if (last && std::count(mask.feature_map.begin(), mask.feature_map.end(), 0) > 0)
+        throw ShapeError("mask: " + mask.layer +
+                         ": feature_map: expected every class kept, found one pruned");
+    require_size(mask.layer, "feature_map", mask.feature_map, std::size_t(layer.out));
+    require_size(mask.layer, "kernel", mask.kernel, layer.units());
+    require_size(mask.layer, "intra_kernel", mask.intra_kernel, layer.weights());
+}
+
+void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers) {
+    for (const LayerMask& mask : masks) {
+        const std::size_t i = index_of(layers, mask.layer);
+        check_mask(mask, layers[i], i + 1 == layers.size());
+    }
+}
+
+bool keeps_map(const LayerMask* mask, int map) {
+    return !mask || mask->feature_map.empty() || mask->feature_map[std::size_t(map)] != 0;
+}
+
+Bytes kept_weights(const LayerMask* mask, const LayerMask* before, const WeightedLayer& layer) {
+    Bytes kept(layer.weights(), 1);
+    for (int o = 0; o < layer.out; ++o)
+        for (int c = 0; c < layer.in; ++c) {
+            const std::size_t unit = std::size_t(o) * layer.in + c, first = layer.at(o, c);
+            const bool pair = keeps_map(mask, o) && keeps_map(before, c) &&
+                              (!mask || mask->kernel.empty() || mask->kernel[unit] != 0);
+            for (std::size_t i = first; i < first + layer.area; ++i)
+                kept[i] = pair && (!mask || mask->intra_kernel.empty() || mask->intra_kernel[i] != 0);
+        }
+    return kept;
+}
+
+std::vector<Bytes> kept_weights(const Masks& masks, const std::vector<WeightedLayer>& layers) {
+    check_masks(masks, layers);
+    std::vector<Bytes> result;
+    const LayerMask* before = nullptr;
+    for (const WeightedLayer& layer : layers) {
+        const LayerMask* mask = find_mask(masks, layer.name());
+        result.push_back(kept_weights(mask, before, layer));
+        before = mask;
+    }
+    return result;
+}
+
+/// A mask that prunes nothing frees the parameter, so that the engine takes its path for dense layers.
+void hold(Parameter& parameter, const Bytes& kept) {
+    const bool all = std::count(kept.begin(), kept.end(), 0) == 0;
+    if (all && parameter.held.empty()) return;
+    if (all)
+        parameter.hold({});
+    else
+        parameter.hold(kept);
+}
+
+Bytes combine(const Bytes& a, const Bytes& b, const std::string& layer) {
+    if (a.empty() || b.empty()) return a.empty() ? b : a;
+    require_size(layer, "masks to combine", b, a.size());
+    Bytes both(a.size());
+    std::transform(a.begin(), a.end(), b.begin(), both.begin(),
+                   [](std::uint8_t x, std::uint8_t y) { return std::uint8_t(x && y); });
+    return both;
+}
+
+}  // namespace
+
+const LayerMask* find_mask(const Masks& masks, const std::string& layer) {
+    const auto found =
+        std::find_if(masks.begin(), masks.end(), [&](const LayerMask& mask) { return mask.layer == layer; });
+    return found == masks.end() ? nullptr : &*found;
+}
+
+LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer) {
+    if (const LayerMask* found = find_mask(masks, layer)) return const_cast<LayerMask&>(*found);
+    const std::size_t index = index_of(layers, layer);
+    const auto place = std::find_if(masks.begin(), masks.end(), [&](const LayerMask& mask) {
+        return index_of(layers, mask.layer) > index;
+    });
+    const int edge = layers[index].convolution ? layers[index].convolution->shape().kernel : 0;
+    return *masks.insert(place, {layer, layers[index].out, layers[index].in, edge, edge});
+}
+
+void check_masks(const Masks& masks, Network& network) {
+    check_masks(masks, weighted_layers(network));
+}
+
+std::vector<Bytes> kept_weights(const Masks& masks, Network& network) {
+    return kept_weights(masks, weighted_layers(network));
+}
+
+void apply_masks(const Masks& masks, Network& network) {
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    const std::vector<Bytes> kept = kept_weights(masks, layers);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const WeightedLayer& layer = layers[i];
+        const LayerMask* mask = find_mask(masks, layer.name());
+        Bytes maps(std::size_t(layer.out), 1);
+        for (int o = 0; o < layer.out; ++o) maps[std::size_t(o)] = keeps_map(mask, o);
+        hold(*layer.weight, kept[i]);
+        if (layer.bias) hold(*layer.bias, maps);
+        if (layer.norm)
+            for (Parameter* parameter : layer.norm->parameters()) hold(*parameter, maps);
+    }
+}
+
+Masks combine(const Masks& a, const Masks& b) {
+    Masks both = a;
+    for (const LayerMask& other : b) {
+        LayerMask* mask = const_cast<LayerMask*>(find_mask(both, other.layer));
+        if (!mask) {
+            both.push_back(other);
+            continue;
+        }
+        for (const auto extent :
+             {&LayerMask::out, &LayerMask::in, &LayerMask::kernel_height, &LayerMask::kernel_width}) {
+            if (mask->*extent == 0) mask->*extent = other.*extent;
+            check_extent(other.layer, "extent", mask->*extent, other.*extent);
+        }
+        mask->feature_map = combine(mask->feature_map, other.feature_map, other.layer);
+        mask->kernel = combine(mask->kernel, other.kernel, other.layer);
+        mask->intra_kernel = combine(mask->intra_kernel, other.intra_kernel, other.layer);
+    }
+    return both;
+}
+
+std::vector<LayerDensity> density(const Masks& masks, Network& network) {
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    const std::vector<Bytes> kept = kept_weights(masks, layers);
+    std::vector<LayerDensity> result;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const WeightedLayer& layer = layers[i];
+        const LayerMask* mask = find_mask(masks, layer.name());
+        LayerDensity d{layer.name(), std::size_t(layer.out), 0, layer.units(), 0, layer.weights(), 0};
+        for (int o = 0; o < layer.out; ++o) d.kept_maps += keeps_map(mask, o);
+        for (std::size_t unit = 0; unit < layer.units(); ++unit) {
+            const auto first = kept[i].begin() + std::ptrdiff_t(unit * layer.area);
+            const std::size_t there = std::size_t(layer.area - std::count(first, first + layer.area, 0));
+            d.kept_weights += there;
+            d.kept_kernels += there > 0;
+        }
+        result.push_back(d);
+    }
+    return result;
+}
+
+LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<std::string>& names) {
+    LayerDensity sum;
+    sum.layer = "in all";
+    for (const std::string& name : names) {
+        const auto found = std::find_if(layers.begin(), layers.end(),
+                                        [&](const LayerDensity& d) { return d.layer == name; });
+        if (found == layers.end())
+            throw ShapeError("mask: layer: expected one of the network, found " + name);
+        for (const auto count :
+             {&LayerDensity::maps, &LayerDensity::kept_maps, &LayerDensity::kernels,
+              &LayerDensity::kept_kernels, &LayerDensity::weights, &LayerDensity::kept_weights})
+            sum.*count += (*found).*count;
+    }
+    return sum;
+}
+
+std::vector<MaskComparison> compare(const Masks& first, const Masks& second, Network& network) {
+    const std::vector<Bytes> a = kept_weights(first, network), b = kept_weights(second, network);
+    std::vector<MaskComparison> result;
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        MaskComparison counts;
+        counts.layer = layers[i].name();
+        for (std::size_t w = 0; w < a[i].size(); ++w)
+            ++(a[i][w]   ? b[i][w] ? counts.both_kept : counts.only_second
+               : b[i][w] ? counts.only_first
+                         : counts.both_pruned);
+        result.push_back(counts);
+    }
+    return result;
+}
+
+}  // namespace fftconv

@@ -1,0 +1,75 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fftconv/network/network.hpp"
+#include "fftconv/pruning/weighted_layer.hpp"
+
+namespace fftconv {
+
+/// What is pruned of one layer, 0 = pruned, 1 = kept. A granularity that is not pruned is empty, and extents
+/// that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.
+struct LayerMask {
+    std::string layer;
+    int out = 0, in = 0;                          ///< feature maps (or neurons) after and before the layer
+    int kernel_height = 0, kernel_width = 0;      ///< pixels
+    std::vector<std::uint8_t> feature_map = {};   ///< (out)
+    std::vector<std::uint8_t> kernel = {};        ///< (out, in)
+    std::vector<std::uint8_t> intra_kernel = {};  ///< (out, in, ky, kx)
+
+    bool operator==(const LayerMask&) const = default;
+};
+
+/// What is pruned of a network. Layers that are not mentioned are pruned of nothing but what follows from the
+/// layer before them: a map that is pruned takes its outgoing kernels along (coarse pruning paper, section
+/// 4).
+using Masks = std::vector<LayerMask>;
+
+/// The mask of a layer, made when there is none, so that masks stay in the network's order.
+LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer);
+const LayerMask* find_mask(const Masks& masks, const std::string& layer);
+
+/// @throws ShapeError naming layer, array, and both shapes, unless every mask fits a layer of the network;
+/// also when it prunes outputs of the last layer, or kernels of a dense one.
+void check_masks(const Masks& masks, Network& network);
+
+/// One byte per weight of each layer, 0 = pruned, all granularities and the pruned maps before it together:
+/// (out, in, area) of each of weighted_layers(network). @throws ShapeError as check_masks.
+std::vector<std::vector<std::uint8_t>> kept_weights(const Masks& masks, Network& network);
+
+/// Holds what the masks prune at exactly zero, and frees all else: weights, and of a pruned map its bias, or
+/// its scale and shift of batch normalisation, so that the map is exactly zero. Kernels that are pruned whole
+/// are absent from the engine. The network may have been trained elsewhere: layers go by name.
+/// @throws ShapeError as check_masks; then nothing has changed.
+void apply_masks(const Masks& masks, Network& network);
+
+/// What both keep: 1 where both are 1. @throws ShapeError when both have a layer in different shapes.
+Masks combine(const Masks& a, const Masks& b);
+
+/// How much of a layer is kept.
+struct LayerDensity {
+    std::string layer;
+    std::size_t maps = 0, kept_maps = 0;
+    std::size_t kernels = 0, kept_kernels = 0;  ///< pairs of maps that some weight joins
+    std::size_t weights = 0, kept_weights = 0;
+
+    double kernel_ratio() const { return 1 - double(kept_kernels) / double(kernels); }  ///< pruned share
+    double weight_ratio() const { return 1 - double(kept_weights) / double(weights); }  ///< pruned share
+};
+/// Per weighted layer, in the network's order. @throws ShapeError as check_masks.
+std::vector<LayerDensity> density(const Masks& masks, Network& network);
+/// The sum over the layers named. @throws ShapeError on a layer that is not there.
+LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<std::string>& names);
+
+/// Where two masks agree, over the weights of a layer.
+struct MaskComparison {
+    std::string layer;
+    std::size_t both_pruned = 0, both_kept = 0;
+    std::size_t only_first = 0, only_second = 0;  ///< pruned by one alone
+};
+/// @throws ShapeError as check_masks.
+std::vector<MaskComparison> compare(const Masks& first, const Masks& second, Network& network);
+
+}  // namespace fftconv

@@ -1,0 +1,35 @@
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fftconv/network/batch_norm.hpp"
+#include "fftconv/network/network.hpp"
+
+namespace fftconv {
+
+/// A convolution or dense layer as pruning sees both: `out` maps (or neurons) that each read `in` maps, with
+/// `area` weights per pair: the k² taps of a kernel, or, in a dense layer, one weight for each pixel of a
+/// map. Weights are row-major (out, in, area). Points into its network, which must outlive it.
+struct WeightedLayer {
+    Layer* layer = nullptr;
+    ConvolutionLayer* convolution = nullptr;  ///< null: dense
+    int out = 0, in = 0, area = 0;
+    Parameter* weight = nullptr;
+    Parameter* bias = nullptr;  ///< null where a batch normalisation follows
+    BatchNorm* norm = nullptr;
+
+    const std::string& name() const { return layer->name(); }
+    std::size_t units() const { return std::size_t(out) * in; }
+    std::size_t weights() const { return units() * area; }
+    std::size_t at(int o, int c) const { return (std::size_t(o) * in + c) * area; }
+    /// The weights between map c before the layer and map o behind it.
+    std::span<float> kernel(int o, int c) const {
+        return {weight->value.data() + at(o, c), std::size_t(area)};
+    }
+};
+
+/// In the network's order; the maps behind one are the maps before the next.
+std::vector<WeightedLayer> weighted_layers(Network& network);
+
+}  // namespace fftconv

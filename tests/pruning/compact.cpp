@@ -1,0 +1,178 @@
+#include "fftconv/pruning/compact.hpp"
+
+#include "fftconv/pruning/dead_ends.hpp"
+#include "fftconv/storage/checkpoint.hpp"
+#include "pruning/pruned.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+/// conv2 without the kernels of these output maps.
+Masks without_rows(Network& network, const std::vector<int>& rows) {
+    Masks masks;
+    LayerMask& mask = mask_of(masks, weighted_layers(network), "conv2");
+    mask.kernel.assign(std::size_t(mask.out) * mask.in, 1);
+    for (int row : rows) std::fill_n(mask.kernel.begin() + row * mask.in, mask.in, 0);
+    return masks;
+}
+
+/// Every kept map has kernels on both sides.
+bool has_dead_ends(Network& network, const Masks& masks) {
+    const auto kept = kept_weights(masks, network);
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
+        const LayerMask* mask = find_mask(masks, layers[i].name());
+        for (int o = 0; o < layers[i].out; ++o) {
+            if (mask && !mask->feature_map.empty() && !mask->feature_map[o]) continue;
+            long in = 0, out = 0;
+            for (int w = 0; w < layers[i].in * layers[i].area; ++w) in += kept[i][layers[i].at(o, 0) + w];
+            for (int to = 0; to < layers[i + 1].out; ++to)
+                for (int w = 0; w < layers[i + 1].area; ++w) out += kept[i + 1][layers[i + 1].at(to, o) + w];
+            if (in == 0 || out == 0) return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(compact_networks)
+
+BOOST_AUTO_TEST_CASE(dead_ends_change_nothing_that_is_computed) {
+    for (const std::string engine : {"direct", "fft"})
+        for (const char* architecture : {valid_network, padded_network, normalised_network})
+            for (double pruned : {0.3, 0.7, 0.9})
+                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << pruned) {
+                    Network network = trained(architecture, engine);
+                    Masks masks = mixed_masks(network, pruned);
+                    apply_masks(masks, network);
+                    const Tensor images = images_for(network), answer = network.forward(images);
+                    const std::vector<DeadEnd> found = remove_dead_ends(network, masks);
+                    BOOST_CHECK(pruned < 0.5 || !found.empty());
+                    BOOST_CHECK_LT(difference(network.forward(images), answer), 3e-6);
+                    BOOST_CHECK(std::string(architecture) == padded_network ||
+                                !has_dead_ends(network, masks));
+                    BOOST_CHECK_EQUAL(
+                        remove_dead_ends(network, masks).size(),
+                        std::count_if(found.begin(), found.end(), [](auto& d) { return !d.removed; }));
+                }
+}
+
+// A constant behind conv2 goes into dense1; with it gone, conv1's maps that only it read go too.
+BOOST_AUTO_TEST_CASE(a_constant_is_folded_on_and_the_chain_followed) {
+    Network network = trained(valid_network);
+    Masks masks = without_rows(network, {1, 4});
+    LayerMask& second = mask_of(masks, weighted_layers(network), "conv2");
+    for (int o = 0; o < second.out; ++o)
+        if (o != 4) second.kernel[std::size_t(o) * second.in + 3] = 0;  // conv1's map 3 goes to map 4 alone …
+    network.convolutions()[1]->bias().value[1] = 0.7f;
+    network.convolutions()[1]->bias().value[4] = -0.2f;
+    network.convolutions()[1]->bias().changed();
+    const std::vector<DeadEnd> found = remove_dead_ends(network, masks);
+    BOOST_REQUIRE_EQUAL(found.size(), 3);  // … which is gone
+    const auto has = [&](const std::string& layer, int map, bool constant, float value) {
+        return std::any_of(found.begin(), found.end(), [&](const DeadEnd& d) {
+            return d.layer == layer && d.map == map && d.constant == constant && d.value == value &&
+                   d.removed;
+        });
+    };
+    BOOST_CHECK(has("conv2", 1, true, 0.7f));
+    BOOST_CHECK(has("conv2", 4, true, 0));  // negative: zero behind ReLU
+    BOOST_CHECK(has("conv1", 3, false, 0));
+    BOOST_CHECK_EQUAL(to_string(compact(network, masks).network.architecture()),
+                      "2x14x14:5C3v-P2-6C3v-P2(average)-7FC-4Softmax");
+}
+
+// Near the border of a padded convolution a positive constant meets zeros: it must stay, and says so.
+BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_stays) {
+    for (float bias : {0.5f, -0.5f}) BOOST_TEST_CONTEXT(bias) {
+            Network network = trained(padded_network);
+            network.convolutions()[0]->bias().value[2] = bias;
+            Masks masks;
+            LayerMask& mask = mask_of(masks, weighted_layers(network), "conv1");
+            mask.kernel.assign(12, 1);
+            mask.kernel[4] = mask.kernel[5] = 0;
+            apply_masks(masks, network);
+            const Tensor images = images_for(network), answer = network.forward(images);
+            const std::vector<DeadEnd> found = remove_dead_ends(network, masks);
+            BOOST_REQUIRE_EQUAL(found.size(), 1);
+            BOOST_CHECK_EQUAL(found[0].removed, bias < 0);
+            BOOST_CHECK_EQUAL(found[0].value, std::max(bias, 0.0f));
+            CompactNetwork thin = compact(network, masks);
+            BOOST_CHECK_EQUAL(thin.network.convolutions()[0]->shape().out_channels, bias < 0 ? 5 : 6);
+            BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
+        }
+}
+
+// While a pruned network with batch normalisation is trained on, its statistics make up for what was folded.
+BOOST_AUTO_TEST_CASE(folding_into_running_means_holds_in_training_too) {
+    Network network = trained(normalised_network), folded = trained(normalised_network);
+    Masks masks = without_rows(network, {0, 5}), folded_masks = masks;
+    apply_masks(masks, network);
+    remove_dead_ends(folded, folded_masks);
+    const Tensor images = images_for(network);
+    const Tensor answer = network.forward(images, {.training = true});
+    BOOST_CHECK_LT(difference(folded.forward(images, {.training = true}), answer), 3e-6);
+    // In inference, then: the masked network's constant maps are still on the way to their batch's statistics.
+    for (int i = 0; i < 300; ++i)
+        for (Network* each : {&network, &folded}) each->forward(images, {.training = true});
+    const Tensor later = network.forward(images);
+    BOOST_CHECK_LT(difference(folded.forward(images), later), 3e-6);
+}
+
+BOOST_AUTO_TEST_CASE(compact_equals_masked) {
+    for (const std::string engine : {"direct", "fft"})
+        for (const char* architecture : {valid_network, padded_network, normalised_network})
+            for (double pruned : {0.0, 0.5, 0.9})
+                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << pruned) {
+                    Network network = trained(architecture, engine);
+                    Masks masks = mixed_masks(network, pruned);
+                    apply_masks(masks, network);
+                    const Tensor images = images_for(network), answer = network.forward(images);
+                    if (pruned == 0.9) remove_dead_ends(network, masks);
+                    CompactNetwork thin = compact(network, masks);
+                    BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
+                    BOOST_CHECK_EQUAL(pruned > 0, thin.network.architecture() != network.architecture());
+                    const LayerDensity before = density(masks, network)[1],
+                                       after = density(thin.masks, thin.network)[1];
+                    BOOST_CHECK_EQUAL(before.kept_weights, after.kept_weights);
+                    BOOST_CHECK_EQUAL(before.kept_maps, after.maps);
+                }
+}
+
+BOOST_AUTO_TEST_CASE(compact_is_an_ordinary_checkpoint) {
+    const TemporaryFolder folder;
+    Network network = trained(valid_network);
+    CompactNetwork thin = compact(network, mixed_masks(network, 0.5));
+    Checkpoint checkpoint;
+    checkpoint.architecture = to_string(thin.network.architecture());
+    checkpoint.layer_names = thin.network.layer_names();
+    checkpoint.model = thin.network.state();
+    checkpoint.masks = thin.masks;
+    write_checkpoint(folder / "thin.h5", checkpoint);
+    const Checkpoint stored = read_checkpoint(folder / "thin.h5");
+    Network again(parse_architecture(stored.architecture), {.engine = "direct", .batch = 8});
+    again.load_state(stored.model);
+    apply_masks(stored.masks, again);
+    const Tensor images = images_for(network);
+    BOOST_CHECK_LT(difference(again.forward(images), thin.network.forward(images)), 1e-12);
+    BOOST_CHECK_LT(difference(again.forward(images), network.forward(images)), 1e-6);
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_of_which_nothing_is_left) {
+    Network network = trained(valid_network);
+    Masks masks;
+    mask_of(masks, weighted_layers(network), "conv2").feature_map.assign(8, 0);
+    apply_masks(masks, network);
+    const Tensor images = images_for(network), answer = network.forward(images);
+    remove_dead_ends(network, masks);
+    CompactNetwork thin = compact(network, masks);
+    BOOST_CHECK_EQUAL(to_string(thin.network.architecture()),
+                      "2x14x14:1C3v-P2-1C3v-P2(average)-1FC-4Softmax");
+    BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
