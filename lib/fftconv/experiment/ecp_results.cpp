@@ -36,7 +36,7 @@ MeanAndSpread mean_and_spread(const std::vector<double>& values) {
     return result;
 }
 
-/// Percent, rounded to images of the test set having been lost in the subtraction.
+/// Percent.
 double accuracy(double mcr) {
     return 100 - mcr;
 }
@@ -156,16 +156,27 @@ double EcpResults::speed_up(const std::string& network, const EcpMethod& method,
     return median(values);
 }
 
-std::vector<double> EcpResults::convolution_rounds(const std::string& network, const std::string& engine,
-                                                   bool easy) const {
+const Column* EcpResults::column(const std::string& table_name, const std::string& name) const {
     for (const Table& table : record_.tables) {
-        if (table.name != convolution_table) continue;
         for (const Column& column : table.columns) {
-            if (column.name != convolution_column(network, engine, easy)) continue;
-            if (const auto* values = std::get_if<std::vector<double>>(&column.values)) return *values;
+            if (table.name == table_name && column.name == name) return &column;
         }
     }
-    return {};
+    return nullptr;
+}
+
+std::string EcpResults::machine() const {
+    const Column* processor = column("machine", "processor");
+    const Column* threads = column("machine", "threads");
+    if (processor == nullptr || threads == nullptr) return "an unknown machine";
+    return fmt::format("{}, threads: {:g}", std::get<std::vector<std::string>>(processor->values).at(0),
+                       std::get<std::vector<double>>(threads->values).at(0));
+}
+
+std::vector<double> EcpResults::convolution_rounds(const std::string& network, const std::string& engine,
+                                                   bool easy) const {
+    const Column* found = column(convolution_table, convolution_column(network, engine, easy));
+    return found == nullptr ? std::vector<double>{} : std::get<std::vector<double>>(found->values);
 }
 
 double EcpResults::convolution_seconds(const std::string& network, const std::string& engine,

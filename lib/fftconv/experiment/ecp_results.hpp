@@ -32,6 +32,8 @@ class EcpResults {
     const ResultRecord& record() const { return record_; }
     /// "MNIST, batch 50, Adam …": what the numbers were made with, for titles.
     std::string conditions() const;
+    /// "AMD EPYC …, threads: 2": what the times were measured on.
+    std::string machine() const;
     /// Epochs that every training has finished.
     int epochs_of_all() const;
     /// The methods that have finished an epoch on this network, in the tables' order.
@@ -58,6 +60,7 @@ class EcpResults {
     double convolution_speed_up(const std::string& network, const std::string& engine) const;
 
   private:
+    const Column* column(const std::string& table, const std::string& name) const;
     std::vector<double> convolution_rounds(const std::string& network, const std::string& engine,
                                            bool easy) const;
 

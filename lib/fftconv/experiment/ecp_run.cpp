@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,6 +36,23 @@ struct Training {
 
     int epochs() const { return int(curve.epoch.size()); }
 };
+
+/// The processor's name, as Linux gives it.
+std::string processor_name() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    }
+    return "unknown";
+}
+
+/// What the times were measured on.
+Table machine_table(int threads) {
+    return {"machine",
+            "The machine of the times",
+            {{"processor", "", std::vector<std::string>{processor_name()}},
+             {"threads", "1", std::vector<double>{double(threads)}}}};
+}
 
 class EcpRun {
   public:
@@ -240,7 +258,7 @@ void EcpRun::keep(const Curve& curve) {
 }
 
 void EcpRun::save_result() {
-    record_.tables.clear();
+    record_.tables = {machine_table(ecp_.thread_count())};
     if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
     const EcpResults results(record_);
     for (const EcpTable& table : ecp_tables(results)) record_.tables.push_back(table.stored());
@@ -263,6 +281,9 @@ void run_ecp(const EcpOptions& ecp, const Options& options) {
 
 void report_ecp(const std::filesystem::path& file, const std::filesystem::path& figures) {
     const EcpResults results(read_results(file));
+    const FileHeader header = read_file_header(file);
+    fmt::print("Made by fftconv {}, commit {}{}; times on {}.\n\n", header.library_version, header.git_commit,
+               header.git_dirty ? " with changes" : "", results.machine());
     for (const EcpTable& table : ecp_tables(results)) fmt::print("{}\n", table.text());
     fmt::print("{}", random_mode_text(results));
     std::fflush(stdout);
