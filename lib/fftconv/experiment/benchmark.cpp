@@ -1,28 +1,47 @@
 #include "fftconv/experiment/benchmark.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+
+#include "fftconv/core/clock.hpp"
 
 namespace fftconv {
 namespace {
 
 double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return double(ticks()) * seconds_per_tick();
 }
 
-/// The fastest of the calls that fit into the slice, at least three.
-double fastest_call(const std::function<void()>& contender, double slice) {
-    double fastest = INFINITY, last = now();
-    const double end = last + slice;
-    for (int call = 0; call < 3 || last < end; ++call) {
-        contender();
-        const double time = now();
-        fastest = std::min(fastest, time - last);
-        last = time;
+/// Calls a contender, and keeps what its fastest calls of a round and of all took.
+class Stopwatch {
+  public:
+    Stopwatch(const Contender& contender, Timing& timing) : contender_(&contender), timing_(&timing) {
+        if (contender.phases) contender.phases();  // forget what was before
     }
-    return fastest;
-}
+
+    /// As many calls as fit into the slice, at least three.
+    void round(double slice) {
+        double fastest = INFINITY;
+        const double end = now() + slice;
+        for (int calls = 0; calls < 3 || now() < end; ++calls) fastest = std::min(fastest, call());
+        timing_->rounds.push_back(fastest);
+    }
+    double call() {
+        const double start = now();
+        contender_->run();
+        const double seconds = now() - start;
+        if (!contender_->phases) return seconds;
+        std::vector<Phase> phases = contender_->phases();
+        if (seconds < fastest_) timing_->phases = std::move(phases);
+        fastest_ = std::min(fastest_, seconds);
+        return seconds;
+    }
+
+  private:
+    const Contender* contender_;
+    Timing* timing_;
+    double fastest_ = INFINITY;
+};
 
 /// Linear interpolation between the two values around the place `part` of the sorted values.
 double quantile(const std::vector<double>& sorted, double part) {
@@ -33,16 +52,16 @@ double quantile(const std::vector<double>& sorted, double part) {
 
 }  // namespace
 
-std::vector<Rounds> time_in_turn(std::span<const std::function<void()>> contenders,
-                                 const RoundOptions& options) {
-    std::vector<Rounds> times(contenders.size(), Rounds(options.rounds));
-    for (const auto& contender : contenders) contender();  // first calls allocate and plan
-    for (int round = 0; round < options.rounds; ++round)
-        for (std::size_t turn = 0; turn < contenders.size(); ++turn) {
-            const std::size_t i = round % 2 ? contenders.size() - 1 - turn : turn;
-            times[i][round] = fastest_call(contenders[i], options.slice);
-        }
-    return times;
+std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const RoundOptions& options) {
+    std::vector<Timing> timings(contenders.size());
+    std::vector<Stopwatch> watches;
+    for (std::size_t i = 0; i < contenders.size(); ++i)
+        watches.emplace_back(contenders[i], timings[i]).call();
+    for (int round = 0; round < options.rounds; ++round) {
+        for (Stopwatch& watch : watches) watch.round(options.slice);
+        std::reverse(watches.begin(), watches.end());
+    }
+    return timings;
 }
 
 Spread spread(std::vector<double> values) {
@@ -54,6 +73,17 @@ Spread ratio(const Rounds& a, const Rounds& b) {
     std::vector<double> ratios(a.size());
     for (std::size_t round = 0; round < a.size(); ++round) ratios[round] = a[round] / b[round];
     return spread(std::move(ratios));
+}
+
+double largest_difference(const std::vector<float>& found, const std::vector<float>& expected) {
+    if (found.size() != expected.size()) return INFINITY;
+    double difference = 0, largest = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (!std::isfinite(found[i])) return INFINITY;
+        difference = std::max(difference, std::abs(double(found[i]) - expected[i]));
+        largest = std::max(largest, std::abs(double(expected[i])));
+    }
+    return difference == 0 ? 0 : difference / largest;
 }
 
 }  // namespace fftconv

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/convolution/engine.hpp"
+
 namespace fftconv {
 
 /// Timings of one contender: seconds of a call, one value per round.
@@ -15,12 +17,25 @@ struct RoundOptions {
         0.03;  ///< seconds that a contender runs in each round, at least (and at least three calls)
 };
 
+/// Somebody who can do the work that is timed.
+struct Contender {
+    std::string name;
+    int threads = 1;
+    std::function<void()> run;
+    std::function<std::vector<float>()> result = {};  ///< what the last run computed, to be compared
+    std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
+};
+
+struct Timing {
+    Rounds rounds;
+    std::vector<Phase> phases = {};  ///< of the fastest call
+};
+
 /// Lets the contenders take turns: in each round every one of them is called for a slice of time, in an order
 /// that turns around from round to round. A round's value is its fastest call, because whatever interrupts a
 /// call (another process, the hypervisor) is not the contender's; what is reported is the median of the
 /// rounds.
-std::vector<Rounds> time_in_turn(std::span<const std::function<void()>> contenders,
-                                 const RoundOptions& options);
+std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const RoundOptions& options);
 
 /// A median and the quartiles around it.
 struct Spread {
@@ -30,6 +45,10 @@ struct Spread {
 Spread spread(std::vector<double> values);
 /// Of a / b, round by round: what slows a whole round falls out.
 Spread ratio(const Rounds& a, const Rounds& b);
+
+/// The largest |found − expected| relative to the largest |expected|; infinite when sizes differ or a value
+/// is NaN.
+double largest_difference(const std::vector<float>& found, const std::vector<float>& expected);
 
 /// This machine's multiply-add peak, FLOP per second (a multiply-add counts two), with `threads` threads, on
 /// the widest SIMD target that the library itself uses: the best of several bursts of independent

@@ -100,8 +100,8 @@ std::string LayerProblem::describe() const {
                        mode == no_mode ? "" : fmt::format(", mode {}", mode));
 }
 
-LayerContender engine_contender(const LayerProblem& problem, const EngineOptions& options,
-                                std::span<const std::uint8_t> mask) {
+Contender engine_contender(const LayerProblem& problem, const EngineOptions& options,
+                           std::span<const std::uint8_t> mask) {
     auto run = std::make_shared<EngineRun>(problem, options);
     run->engine->set_mask(mask);
     run->engine->set_weights(run->weights);
@@ -117,15 +117,13 @@ LayerContender engine_contender(const LayerProblem& problem, const EngineOptions
                 }};
 }
 
-double largest_difference(const std::vector<float>& found, const std::vector<float>& expected) {
-    if (found.size() != expected.size()) return INFINITY;
-    double difference = 0, largest = 0;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        if (!std::isfinite(found[i])) return INFINITY;
-        difference = std::max(difference, std::abs(double(found[i]) - expected[i]));
-        largest = std::max(largest, std::abs(double(expected[i])));
-    }
-    return difference == 0 ? 0 : difference / largest;
+std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned) {
+    if (pruned == 0) return {};
+    std::vector<std::uint8_t> mask(shape.kernels(), 1);
+    std::fill_n(mask.begin(), std::size_t(std::lround(pruned * double(mask.size()))), 0);
+    RandomStream random(1, "benchmark mask");
+    shuffle(mask, random);
+    return mask;
 }
 
 }  // namespace fftconv

@@ -1,11 +1,11 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/experiment/benchmark.hpp"
 
 namespace fftconv {
 
@@ -35,15 +35,8 @@ struct LayerProblem {
     std::string describe() const;
 };
 
-/// Somebody who can do the work. `result` is what the last run computed, row-major: y, dx or dw; of a step,
-/// dw.
-struct LayerContender {
-    std::string name;
-    int threads = 1;
-    std::function<void()> run;
-    std::function<std::vector<float>()> result;
-    std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
-};
+/// A mask (O, C) without round(pruned · kernels) kernels, drawn at random; empty when none is pruned.
+std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned);
 
 struct EngineOptions {
     std::string engine = "fft";  ///< or "direct"
@@ -53,18 +46,16 @@ struct EngineOptions {
     bool renew_weights = false;  ///< new weights before every run: kernel spectra are counted
 };
 
-/// One of our engines. `mask` as ConvolutionEngine::set_mask. The problem must outlive it.
-LayerContender engine_contender(const LayerProblem& problem, const EngineOptions& options,
-                                std::span<const std::uint8_t> mask);
+/// One of our engines; its result is y, dx or dw, row-major, of a step dw. `mask` as
+/// ConvolutionEngine::set_mask. The problem must outlive it.
+Contender engine_contender(const LayerProblem& problem, const EngineOptions& options,
+                           std::span<const std::uint8_t> mask);
 
 /// Every implementation of every algorithm that oneDNN offers for the problem, in its inference and its
 /// training mode, on tensors in the layouts that it prefers; a mode becomes its strided convolution. Empty
 /// without oneDNN.
-std::vector<LayerContender> onednn_contenders(const LayerProblem& problem, int threads);
+std::vector<Contender> onednn_contenders(const LayerProblem& problem, int threads);
 /// "oneDNN 2.6.3", or empty when the program was built without it.
 std::string onednn_version();
-
-/// The largest |found − expected| relative to the largest |expected|.
-double largest_difference(const std::vector<float>& found, const std::vector<float>& expected);
 
 }  // namespace fftconv

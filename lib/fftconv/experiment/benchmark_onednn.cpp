@@ -6,7 +6,7 @@
 
 namespace fftconv {
 
-std::vector<LayerContender> onednn_contenders(const LayerProblem&, int) {
+std::vector<Contender> onednn_contenders(const LayerProblem&, int) {
     return {};
 }
 std::string onednn_version() {
@@ -249,8 +249,8 @@ struct PeerRun {
     std::vector<std::shared_ptr<Run> > runs;
 };
 
-LayerContender contender_of(const LayerProblem& problem, int threads, const std::string& name,
-                            std::vector<std::shared_ptr<Run> > runs) {
+Contender contender_of(const LayerProblem& problem, int threads, const std::string& name,
+                       std::vector<std::shared_ptr<Run> > runs) {
     auto peer = std::make_shared<PeerRun>(problem, threads, std::move(runs));
     return {.name = "oneDNN " + name,
             .threads = threads,
@@ -269,11 +269,11 @@ std::vector<Implementation> implementations(LayerPass pass, const Geometry& g, c
 
 /// A step takes, for each algorithm, the first implementation of each pass; where the algorithm is not
 /// offered for a pass, the direct one.
-std::vector<LayerContender> onednn_contenders(const LayerProblem& problem, int threads) {
+std::vector<Contender> onednn_contenders(const LayerProblem& problem, int threads) {
     omp_set_num_threads(threads);  // primitives are cut up for as many threads when they are made
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     const Geometry geometry(problem);
-    std::vector<LayerContender> found;
+    std::vector<Contender> found;
     for (const auto& [how, name] : algorithms) {
         if (problem.pass != LayerPass::step) {
             for (const auto& each : implementations(problem.pass, geometry, engine, how, name, false))

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <span>
 #include <sstream>
 
@@ -101,7 +102,40 @@ Table phases_table(const std::vector<BenchmarkRow>& rows) {
         {{"work", "", works}, {"row", "1", row_numbers}, {"phase", "", names}, {"seconds", "s", seconds}}};
 }
 
+/// The entry that the others with as many threads are compared with, or the number of entries.
+std::size_t rival_of(const Entry& entry, std::span<const Entry> entries) {
+    const auto rival = std::find_if(entries.begin(), entries.end(), [&](const Entry& other) {
+        return other.rival && other.contender.threads == entry.contender.threads;
+    });
+    return std::size_t(rival - entries.begin());
+}
+
 }  // namespace
+
+std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const Entry> entries,
+                                       const RoundOptions& options, double flop,
+                                       const std::map<int, double>& peaks) {
+    std::vector<Contender> contenders;
+    for (const Entry& entry : entries) contenders.push_back(entry.contender);
+    const std::vector<Timing> timings = time_in_turn(contenders, options);
+    std::vector<BenchmarkRow> rows;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const std::size_t rival = rival_of(entries[i], entries);
+        const int threads = contenders[i].threads;
+        rows.push_back({.work = work,
+                        .contender = contenders[i].name,
+                        .threads = threads,
+                        .pruned = entries[i].pruned,
+                        .rounds = timings[i].rounds,
+                        .flop = flop,
+                        .peak = peaks.at(threads),
+                        .ratio = {},
+                        .phases = timings[i].phases});
+        if (rival < entries.size() && rival != i)
+            rows[i].ratio = ratio(timings[rival].rounds, timings[i].rounds);
+    }
+    return rows;
+}
 
 std::string report_text(const std::vector<BenchmarkRow>& rows) {
     MarkdownTable table(

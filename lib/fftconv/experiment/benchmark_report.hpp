@@ -1,5 +1,7 @@
 #pragma once
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,18 @@ struct BenchmarkRow {
     double seconds() const { return spread(rounds).median; }
     double flop_rate() const { return flop / seconds(); }
 };
+
+/// A contender for a row; within each number of threads the first rival is whom the others are compared with.
+struct Entry {
+    Contender contender;
+    double pruned = 0;
+    bool rival = false;
+};
+
+/// Times the entries in turn. `flop` of a call (0: not known); `peaks` by number of threads.
+std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const Entry> entries,
+                                       const RoundOptions& options, double flop,
+                                       const std::map<int, double>& peaks);
 
 /// The rows of one work: two Markdown tables, of times and of phases.
 std::string report_text(const std::vector<BenchmarkRow>& rows);

@@ -1,0 +1,130 @@
+#include "fftconv/experiment/benchmark_network.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <iostream>
+#include <memory>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+#include "fftconv/experiment/benchmark_layer.hpp"
+#include "fftconv/network/loss.hpp"
+#include "fftconv/network/network.hpp"
+#include "fftconv/training/optimizer.hpp"
+
+namespace fftconv {
+namespace {
+
+/// The engines round differently, and a network passes that on.
+constexpr double largest_allowed_difference = 1e-4;
+
+/// A network, random images and labels, and what a step needs.
+class NetworkRun {
+  public:
+    NetworkRun(const Architecture& architecture, const NetworkOptions& options, NetworkPass pass,
+               double pruned)
+        : pass_(pass),
+          network_(architecture, options),
+          optimizer_(network_, {}),
+          images_(architecture.input, options.batch),
+          labels_(options.batch) {
+        RandomStream random(1, "benchmark images");
+        for (std::size_t p = 0; p < architecture.input.size(); ++p)
+            for (int n = 0; n < options.batch; ++n)
+                images_.data()[p * images_.batch_stride() + n] = random.uniform(-1, 1);
+        for (auto& label : labels_) label = std::uint8_t(random.below(architecture.classes()));
+        const auto convolutions = network_.convolutions();
+        for (std::size_t i = 1; i < convolutions.size() && pruned > 0; ++i)
+            convolutions[i]->set_kernel_mask(random_mask(convolutions[i]->shape(), pruned));
+    }
+
+    void run() {
+        if (pass_ == NetworkPass::inference) {
+            network_.forward(images_);
+            return;
+        }
+        compute_gradients();
+        optimizer_.step(optimizer_.options().rate);
+    }
+    void compute_gradients() {
+        const PassContext context{.training = true, .step = optimizer_.steps()};
+        softmax_cross_entropy(network_.forward(images_, context), labels_, 0, &gradient_);
+        network_.backward(images_, gradient_, context);
+    }
+    /// The logits; of a training step, every gradient.
+    std::vector<float> result() {
+        if (pass_ == NetworkPass::inference) return to_nchw(network_.forward(images_));
+        compute_gradients();
+        std::vector<float> gradients;
+        for (const NamedParameter& named : network_.parameters())
+            gradients.insert(gradients.end(), named.parameter->gradient.begin(),
+                             named.parameter->gradient.end());
+        return gradients;
+    }
+    /// Seconds since the last call: of the layers by kind, convolutions by their engine's phases.
+    std::vector<Phase> phases() {
+        std::vector<Phase> phases{{"convolution"}, {"other layers"}};
+        for (const LayerProfile& layer : network_.profile())
+            phases[layer.layer.starts_with("conv") ? 0 : 1].seconds += layer.forward + layer.backward;
+        network_.reset_profile();
+        return phases;
+    }
+
+  private:
+    NetworkPass pass_;
+    Network network_;
+    Optimizer optimizer_;
+    Tensor images_, gradient_;
+    std::vector<std::uint8_t> labels_;
+};
+
+Architecture architecture_of(const BenchmarkOptions& options) {
+    const Architecture architecture = parse_architecture(options.network);
+    return options.pooling == "max" ? architecture
+                                    : with_pooling(architecture, parse_pooling_method(options.pooling));
+}
+
+void check_same(NetworkRun& run, NetworkRun& reference) {
+    const double difference = largest_difference(run.result(), reference.result());
+    if (!(difference <= largest_allowed_difference))
+        throw Error(fmt::format("the engines' results differ by {:.2g} of the largest value", difference));
+}
+
+Contender contender_of(const std::string& name, int threads, std::shared_ptr<NetworkRun> run) {
+    return {.name = name,
+            .threads = threads,
+            .run = [run] { run->run(); },
+            .phases = [run] { return run->phases(); }};
+}
+
+}  // namespace
+
+std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass) {
+    const Architecture architecture = architecture_of(options);
+    const std::string name = pass == NetworkPass::inference ? "inference" : "training step";
+    const std::string work = fmt::format("{}, batch {}, {}", to_string(architecture), options.batch, name);
+    std::cout << "## " << work << "\n\n";
+    std::map<int, double> peaks;
+    std::vector<Entry> entries;
+    for (int threads : options.thread_counts()) {
+        std::cout << fmt::format("    apps/bench_pytorch.py '{}' --batch {} --threads {}\n",
+                                 to_string(architecture), options.batch, threads);
+        peaks[threads] = multiply_add_peak(threads);
+        for (double pruned : options.pruned_ratios()) {
+            std::shared_ptr<NetworkRun> runs[2];
+            for (const std::string engine : {"fft", "direct"}) {
+                auto& run = runs[engine == "direct"];
+                run = std::make_shared<NetworkRun>(
+                    architecture,
+                    NetworkOptions{.engine = engine, .batch = options.batch, .threads = threads}, pass,
+                    pruned);
+                entries.push_back(
+                    {contender_of(engine, threads, run), pruned, engine == "direct" && pruned == 0});
+            }
+            check_same(*runs[0], *runs[1]);
+        }
+    }
+    return time_entries(work, entries, {.rounds = options.rounds, .slice = options.slice}, 0, peaks);
+}
+
+}  // namespace fftconv
