@@ -112,9 +112,12 @@ void LayerBenchmark::check(const Contender& contender, std::span<const std::uint
 
 void run_benchmark(const BenchmarkOptions& benchmark, const Options& options) {
     std::vector<BenchmarkRow> all;
-    const auto report = [&all](const std::vector<BenchmarkRow>& rows) {
+    const auto report = [&](const std::vector<BenchmarkRow>& rows) {
         std::cout << '\n' << report_text(rows) << std::endl;
         all.insert(all.end(), rows.begin(), rows.end());
+        // Each time, so that a run that is stopped leaves what it has measured.
+        if (!benchmark.json.empty()) write_benchmark_json(benchmark.json, all);
+        if (!benchmark.out.empty()) write_benchmark_hdf5(benchmark.out, options.resolved_toml(), all);
     };
     if (benchmark.network.empty()) {
         const std::vector<BenchmarkLayer> layers = benchmark.layers();
@@ -127,8 +130,6 @@ void run_benchmark(const BenchmarkOptions& benchmark, const Options& options) {
         for (NetworkPass pass : {NetworkPass::training_step, NetworkPass::inference})
             report(time_network(benchmark, pass));
     }
-    if (!benchmark.json.empty()) write_benchmark_json(benchmark.json, all);
-    if (!benchmark.out.empty()) write_benchmark_hdf5(benchmark.out, options.resolved_toml(), all);
 }
 
 }  // namespace fftconv

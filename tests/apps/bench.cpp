@@ -1,0 +1,59 @@
+// fftconv-bench from the outside: it runs, writes what it measured, and refuses what it cannot do.
+#include <boost/test/unit_test.hpp>
+
+#include "app.hpp"
+#include "fftconv/storage/results.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+const std::string quick = app("bench") + " --rounds 2 --slice 0.001 --peer direct ";
+
+void fails(const std::string& arguments, int status, const std::string& part) {
+    const CommandResult result = run(quick + arguments);
+    BOOST_TEST(result.status == status, result.output);
+    BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(bench)
+
+BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
+    const TemporaryFolder folder;
+    const std::string out = (folder / "bench.h5").string(), json = (folder / "bench.json").string();
+    const CommandResult result = run(
+        quick +
+        "--layer '3,4,9,3,1;1,2,8,5,0' --batch 3 --pass step --mode 1 --inverse folded,full --pruned 0,0.5 " +
+        "--out " + out + " --json " + json);
+    BOOST_TEST(result.status == 0, result.output);
+    for (const char* part :
+         {"3->4 @ 9", "1->2 @ 8", "fft full", "direct", "kernel spectra", "peak of multiply-adds"})
+        BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+    const ResultRecord record = read_results(out);
+    BOOST_TEST(record.tables.at(0).rows() == 10u);  // two layers; four engines and a rival
+    BOOST_TEST(contains(text_of(json), "\"rounds_seconds\""));
+}
+
+BOOST_AUTO_TEST_CASE(networks_are_timed) {
+    const CommandResult result =
+        run(quick + "--network 1x8x8:2C3-P2-4C3-10Softmax --pooling ecp --batch 3 --pruned 0.5");
+    BOOST_TEST(result.status == 0, result.output);
+    for (const char* part : {"training step", "inference", "P2(ecp)", "other layers", "bench_pytorch.py"})
+        BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
+    fails("--layer 3,4,9", 2, "expected C,O,H,k,padding");
+    fails("--layer 3,4,9,12,1", 1, "kernel: expected 1 to 11, found 12");
+    fails("--pass sideways", 2, "--pass");
+    fails("--mode 4", 2, "--mode");
+    fails("--pruned 2", 2, "--pruned");
+    fails("--network nonsense", 2, "nonsense");
+    fails("--layer 3,4,9,3,1 --json /nowhere/at/all.json", 1, "/nowhere/at/all.json");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
