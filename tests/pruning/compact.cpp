@@ -116,7 +116,8 @@ BOOST_AUTO_TEST_CASE(folding_into_running_means_holds_in_training_too) {
     const Tensor images = images_for(network);
     const Tensor answer = network.forward(images, {.training = true});
     BOOST_CHECK_LT(difference(folded.forward(images, {.training = true}), answer), 3e-6);
-    // In inference, then: the masked network's constant maps are still on the way to their batch's statistics.
+    // In inference, then: the masked network's constant maps are still on the way to their batch's
+    // statistics.
     for (int i = 0; i < 300; ++i)
         for (Network* each : {&network, &folded}) each->forward(images, {.training = true});
     const Tensor later = network.forward(images);

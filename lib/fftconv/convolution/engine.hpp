@@ -75,6 +75,9 @@ class ConvolutionEngine {
     void set_bias(std::span<const float> bias);
     /// (O, C) bytes, 0 = pruned; an empty span keeps every kernel. @throws ShapeError on another size.
     void set_mask(std::span<const std::uint8_t> mask);
+    /// While on, an engine that derives something from each kernel (spectra) keeps it for pruned kernels too, so that
+    /// another mask costs nothing to set up: for a search over masks. What is pruned is still absent from every pass.
+    virtual void keep_pruned_spectra(bool) {}
     /// Changes K between calls. @throws ShapeError unless the engine was made with a mode and 0 ≤ K ≤ 3.
     void set_mode(int mode);
 

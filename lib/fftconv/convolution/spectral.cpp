@@ -131,6 +131,7 @@ struct SpectralConvolution::Implementation {
     std::optional<PhaseKernels> kernels;
     std::optional<KernelTransform> kernel_transform;
 
+    bool keep_pruned = false;                 ///< entries hold every kernel; masks change the lists alone
     bool dense = false;                       ///< every kernel, in panels; else the surviving ones, in lists
     KernelStore panels_by_output;             ///< dense: forward
     KernelStore panels_by_channel;            ///< dense: backward to the input
@@ -156,8 +157,10 @@ void SpectralConvolution::Implementation::set_kernels(const std::vector<std::uin
     using frequency_sum::padded_rows, frequency_sum::panel_rows;
     const int outputs = shape.out_channels, width = shape.in_channels;
     // Few channels on either side leave panels half empty; then lists do as well.
-    dense = mask.empty() && outputs >= 8 && channels() >= 8;
-    for (KernelStore* store : {&panels_by_output, &panels_by_channel, &entries, &gradient}) *store = KernelStore();
+    dense = mask.empty() && !keep_pruned && outputs >= 8 && channels() >= 8;
+    const bool complete = keep_pruned && !entries.positions.empty();  // from the last mask
+    for (KernelStore* store : {&panels_by_output, &panels_by_channel, &gradient}) *store = KernelStore();
+    if (!complete) entries = KernelStore();
     by_output = by_channel = frequency_sum::KernelList();
     used_channels.clear();
 
@@ -187,17 +190,19 @@ void SpectralConvolution::Implementation::set_kernels(const std::vector<std::uin
     }
     by_output.begin.push_back(0);
     for (int o = 0; o < outputs; ++o) {
-        for (int v = 0; v < channels(); ++v)
+        for (int v = 0; v < channels(); ++v) {
             if (kept(o, v)) {
-                by_output.position.push_back(int(entries.positions.size()));
+                by_output.position.push_back(keep_pruned ? o * channels() + v : int(entries.positions.size()));
                 by_output.channel.push_back(v);
-                entries.positions.push_back({o, v});
             }
+            if (!complete && (keep_pruned || kept(o, v))) entries.positions.push_back({o, v});
+        }
         by_output.begin.push_back(int(by_output.channel.size()));
     }
     // The same positions, by input channel.
     std::vector<std::vector<int>> of_channel(channels());
-    for (std::size_t e = 0; e < entries.positions.size(); ++e) of_channel[entries.positions[e].channel].push_back(int(e));
+    for (std::size_t e = 0; e < by_output.position.size(); ++e)
+        of_channel[by_output.channel[e]].push_back(by_output.position[e]);
     by_channel.begin.push_back(0);
     for (int v = 0; v < channels(); ++v) {
         for (int e : of_channel[v]) {
@@ -208,7 +213,7 @@ void SpectralConvolution::Implementation::set_kernels(const std::vector<std::uin
         if (!of_channel[v].empty()) used_channels.push_back(v);
     }
     gradient.positions = entries.positions;
-    lay_out(entries);
+    if (!complete) lay_out(entries);
     lay_out(gradient);
 }
 
@@ -383,8 +388,16 @@ void SpectralConvolution::mask_changed() {
     implementation_->set_kernels(mask_);
 }
 
+void SpectralConvolution::keep_pruned_spectra(bool keep) {
+    if (keep == implementation_->keep_pruned) return;
+    implementation_->keep_pruned = keep;
+    implementation_->entries = KernelStore();
+    implementation_->set_kernels(mask_);
+}
+
 void SpectralConvolution::mode_changed() {
     implementation_->options.mode = options_.mode;
+    implementation_->entries = KernelStore();
     implementation_->set_geometry();
     implementation_->set_kernels(mask_);
 }

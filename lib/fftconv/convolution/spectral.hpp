@@ -17,6 +17,7 @@ class SpectralConvolution : public ConvolutionEngine {
     void backward_input(const Tensor& dy, Tensor& dx) override;
     void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) override;
     std::size_t workspace_bytes() const override;
+    void keep_pruned_spectra(bool keep) override;
 
     /// The edge T of the tiles in use.
     int tile() const;

@@ -1,0 +1,29 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "fftconv/pruning/mask.hpp"
+
+namespace fftconv {
+
+/// What a layer costs in inference with its masks, per image.
+struct LayerCost {
+    std::string layer;
+    double parameters = 0;   ///< weights kept, biases or normalisation's scales and shifts of the maps kept
+    double direct_macs = 0;  ///< multiply-accumulates of direct sums: weights kept × outputs of a map
+    double spectral_macs =
+        0;  ///< those of the sum in the frequency domain: 2T² per kernel kept and tile, T as the
+            ///< engine chooses it, without transforms; of a dense layer the direct ones
+};
+
+/// Per weighted layer, in the network's order. @throws ShapeError as check_masks.
+std::vector<LayerCost> layer_costs(const Masks& masks, Network& network);
+LayerCost total(const std::vector<LayerCost>& costs);
+
+/// Milliseconds per image of a forward pass of these images, for each network: medians over `rounds` rounds
+/// in which the networks take turns, so that what else the machine does hits all alike. @throws UsageError on
+/// rounds < 1.
+std::vector<double> milliseconds_per_image(const std::vector<Network*>& networks, const Tensor& images,
+                                           int rounds);
+
+}  // namespace fftconv

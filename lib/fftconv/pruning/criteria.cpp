@@ -1,0 +1,201 @@
+#include "fftconv/pruning/criteria.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+#include "fftconv/network/loss.hpp"
+#include "fftconv/pruning/spectral_energy.hpp"
+
+namespace fftconv {
+namespace {
+
+constexpr std::pair<const char*, Criterion> names[] = {{"weight-sum", Criterion::weight_sum},
+                                                       {"l2", Criterion::l2},
+                                                       {"taylor", Criterion::taylor},
+                                                       {"random", Criterion::random},
+                                                       {"spectral", Criterion::spectral}};
+
+using Scores = std::vector<std::vector<double>>;
+
+template <class Score>
+Scores each_unit(const std::vector<UnitGroup>& groups, const Score& score) {
+    Scores scores;
+    for (const UnitGroup& group : groups) {
+        scores.emplace_back();
+        for (const PruningUnit& unit : group) scores.back().push_back(score(unit));
+    }
+    return scores;
+}
+
+/// Σ term(weight index) over a unit.
+template <class Term>
+double unit_sum(const PruningUnit& unit, const PruningScope& scope, const Term& term) {
+    double sum = 0;
+    unit.for_each_weight(scope, [&](std::size_t weight) { sum += term(weight); });
+    return sum;
+}
+
+Scores magnitudes(const std::vector<UnitGroup>& groups, const PruningScope& scope, bool squares) {
+    return each_unit(groups, [&](const PruningUnit& unit) {
+        const std::vector<float>& w = unit.layer.weight->value;
+        const double sum = unit_sum(unit, scope, [&](std::size_t i) {
+            return squares ? double(w[i]) * w[i] : std::abs(double(w[i]));
+        });
+        return squares ? std::sqrt(sum) : sum;
+    });
+}
+
+Scores random_numbers(const std::vector<UnitGroup>& groups, std::uint64_t seed) {
+    RandomStream random(seed, "criterion");
+    return each_unit(groups, [&](const PruningUnit&) { return double(random.uniform()); });
+}
+
+/// Calls visit(batch) for the first batches of the data.
+template <class Visit>
+int for_each_batch(const CriterionData& data, const Visit& visit) {
+    data.images.start(0);
+    int count = 0;
+    while (const Batch* batch = count < data.batches ? data.images.next() : nullptr) {
+        visit(*batch);
+        ++count;
+    }
+    return count;
+}
+
+/// Gradients outside training, so that running statistics stay what they are.
+void compute_gradients(Network& network, const Batch& batch) {
+    Tensor gradient;
+    const PassContext context{.valid = batch.valid};
+    softmax_cross_entropy(network.forward(batch.images, context), batch.labels, batch.valid, &gradient);
+    network.backward(batch.images, gradient, context);
+}
+
+Scores taylor(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
+              const CriterionData& data) {
+    Scores sum = each_unit(groups, [](const PruningUnit&) { return 0.0; });
+    const int batches = for_each_batch(data, [&](const Batch& batch) {
+        compute_gradients(network, batch);
+        for (std::size_t g = 0; g < groups.size(); ++g)
+            for (std::size_t u = 0; u < groups[g].size(); ++u) {
+                const Parameter& weight = *groups[g][u].layer.weight;
+                const double change = unit_sum(groups[g][u], scope, [&](std::size_t i) {
+                    return double(weight.value[i]) * weight.gradient[i];
+                });
+                sum[g][u] += change * change;
+            }
+    });
+    for (std::vector<double>& group : sum)
+        for (double& score : group) score /= std::max(batches, 1);
+    return sum;
+}
+
+/// Energies of one layer, (O, C) for each part of its kernels (one part unless intra-kernel).
+using Energies = std::vector<std::vector<double>>;
+
+/// The weights of part `phase` of every kernel, the others zero.
+std::vector<float> part_of_kernels(const WeightedLayer& layer, int stride, int phase) {
+    std::vector<float> part = layer.weight->value;
+    for (std::size_t i = 0; i < part.size(); ++i)
+        if (int(i % std::size_t(layer.area)) % stride != phase) part[i] = 0;
+    return part;
+}
+
+void add_energies(const WeightedLayer& layer, int parts, const Tensor& x, int valid, Energies& energies) {
+    energies.resize(std::size_t(parts));
+    for (int phase = 0; phase < parts; ++phase) {
+        const std::vector<double> added =
+            kernel_energies(layer.convolution->shape(), part_of_kernels(layer, parts, phase), x, valid);
+        std::vector<double>& sum = energies[std::size_t(phase)];
+        sum.resize(added.size(), 0.0);
+        for (std::size_t i = 0; i < added.size(); ++i) sum[i] += added[i];
+    }
+}
+
+/// What each convolution of the scope makes of the data, by layer.
+std::map<const Layer*, Energies> measure_energies(Network& network, const PruningScope& scope,
+                                                  const CriterionData& data) {
+    std::map<const Layer*, Energies> energies;
+    for_each_batch(data, [&](const Batch& batch) {
+        Tensor x = batch.images, y;
+        for (const auto& layer : network.layers()) {
+            for (const WeightedLayer& each : weighted_layers(network)) {
+                const bool wanted =
+                    std::find(scope.layers.begin(), scope.layers.end(), each.name()) != scope.layers.end();
+                if (each.layer != layer.get() || !wanted) continue;
+                const bool inside = scope.granularity == Granularity::intra_kernel;
+                add_energies(each, inside ? std::min(scope.stride, each.area) : 1, x, batch.valid,
+                             energies[layer.get()]);
+            }
+            y.reshape(layer->output_maps(), x.batch());
+            layer->forward(x, y, {.valid = batch.valid});
+            std::swap(x, y);
+        }
+    });
+    return energies;
+}
+
+double map_energy(const Energies& energies, const WeightedLayer& layer, int o) {
+    double sum = 0;
+    for (const std::vector<double>& part : energies)
+        for (int c = 0; c < layer.in; ++c) sum += part[std::size_t(o) * layer.in + c];
+    return sum;
+}
+
+Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
+                const CriterionData& data) {
+    for (const UnitGroup& group : groups)
+        for (const PruningUnit& unit : group)
+            if (!unit.layer.convolution || scope.granularity == Granularity::layer)
+                throw UsageError("criterion: spectral: expected units of convolutions, found " +
+                                 unit.layer.name());
+    const auto energies = measure_energies(network, scope, data);
+    return each_unit(groups, [&](const PruningUnit& unit) {
+        const Energies& of_layer = energies.at(unit.layer.layer);
+        if (scope.granularity == Granularity::feature_map) {
+            const double factor =
+                unit.layer.norm ? unit.layer.norm->inference().factor[std::size_t(unit.index)] : 1.0;
+            return factor * factor * map_energy(of_layer, unit.layer, unit.index);
+        }
+        const int parts = int(of_layer.size()), kernel = unit.index / parts;
+        const double whole = map_energy(of_layer, unit.layer, kernel / unit.layer.in);
+        const double own = of_layer[std::size_t(unit.index % parts)][std::size_t(kernel)];
+        return whole > 0 ? own / whole : 0.0;
+    });
+}
+
+}  // namespace
+
+Criterion parse_criterion(const std::string& name) {
+    for (const auto& [known, criterion] : names)
+        if (known == name) return criterion;
+    throw UsageError("criterion: expected weight-sum, l2, taylor, random or spectral, found " + name);
+}
+
+std::string to_string(Criterion criterion) {
+    for (const auto& [name, known] : names)
+        if (known == criterion) return name;
+    return "";
+}
+
+std::vector<std::vector<double>> unit_scores(Network& network, const Masks& masks, const PruningScope& scope,
+                                             Criterion criterion, const CriterionData& data) {
+    const std::vector<UnitGroup> groups = live_units(network, masks, scope);
+    switch (criterion) {
+        case Criterion::weight_sum:
+            return magnitudes(groups, scope, false);
+        case Criterion::l2:
+            return magnitudes(groups, scope, true);
+        case Criterion::taylor:
+            return taylor(network, groups, scope, data);
+        case Criterion::random:
+            return random_numbers(groups, data.seed);
+        case Criterion::spectral:
+            return spectral(network, groups, scope, data);
+    }
+    return {};
+}
+
+}  // namespace fftconv

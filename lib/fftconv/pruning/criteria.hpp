@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fftconv/dataset/batches.hpp"
+#include "fftconv/pruning/units.hpp"
+
+namespace fftconv {
+
+/// How much a unit matters; the least are pruned.
+///  - weight_sum: Σ|w| over its weights (Li et al. 2016, section 3.1);
+///  - l2: √Σw²;
+///  - taylor: what its removal does to the loss to first order, (Σ w·∂L/∂w)², mean over batches of data
+///  (Molchanov
+///    et al. 2019, equation 8, with the unit as a group of weights);
+///  - random: a random number;
+///  - spectral: the energy that it gives its output map on data (kernel_energies): for a kernel or a part of
+///  one as
+///    a share of that map's, for a map the sum over its kernels, as its batch normalisation scales it.
+/// Of a feature map, weights are those of its incoming kernels.
+enum class Criterion { weight_sum, l2, taylor, random, spectral };
+/// "weight-sum", "l2", "taylor", "random", "spectral". @throws UsageError on another name.
+Criterion parse_criterion(const std::string& name);
+std::string to_string(Criterion criterion);
+
+/// What criteria that look at data see: the first `batches` of them, in order. The random one uses the seed.
+struct CriterionData {
+    Batches& images;
+    int batches = 8;
+    std::uint64_t seed = 1;
+};
+
+/// The score of each unit of live_units(network, masks, scope), the masks being applied to the network.
+/// @throws UsageError for spectral scores of dense or whole layers.
+std::vector<std::vector<double>> unit_scores(Network& network, const Masks& masks, const PruningScope& scope,
+                                             Criterion criterion, const CriterionData& data);
+
+}  // namespace fftconv

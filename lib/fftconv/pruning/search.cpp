@@ -1,0 +1,119 @@
+#include "fftconv/pruning/search.hpp"
+
+#include <algorithm>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+#include "fftconv/training/evaluation.hpp"
+
+namespace fftconv {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::vector<Parameter*> parameters_of(const WeightedLayer& layer) {
+    std::vector<Parameter*> parameters = layer.layer->parameters();
+    if (layer.norm)
+        for (Parameter* parameter : layer.norm->parameters()) parameters.push_back(parameter);
+    return parameters;
+}
+
+void set_values(Parameter& parameter, const std::vector<float>& values, const Bytes& kept) {
+    for (std::size_t i = 0; i < values.size(); ++i) parameter.value[i] = kept[i] ? values[i] : 0.0f;
+    parameter.changed();
+}
+
+/// (out, in): 1 where some weight is kept.
+Bytes kernels_of(const WeightedLayer& layer, const Bytes& kept) {
+    Bytes kernels;
+    for (auto first = kept.begin(); first != kept.end(); first += layer.area)
+        kernels.push_back(
+            std::any_of(first, first + layer.area, [](std::uint8_t byte) { return byte != 0; }));
+    return kernels;
+}
+
+/// Is some kernel neither whole nor gone?
+bool in_part(const WeightedLayer& layer, const Bytes& kept) {
+    for (auto first = kept.begin(); first != kept.end(); first += layer.area)
+        if (std::any_of(first, first + layer.area, [&](std::uint8_t byte) { return byte != *first; }))
+            return true;
+    return false;
+}
+
+Bytes maps_of(const WeightedLayer& layer, const Masks& masks) {
+    const LayerMask* mask = find_mask(masks, layer.name());
+    return mask && !mask->feature_map.empty() ? mask->feature_map : Bytes(std::size_t(layer.out), 1);
+}
+
+}  // namespace
+
+MaskTrial::MaskTrial(Network& network) : network_(network), layers_(weighted_layers(network)) {
+    // A pass brings the engines up to date, so that the next one leaves the masks given here alone.
+    network.forward(Tensor(network.architecture().input, 1));
+    for (const WeightedLayer& layer : layers_) {
+        values_.emplace_back();
+        for (const Parameter* parameter : parameters_of(layer)) values_.back().push_back(parameter->value);
+        if (layer.convolution) layer.convolution->engine().keep_pruned_spectra(true);
+    }
+    in_part_.assign(layers_.size(), false);
+}
+
+MaskTrial::~MaskTrial() {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const std::vector<Parameter*> parameters = parameters_of(layers_[i]);
+        for (std::size_t p = 0; p < parameters.size(); ++p) {
+            parameters[p]->value = values_[i][p];
+            parameters[p]->changed();
+        }
+        if (!layers_[i].convolution) continue;
+        layers_[i].convolution->engine().keep_pruned_spectra(false);
+        layers_[i].convolution->engine().set_mask(layers_[i].convolution->kernel_mask());
+    }
+}
+
+void MaskTrial::set(const Masks& masks) {
+    const std::vector<Bytes> kept = kept_weights(masks, network_);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const WeightedLayer& layer = layers_[i];
+        const Bytes maps = maps_of(layer, masks);
+        const std::vector<Parameter*> parameters = parameters_of(layer);
+        for (std::size_t p = 1; p < parameters.size(); ++p)  // bias, or scale and shift
+            set_values(*parameters[p], values_[i][p], maps);
+        // The engine leaves whole kernels out; a dense layer reads pruned maps as the zeros that they are.
+        const bool changes =
+            layer.convolution ? in_part(layer, kept[i]) : std::count(maps.begin(), maps.end(), 0) > 0;
+        if (changes || in_part_[i]) set_values(*layer.weight, values_[i][0], kept[i]);
+        in_part_[i] = changes;
+        if (layer.convolution) layer.convolution->engine().set_mask(kernels_of(layer, kept[i]));
+    }
+}
+
+std::uint64_t candidate_seed(std::uint64_t seed, std::size_t candidate) {
+    return RandomStream(seed, "candidate", candidate).next();
+}
+
+std::size_t SearchState::best(std::size_t candidates) const {
+    const std::size_t among = candidates ? std::min(candidates, count()) : count();
+    const auto first = validation_mcr.begin();
+    return std::size_t(std::min_element(first, first + std::ptrdiff_t(among)) - first);
+}
+
+Masks best_of_random(Network& network, Batches& validation, const Masks& masks, const PruningScope& scope,
+                     const SearchOptions& options, SearchState& state,
+                     const std::function<bool(const SearchState&)>& on_candidate) {
+    if (options.candidates < 1) throw UsageError("search: candidates: expected at least 1, found 0");
+    if (state.count() < options.candidates) {
+        MaskTrial trial(network);
+        while (state.count() < options.candidates) {
+            const std::uint64_t seed = candidate_seed(options.seed, state.count());
+            trial.set(random_masks(network, masks, scope, options.ratio, seed));
+            state.seed.push_back(seed);
+            state.validation_mcr.push_back(evaluate(network, validation).mcr);
+            if (on_candidate && !on_candidate(state)) break;
+        }
+    }
+    const std::uint64_t winner = state.seed.at(state.best(options.candidates));
+    return random_masks(network, masks, scope, options.ratio, winner);
+}
+
+}  // namespace fftconv

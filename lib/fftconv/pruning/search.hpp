@@ -1,0 +1,60 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "fftconv/dataset/batches.hpp"
+#include "fftconv/pruning/units.hpp"
+
+namespace fftconv {
+
+/// Puts masks on a network for a look at them, one after the other, and gives it back as it was. What the
+/// masks share is not done again: the engines keep the spectra of all kernels, and a mask of kernels or maps
+/// changes lists alone. The network's weights must not be changed meanwhile.
+class MaskTrial {
+  public:
+    explicit MaskTrial(Network& network);
+    ~MaskTrial();
+    MaskTrial(const MaskTrial&) = delete;
+    MaskTrial& operator=(const MaskTrial&) = delete;
+
+    /// The network computes as after apply_masks, until the next call. @throws ShapeError as check_masks.
+    void set(const Masks& masks);
+
+  private:
+    Network& network_;
+    std::vector<WeightedLayer> layers_;
+    std::vector<std::vector<std::vector<float>>> values_;  ///< layer → parameter → its own values
+    std::vector<bool> in_part_;  ///< layers whose weights the present masks have changed
+};
+
+/// The seed of candidate i of a search; nothing else determines its mask.
+std::uint64_t candidate_seed(std::uint64_t seed, std::size_t candidate);
+
+/// The candidates that have been evaluated, in order.
+struct SearchState {
+    std::vector<std::uint64_t> seed;
+    std::vector<double> validation_mcr;  ///< percent
+
+    std::size_t count() const { return validation_mcr.size(); }
+    /// The least MCR of the first `candidates` (0 = all); of equal ones the first.
+    std::size_t best(std::size_t candidates = 0) const;
+};
+
+struct SearchOptions {
+    double ratio = 0.5;            ///< of the units of each layer
+    std::size_t candidates = 100;  ///< N
+    std::uint64_t seed = 1;
+};
+
+/// Best of N random masks over all pruned layers together, by validation MCR (coarse pruning paper, section
+/// 3): goes on from `state` until it has N candidates, or on_candidate, called after each, returns false. The
+/// masks prune what `masks` do, and candidates' units besides. The result does not depend on the number of
+/// threads. Returns the best candidate's masks. The network is left as it was.
+/// @throws UsageError on less than one candidate.
+Masks best_of_random(Network& network, Batches& validation, const Masks& masks, const PruningScope& scope,
+                     const SearchOptions& options, SearchState& state,
+                     const std::function<bool(const SearchState&)>& on_candidate = {});
+
+}  // namespace fftconv

@@ -1,0 +1,176 @@
+#include "fftconv/pruning/units.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+
+namespace fftconv {
+namespace {
+
+constexpr std::pair<const char*, Granularity> names[] = {{"layer", Granularity::layer},
+                                                         {"feature-map", Granularity::feature_map},
+                                                         {"kernel", Granularity::kernel},
+                                                         {"intra-kernel", Granularity::intra_kernel}};
+
+int unit_count(const WeightedLayer& layer, const PruningScope& scope) {
+    switch (scope.granularity) {
+        case Granularity::layer:
+            return 1;
+        case Granularity::feature_map:
+            return layer.out;
+        case Granularity::kernel:
+            return int(layer.units());
+        case Granularity::intra_kernel:
+            return int(layer.units()) * std::min(scope.stride, layer.area);
+    }
+    return 0;
+}
+
+WeightedLayer named(const std::vector<WeightedLayer>& layers, const std::string& name,
+                    const PruningScope& scope) {
+    const auto found = std::find_if(layers.begin(), layers.end(),
+                                    [&](const WeightedLayer& layer) { return layer.name() == name; });
+    const bool inside_kernels =
+        scope.granularity == Granularity::kernel || scope.granularity == Granularity::intra_kernel;
+    if (found == layers.end() || (inside_kernels && !found->convolution) ||
+        (!inside_kernels && found + 1 == layers.end())) {
+        throw ShapeError("pruning: layers: expected " +
+                         std::string(inside_kernels ? "convolutions" : "layers before the last") +
+                         " of the network, found " + name);
+    }
+    return *found;
+}
+
+bool alive(const PruningUnit& unit, const PruningScope& scope, const std::vector<std::uint8_t>& kept) {
+    bool any = false;
+    unit.for_each_weight(scope, [&](std::size_t weight) { any = any || kept[weight]; });
+    return any;
+}
+
+/// The array of a layer's mask that holds units of this granularity, made when it is empty.
+std::vector<std::uint8_t>& array_of(LayerMask& mask, const WeightedLayer& layer, Granularity granularity) {
+    const bool maps = granularity == Granularity::layer || granularity == Granularity::feature_map;
+    const bool kernels = granularity == Granularity::kernel;
+    std::vector<std::uint8_t>& array = maps ? mask.feature_map : kernels ? mask.kernel : mask.intra_kernel;
+    if (array.empty())
+        array.assign(maps ? std::size_t(layer.out) : kernels ? layer.units() : layer.weights(), 1);
+    return array;
+}
+
+std::string stream_name(const UnitGroup& group, const PruningScope& scope) {
+    const bool one_layer = scope.granularity != Granularity::layer && !group.empty();
+    return "mask/" + (one_layer ? group.front().layer.name() : std::string("layers"));
+}
+
+}  // namespace
+
+Granularity parse_granularity(const std::string& name) {
+    for (const auto& [known, granularity] : names)
+        if (known == name) return granularity;
+    throw UsageError("granularity: expected layer, feature-map, kernel or intra-kernel, found " + name);
+}
+
+std::string to_string(Granularity granularity) {
+    for (const auto& [name, known] : names)
+        if (known == granularity) return name;
+    return "";
+}
+
+std::vector<std::string> convolution_names(Network& network) {
+    std::vector<std::string> result;
+    for (const ConvolutionLayer* layer : network.convolutions()) result.push_back(layer->name());
+    return result;
+}
+
+void PruningUnit::for_each_weight(const PruningScope& scope,
+                                  const std::function<void(std::size_t)>& visit) const {
+    const std::size_t area = std::size_t(layer.area), of_map = std::size_t(layer.in) * area;
+    std::size_t first = 0, end = layer.weights(), step = 1;
+    if (scope.granularity == Granularity::feature_map) {
+        first = std::size_t(index) * of_map;
+        end = first + of_map;
+    } else if (scope.granularity == Granularity::kernel) {
+        first = std::size_t(index) * area;
+        end = first + area;
+    } else if (scope.granularity == Granularity::intra_kernel) {
+        step = std::min(std::size_t(scope.stride), area);
+        const std::size_t kernel = std::size_t(index) / step * area;
+        first = kernel + std::size_t(index) % step;
+        end = kernel + area;
+    }
+    for (std::size_t weight = first; weight < end; weight += step) visit(weight);
+}
+
+std::vector<UnitGroup> live_units(Network& network, const Masks& masks, const PruningScope& scope) {
+    if (scope.stride < 1)
+        throw UsageError("pruning: stride: expected at least 1, found " + std::to_string(scope.stride));
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    const auto kept = kept_weights(masks, network);
+    std::vector<UnitGroup> groups;
+    for (const std::string& name : scope.layers) {
+        const WeightedLayer layer = named(layers, name, scope);
+        const auto position = std::find_if(layers.begin(), layers.end(), [&](const WeightedLayer& each) {
+            return each.layer == layer.layer;
+        });
+        if (groups.empty() || scope.granularity != Granularity::layer) groups.emplace_back();
+        for (int index = 0; index < unit_count(layer, scope); ++index) {
+            const PruningUnit unit{layer, index};
+            if (alive(unit, scope, kept[std::size_t(position - layers.begin())]))
+                groups.back().push_back(unit);
+        }
+    }
+    return groups;
+}
+
+std::size_t pruned_count(std::size_t live, double ratio) {
+    if (live == 0) return 0;
+    const double wanted = std::round(std::clamp(ratio, 0.0, 1.0) * double(live));
+    return std::min(std::size_t(wanted), live - 1);
+}
+
+Masks prune(Network& network, Masks masks, const PruningScope& scope, const std::vector<PruningUnit>& units) {
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    for (const PruningUnit& unit : units) {
+        LayerMask& mask = mask_of(masks, layers, unit.layer.name());
+        std::vector<std::uint8_t>& array = array_of(mask, unit.layer, scope.granularity);
+        if (scope.granularity == Granularity::layer)
+            std::fill(array.begin(), array.end(), 0);
+        else if (scope.granularity == Granularity::intra_kernel)
+            unit.for_each_weight(scope, [&](std::size_t weight) { array[weight] = 0; });
+        else
+            array[std::size_t(unit.index)] = 0;
+    }
+    return masks;
+}
+
+Masks random_masks(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
+                   std::uint64_t seed) {
+    std::vector<PruningUnit> pruned;
+    for (UnitGroup& group : live_units(network, masks, scope)) {
+        RandomStream random(seed, stream_name(group, scope));
+        shuffle(group, random);
+        group.resize(pruned_count(group.size(), ratio));
+        pruned.insert(pruned.end(), group.begin(), group.end());
+    }
+    return prune(network, masks, scope, pruned);
+}
+
+Masks masks_of_least(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
+                     const std::vector<std::vector<double>>& scores) {
+    const std::vector<UnitGroup> groups = live_units(network, masks, scope);
+    std::vector<PruningUnit> pruned;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+        std::vector<std::size_t> order(groups[g].size());
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return scores.at(g).at(a) < scores[g].at(b); });
+        order.resize(pruned_count(order.size(), ratio));
+        for (std::size_t unit : order) pruned.push_back(groups[g][unit]);
+    }
+    return prune(network, masks, scope, pruned);
+}
+
+}  // namespace fftconv

@@ -1,0 +1,62 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fftconv/pruning/mask.hpp"
+
+namespace fftconv {
+
+/// What is pruned or kept as one (coarse pruning paper, Figure 1): whole layers, feature maps, k × k kernels,
+/// or strided parts of kernels: of the k² taps of a kernel, in row-major order, those whose index is the same
+/// modulo the stride (Anwar et al. 2015b).
+enum class Granularity { layer, feature_map, kernel, intra_kernel };
+/// "layer", "feature-map", "kernel", "intra-kernel". @throws UsageError on another name.
+Granularity parse_granularity(const std::string& name);
+std::string to_string(Granularity granularity);
+
+/// Which units there are to prune.
+struct PruningScope {
+    Granularity granularity = Granularity::kernel;
+    std::vector<std::string> layers;  ///< names, e.g. "conv2"; "dense1" for feature maps only
+    int stride = 2;                   ///< of intra-kernel units
+};
+
+/// Names of the convolutions, in the network's order.
+std::vector<std::string> convolution_names(Network& network);
+
+/// One unit: of a feature map o its index is o, of a kernel o·in + c, of a strided part (o·in + c)·stride +
+/// phase.
+struct PruningUnit {
+    WeightedLayer layer;
+    int index = 0;
+
+    /// Calls visit for each weight of the unit (of a feature map: its incoming kernels), as index into the
+    /// layer's.
+    void for_each_weight(const PruningScope& scope, const std::function<void(std::size_t)>& visit) const;
+};
+
+/// Units among which a ratio is kept: those of one layer; at layer granularity, all layers.
+using UnitGroup = std::vector<PruningUnit>;
+
+/// The units of which `masks` leave something. @throws UsageError on a stride < 1; ShapeError on layers that
+/// are not there, or have no such units.
+std::vector<UnitGroup> live_units(Network& network, const Masks& masks, const PruningScope& scope);
+
+/// How many of `live` units a ratio prunes: rounded, at least one is left.
+std::size_t pruned_count(std::size_t live, double ratio);
+
+/// The masks with these units pruned as well.
+Masks prune(Network& network, Masks masks, const PruningScope& scope, const std::vector<PruningUnit>& units);
+
+/// Prunes this ratio of each group at random; the result depends on seed and arguments alone.
+Masks random_masks(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
+                   std::uint64_t seed);
+
+/// Prunes the units of least score: this ratio of each group. Of equal ones, those that come first.
+/// scores: as live_units lists the units.
+Masks masks_of_least(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
+                     const std::vector<std::vector<double>>& scores);
+
+}  // namespace fftconv

@@ -1,0 +1,178 @@
+#include "fftconv/pruning/search.hpp"
+
+#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/pruning/cost.hpp"
+#include "fftconv/training/evaluation.hpp"
+#include "pruning/pruned.hpp"
+#include "support/small_images.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+const LabelledImages& validation_images() {
+    static const LabelledImages images = small_images(40, {2, 14, 14}, 4, "validation");
+    return images;
+}
+
+SpectralConvolution& spectral(Network& network, int layer) {
+    return dynamic_cast<SpectralConvolution&>(network.convolutions()[layer]->engine());
+}
+
+double seconds_in(Network& network, const std::string& phase) {
+    double sum = 0;
+    for (const LayerProfile& layer : network.profile())
+        for (const Phase& each : layer.phases)
+            if (each.name == phase) sum += each.seconds;
+    return sum;
+}
+
+const PruningScope kernels{Granularity::kernel, {"conv1", "conv2"}};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(search)
+
+// Each candidate is evaluated as if its masks had been applied, and the network comes back as it was.
+BOOST_AUTO_TEST_CASE(a_trial_computes_as_the_masked_network) {
+    for (const std::string engine : {"fft", "direct"})
+        for (const char* architecture : {valid_network, normalised_network})
+            for (Granularity granularity : {Granularity::layer, Granularity::feature_map, Granularity::kernel,
+                                            Granularity::intra_kernel})
+                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << to_string(granularity)) {
+                    Network network = trained(architecture, engine);
+                    Masks before;  // something is pruned already
+                    mask_of(before, weighted_layers(network), "conv2").kernel =
+                        random_bytes(48, 0.2, "before");
+                    apply_masks(before, network);
+                    const std::vector<NamedArray> state = network.state();
+                    const Tensor images = images_for(network), whole = network.forward(images);
+                    {
+                        MaskTrial trial(network);
+                        for (std::uint64_t seed : {1, 2, 3}) {
+                            const PruningScope scope{granularity, {"conv1", "conv2"}};
+                            const Masks masks = random_masks(network, before, scope, 0.5, seed);
+                            Network plain = trained(architecture, engine);
+                            apply_masks(masks, plain);
+                            trial.set(masks);
+                            const Tensor answer = plain.forward(images);
+                            BOOST_CHECK_LT(difference(network.forward(images), answer), 2e-6);
+                        }
+                        trial.set(before);
+                        BOOST_CHECK_LT(difference(network.forward(images), whole), 2e-6);
+                    }
+                    BOOST_CHECK(network.state() == state);
+                    const Tensor again = network.forward(images);
+                    BOOST_CHECK_EQUAL(difference(again, whole), 0);
+                }
+}
+
+BOOST_AUTO_TEST_CASE(candidates_share_the_spectra) {
+    Network network = trained(valid_network, "fft");
+    const Tensor images = images_for(network);
+    MaskTrial trial(network);
+    trial.set({});
+    network.forward(images);
+    const double once = seconds_in(network, "kernel spectra");
+    BOOST_CHECK_GT(once, 0);
+    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+        const Masks masks = random_masks(network, {}, kernels, 0.75, seed);
+        trial.set(masks);
+        network.forward(images);
+        BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), density(masks, network)[1].kept_kernels);
+        BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), 12);
+    }
+    BOOST_CHECK_EQUAL(seconds_in(network, "kernel spectra"), once);  // not one more
+}
+
+BOOST_AUTO_TEST_CASE(the_winner_depends_on_seed_and_candidate_alone) {
+    Network one = trained(valid_network, "fft", 1), four = trained(valid_network, "fft", 4);
+    Batches batches(validation_images(), {.size = 8});
+    SearchState first, second, halves;
+    const SearchOptions options{.ratio = 0.4, .candidates = 12, .seed = 9};
+    const Masks masks = best_of_random(one, batches, {}, kernels, options, first);
+    BOOST_CHECK(best_of_random(four, batches, {}, kernels, options, second) == masks);
+    BOOST_CHECK(first.seed == second.seed && first.validation_mcr == second.validation_mcr);
+    // Stopped after five and taken up again.
+    best_of_random(one, batches, {}, kernels, options, halves,
+                   [](const SearchState& s) { return s.count() < 5; });
+    BOOST_CHECK_EQUAL(halves.count(), 5);
+    BOOST_CHECK(best_of_random(one, batches, {}, kernels, options, halves) == masks);
+    BOOST_CHECK(halves.validation_mcr == first.validation_mcr);
+    // The stored seed makes the mask again, and its score is the winner's.
+    const std::size_t best = first.best();
+    BOOST_CHECK(random_masks(one, {}, kernels, 0.4, first.seed[best]) == masks);
+    BOOST_CHECK_EQUAL(first.seed[best], candidate_seed(9, best));
+    apply_masks(masks, one);
+    BOOST_CHECK_EQUAL(evaluate(one, batches).mcr, first.validation_mcr[best]);
+    BOOST_CHECK_EQUAL(first.validation_mcr[best],
+                      *std::min_element(first.validation_mcr.begin(), first.validation_mcr.end()));
+    BOOST_CHECK_GT(*std::max_element(first.validation_mcr.begin(), first.validation_mcr.end()),
+                   first.validation_mcr[best]);
+}
+
+BOOST_AUTO_TEST_CASE(ties_go_to_the_lowest_index) {
+    const SearchState state{{1, 2, 3, 4}, {5, 3, 3, 2}};
+    BOOST_CHECK_EQUAL(state.best(), 3);
+    BOOST_CHECK_EQUAL(state.best(3), 1);
+    BOOST_CHECK_EQUAL(state.best(1), 0);
+    BOOST_CHECK_EQUAL(state.best(99), 3);
+}
+
+// 90 % of kernels pruned: no spectrum is stored or visited for them, in any pass.
+BOOST_AUTO_TEST_CASE(pruned_kernels_cost_nothing) {
+    const ConvolutionShape shape{.batch = 2,
+                                 .in_channels = 32,
+                                 .out_channels = 32,
+                                 .height = 16,
+                                 .width = 16,
+                                 .kernel = 3,
+                                 .padding = 1};
+    SpectralConvolution dense(shape), pruned(shape);
+    std::vector<float> weights(shape.weights(), 0.5f), gradient(shape.weights());
+    const std::vector<std::uint8_t> mask = random_bytes(shape.kernels(), 0.9, "mask");
+    const std::size_t kept = std::count(mask.begin(), mask.end(), 1);
+    pruned.set_mask(mask);
+    const Tensor x = random_tensor(dense.input_maps(), 2, "x"),
+                 dy = random_tensor(dense.output_maps(), 2, "dy");
+    Tensor y = dense.make_output(), dx = dense.make_input();
+    for (SpectralConvolution* engine : {&dense, &pruned}) {
+        const std::size_t visits = engine == &dense ? shape.kernels() : kept;
+        engine->set_weights(weights);
+        engine->forward(x, y);
+        BOOST_CHECK_EQUAL(engine->visited_kernels(), visits);
+        engine->backward_input(dy, dx);
+        BOOST_CHECK_EQUAL(engine->visited_kernels(), visits);
+        engine->backward_weights(x, dy, gradient);
+        BOOST_CHECK_EQUAL(engine->visited_kernels(), visits);
+    }
+    // Kernel spectra of a dense layer stand in three stores, of a pruned one in two; the rest is the same.
+    const double spectrum = sizeof(float) * double(pruned.tile()) * pruned.tile();
+    const double saved = double(dense.workspace_bytes()) - double(pruned.workspace_bytes());
+    BOOST_CHECK_GT(saved, spectrum * (3 * double(shape.kernels()) - 2.3 * double(kept)));
+}
+
+BOOST_AUTO_TEST_CASE(costs_by_layer) {
+    Network network(parse_architecture("2x12x12:6C3-P2-8C3v-5FC-4Softmax"), {.engine = "fft", .batch = 8});
+    Masks masks;
+    mask_of(masks, weighted_layers(network), "conv1").feature_map = {1, 0, 1, 1, 0, 1};
+    const std::vector<LayerCost> whole = layer_costs({}, network), pruned = layer_costs(masks, network);
+    BOOST_CHECK_EQUAL(whole[0].parameters, 6 * 2 * 9 + 6);
+    BOOST_CHECK_EQUAL(whole[0].direct_macs, 6 * 2 * 9 * 144);
+    BOOST_CHECK_EQUAL(whole[1].direct_macs, 8 * 6 * 9 * 16);
+    BOOST_CHECK_EQUAL(whole[2].direct_macs, 5 * 8 * 16);
+    BOOST_CHECK_EQUAL(pruned[0].parameters, 4 * 2 * 9 + 4);
+    BOOST_CHECK_EQUAL(pruned[1].direct_macs, 8 * 4 * 9 * 16);
+    BOOST_CHECK_CLOSE(pruned[1].spectral_macs / whole[1].spectral_macs, 4.0 / 6, 1e-9);
+    const int tile = spectral(network, 1).tile();
+    BOOST_CHECK_EQUAL(std::fmod(whole[1].spectral_macs, 48 * 2.0 * tile * tile), 0);
+    BOOST_CHECK_EQUAL(total(whole).parameters,
+                      whole[0].parameters + whole[1].parameters + whole[2].parameters + whole[3].parameters);
+    const std::vector<double> times = milliseconds_per_image({&network, &network}, Tensor(2, 12, 12, 8), 3);
+    BOOST_CHECK(times.size() == 2 && times[0] > 0 && times[1] > 0);
+    BOOST_CHECK_THROW(milliseconds_per_image({&network}, Tensor(2, 12, 12, 8), 0), UsageError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
