@@ -1,0 +1,130 @@
+// fftconv-prune from the outside: a run, its files, interruption and resume, wrong usage.
+#include <boost/test/unit_test.hpp>
+
+#include "apps/app.hpp"
+#include "fftconv/network/architecture.hpp"
+#include "fftconv/storage/checkpoint.hpp"
+#include "fftconv/storage/masks.hpp"
+#include "fftconv/storage/results.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+/// A small network on made-up digits.
+std::string command(const TemporaryFolder& folder, const std::string& options) {
+    write_mnist(folder.path());
+    return app("prune") +
+           " --train --architecture 1x28x28:6C5v-MP2-8C5v-MP2-20FC-10Softmax --dataset mnist --data " +
+           folder.path().string() + " --validation 0.2 --epochs 3 --batch 20 --threads 1 --timing-rounds 1 " +
+           "--layers conv2 --out " + (folder / "p.h5").string() + " " + options;
+}
+
+const std::vector<double>& numbers(const ResultRecord& record, const std::string& table,
+                                   const std::string& column) {
+    for (const Table& each : record.tables)
+        for (const Column& values : each.columns)
+            if (each.name == table && values.name == column)
+                return std::get<std::vector<double>>(values.values);
+    throw std::runtime_error("no column " + table + "/" + column);
+}
+
+std::size_t pruned_kernels(const LayerMask& mask) {
+    return std::size_t(std::count(mask.kernel.begin(), mask.kernel.end(), 0));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(prune)
+
+BOOST_AUTO_TEST_CASE(a_sequence_of_granularities_with_retraining) {
+    const TemporaryFolder folder;
+    const CommandResult done =
+        run(command(folder,
+                    "--granularity feature-map,kernel --ratio 0.5,0.25:0.5:0.25 --candidates 10 "
+                    "--criterion best-of-n,weight-sum --retrain-epochs 1 --compact"));
+    BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+    BOOST_CHECK(contains(done.output, "best-of-n-feature-map-0.5-kernel-0.25"));
+    const ResultRecord record = read_results(folder / "p.h5");
+    BOOST_REQUIRE_EQUAL(numbers(record, "points", "test_mcr").size(),
+                        1 + 2 * 3);  // baseline, maps, two of kernels
+    const std::vector<double>& maps = numbers(record, "points", "pruned_maps");
+    const std::vector<double>& macs = numbers(record, "points", "direct_macs");
+    for (std::size_t i = 1; i < maps.size(); ++i) {
+        BOOST_CHECK_GE(maps[i], 50 - 1e-9);
+        BOOST_CHECK_LT(macs[i], macs[0]);
+    }
+    BOOST_CHECK_EQUAL(numbers(record, "layers", "kept_maps").size(), 6 * 4);
+
+    const std::filesystem::path points = folder / "p.h5.points";
+    const MaskRecord mask = read_masks(points / "best-of-n-feature-map-0.5-kernel-0.5.mask.h5");
+    const LayerMask& conv2 = *find_mask(mask.masks, "conv2");
+    BOOST_CHECK_EQUAL(mask.search.seed.size(), 10);
+    BOOST_CHECK_EQUAL(
+        mask.search.validation_mcr[std::size_t(mask.search.selected)],
+        *std::min_element(mask.search.validation_mcr.begin(), mask.search.validation_mcr.end()));
+    BOOST_CHECK_EQUAL(pruned_kernels(conv2), 12);  // half of the 24 of four maps
+    // What is pruned is zero after retraining, in the checkpoint too, and the compact one is a network by
+    // itself.
+    const Checkpoint pruned = read_checkpoint(points / "best-of-n-feature-map-0.5-kernel-0.5.h5");
+    for (const NamedArray& array : pruned.model)
+        if (array.name == "conv2/weight")
+            for (std::size_t i = 0; i < array.values.size(); ++i)
+                if (!conv2.kernel[i / 25]) BOOST_REQUIRE_EQUAL(array.values[i], 0.0f);
+    const Checkpoint compact = read_checkpoint(points / "best-of-n-feature-map-0.5-kernel-0.5.compact.h5");
+    const Architecture thin = parse_architecture(compact.architecture);
+    BOOST_CHECK_LE(std::get<ConvolutionSpec>(thin.layers[2]).outputs, 4);
+    const CommandResult evaluated =
+        run(app("evaluate") + " --data " + folder.path().string() + " --threads 1 " +
+            (points / "best-of-n-feature-map-0.5-kernel-0.5.compact.h5").string());
+    BOOST_CHECK_MESSAGE(evaluated.status == 0, evaluated.output);
+
+    const CommandResult again = run(app("prune") + " --report " + (folder / "p.h5").string());
+    BOOST_CHECK_MESSAGE(again.status == 0 && contains(again.output, "weight-sum-feature-map-0.5-kernel-0.25"),
+                        again.output);
+}
+
+// With the budget of a hundred percent every ratio is within; with none at most few are. Bisection looks at
+// few.
+BOOST_AUTO_TEST_CASE(a_budget_is_found_by_bisection) {
+    const TemporaryFolder folder;
+    const CommandResult done =
+        run(command(folder, "--ratio 0.1:0.9:0.1 --criterion l2 --retrain-epochs 1 --budget 100"));
+    BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+    const ResultRecord record = read_results(folder / "p.h5");
+    BOOST_CHECK_CLOSE(numbers(record, "budget", "requested_ratio").at(0), 90, 1e-9);
+    BOOST_CHECK_LE(numbers(record, "points", "test_mcr").size(), 1 + 4);
+}
+
+// Killed in the middle of its searches, a run goes on and ends as one that was left alone.
+BOOST_AUTO_TEST_CASE(a_killed_run_goes_on) {
+    const TemporaryFolder whole, killed;
+    const std::string options = "--ratio 0.3:0.6:0.3 --candidates 60 --repeat 2 --retrain-epochs 1";
+    const CommandResult one = run(command(whole, options));
+    BOOST_REQUIRE_MESSAGE(one.status == 0, one.output);
+    const CommandResult part = run("timeout -s KILL 1 " + command(killed, options));
+    BOOST_CHECK_NE(part.status, 0);
+    const CommandResult rest = run(command(killed, options + " --resume"));
+    BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
+    const ResultRecord a = read_results(whole / "p.h5"), b = read_results(killed / "p.h5");
+    for (const char* column :
+         {"validation_mcr_before", "validation_mcr", "test_mcr", "pruned_kernels", "best_of_50"})
+        BOOST_CHECK(numbers(a, "points", column).back() == numbers(b, "points", column).back());
+}
+
+BOOST_AUTO_TEST_CASE(wrong_usage) {
+    const TemporaryFolder folder;
+    const auto refused = [&](const std::string& options, const std::string& part) {
+        const CommandResult done = run(command(folder, options));
+        BOOST_CHECK_MESSAGE(done.status == 2 && contains(done.output, part), done.output);
+    };
+    refused("--ratio 1.5", "--ratio: expected numbers from 0 to 1");
+    refused("--granularity feature-map,kernel --ratio 0.5", "one for each of the 2 granularities");
+    refused("--checkpoint x.h5", "either --checkpoint FILE or --train");
+    refused("--validation 0", "--validation");
+    refused("--granularity filter", "filter");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
