@@ -44,7 +44,7 @@ void fails(const std::string& command, int status, const std::vector<std::string
 
 BOOST_AUTO_TEST_CASE(wrong_options_are_status_2) {
     const Bench bench;
-    for (const std::string name : {"ecp", "train", "evaluate"}) {
+    for (const std::string name : {"ecp", "train", "evaluate network.h5"}) {
         fails(app(name) + " --no-such-option", 2, {"--no-such-option", "--help"});
     }
     fails(bench.ecp("--epochs 0"), 2, {"--epochs"});

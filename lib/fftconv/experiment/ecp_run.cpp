@@ -70,6 +70,8 @@ class EcpRun {
 
   private:
     void prepare_files();
+    void take_up(ResultRecord stored);
+    void clear_checkpoints() const;
     void measure_convolutions();
     void train_repeat(int repeat, Progress& progress);
     void train_epoch(Training& training, Progress& progress);
@@ -103,32 +105,39 @@ long EcpRun::done_batches() const {
     return epochs * epoch_batches();
 }
 
-/// Takes up the result file of the run to resume, or clears away an older run's checkpoints; then writes the
-/// result file, so that a folder that takes no files is found out now and not after an epoch.
+/// Writes the result file first of all, so that a folder that takes no files is found out now and not after
+/// an epoch.
 void EcpRun::prepare_files() {
     const std::filesystem::path out(ecp_.out);
-    if (ecp_.resume && std::filesystem::exists(out)) {
-        ResultRecord stored = read_results(out);
-        options_.require_same(
-            stored.resolved_toml, ecp_.out,
-            {"threads", "epochs", "repeat", "data", "out", "figures", "convolution-rounds"});
-        if (stored.dataset.sha256 != record_.dataset.sha256) {
-            throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
-        }
-        record_.curves = std::move(stored.curves);
-        for (Table& table : stored.tables) {
-            if (table.name == convolution_table) convolution_times_ = std::move(table);
-        }
-    } else {
-        for (int repeat = 0; repeat < ecp_.repeat; ++repeat) {
-            for (const EcpTraining& each : ecp_.trainings(repeat))
-                std::filesystem::remove(ecp_.checkpoint_file(each));
-        }
-    }
-    record_.resolved_toml = options_.resolved_toml();
     if (out.has_parent_path()) make_folder(out.parent_path());
     make_folder(ecp_.checkpoint_file(ecp_.trainings(0).front()).parent_path());
+    if (ecp_.resume && std::filesystem::exists(out)) {
+        take_up(read_results(out));
+    } else {
+        clear_checkpoints();
+    }
+    record_.resolved_toml = options_.resolved_toml();
     save_result();
+}
+
+void EcpRun::take_up(ResultRecord stored) {
+    options_.require_same(stored.resolved_toml, ecp_.out,
+                          {"threads", "epochs", "repeat", "data", "out", "figures", "convolution-rounds"});
+    if (stored.dataset.sha256 != record_.dataset.sha256) {
+        throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
+    }
+    record_.curves = std::move(stored.curves);
+    for (Table& table : stored.tables) {
+        if (table.name == convolution_table) convolution_times_ = std::move(table);
+    }
+}
+
+/// An older run's, which this one replaces.
+void EcpRun::clear_checkpoints() const {
+    for (int repeat = 0; repeat < ecp_.repeat; ++repeat) {
+        for (const EcpTraining& each : ecp_.trainings(repeat))
+            std::filesystem::remove(ecp_.checkpoint_file(each));
+    }
 }
 
 void EcpRun::measure_convolutions() {

@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -178,8 +179,8 @@ int Options::run(int argc, char** argv, const std::function<void()>& body) {
     try {
         app_.parse(argc, argv);
         body();
-        std::cout.flush();
-        if (!std::cout) throw Error("standard output: cannot be written");
+        if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout))
+            throw Error("standard output: cannot be written");
         return 0;
     } catch (const CLI::Success& done) {  // --help, --version
         return app_.exit(done);
