@@ -113,6 +113,25 @@ BOOST_AUTO_TEST_CASE(saved_for_a_network_trained_elsewhere) {
     });
 }
 
+// A file of feature maps alone does not say how many maps come in; kernels are pruned on top of it all the
+// same.
+BOOST_AUTO_TEST_CASE(masks_from_files_can_be_added_to) {
+    const TemporaryFolder folder;
+    Network network = trained(valid_network);
+    MaskRecord record{
+        .resolved_toml = "",
+        .dataset = {},
+        .search = {.criterion = "random", .granularity = "feature-map", .seed = {7}, .validation_mcr = {1}},
+        .masks = {},
+        .checkpoint_sha256 = ""};
+    mask_of(record.masks, weighted_layers(network), "conv2").feature_map = {1, 0, 1, 1, 1, 1, 1, 1};
+    write_masks(folder / "maps.h5", record);
+    record.masks = read_masks(folder / "maps.h5").masks;
+    mask_of(record.masks, weighted_layers(network), "conv2").kernel = random_bytes(48, 0.5, "kernels");
+    write_masks(folder / "both.h5", record);
+    BOOST_CHECK(read_masks(folder / "both.h5").masks.front().kernel == record.masks.front().kernel);
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
     Network network = trained(valid_network);
     const auto refused = [&](const LayerMask& mask, const std::string& part) {

@@ -110,13 +110,15 @@ const LayerMask* find_mask(const Masks& masks, const std::string& layer) {
 }
 
 LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer) {
-    if (const LayerMask* found = find_mask(masks, layer)) return const_cast<LayerMask&>(*found);
     const std::size_t index = index_of(layers, layer);
-    const auto place = std::find_if(masks.begin(), masks.end(), [&](const LayerMask& mask) {
-        return index_of(layers, mask.layer) > index;
-    });
     const int edge = layers[index].convolution ? layers[index].convolution->shape().kernel : 0;
-    return *masks.insert(place, {layer, layers[index].out, layers[index].in, edge, edge});
+    auto place = std::find_if(masks.begin(), masks.end(),
+                              [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
+    if (place == masks.end() || place->layer != layer) place = masks.insert(place, LayerMask{.layer = layer});
+    place->out = layers[index].out;  // files leave out the extents that none of their arrays has
+    place->in = layers[index].in;
+    place->kernel_height = place->kernel_width = edge;
+    return *place;
 }
 
 void check_masks(const Masks& masks, Network& network) {
