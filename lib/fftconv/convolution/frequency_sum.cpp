@@ -290,7 +290,8 @@ HWY_INLINE void transpose_four(D d, const float* const in[4], std::size_t lanes,
     const hn::Repartition<double, D> pairs;
     const std::size_t n = hn::Lanes(d);
     HWY_ALIGN float block[4 * hn::MaxLanes(d)];
-    for (std::size_t lane = 0; lane < lanes; lane += n) {
+    std::size_t lane = 0;
+    for (; lane + n <= lanes; lane += n) {
         const auto a = hn::LoadU(d, in[0] + lane), b = hn::LoadU(d, in[1] + lane);
         const auto c = hn::LoadU(d, in[2] + lane), e = hn::LoadU(d, in[3] + lane);
         const auto ab_low = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
@@ -306,6 +307,8 @@ HWY_INLINE void transpose_four(D d, const float* const in[4], std::size_t lanes,
             for (std::size_t i = 0; i < 4; ++i)
                 hn::StoreU(hn::LoadU(four, block + i * n + 4 * group), four, out + (lane + 4 * group + i) * lane_stride);
     }
+    for (; lane < lanes; ++lane)
+        for (int j = 0; j < 4; ++j) out[lane * lane_stride + j] = in[j][lane];
 }
 #endif
 

@@ -51,7 +51,7 @@ std::size_t listed_gradient(const KernelList& list, const float* d_re, const flo
                             const float* z_im, std::size_t lanes, float* q_re, float* q_im);
 
 /// Lanes of channels, (channels, in_stride), to groups of four channels: lane l of channel c goes to
-/// out[l · lane_stride + c / 4 · block_stride + c % 4]. Channels up to the next multiple of four are written, as zeros.
+/// out[l · lane_stride + c / 4 · block_stride + c % 4], any number of lanes. Channels up to the next multiple of four are written, as zeros.
 void transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,
                std::size_t lane_stride, std::size_t block_stride);
 
