@@ -1,5 +1,8 @@
 # Every installed header compiles alone: one source per header that includes it first, and again. Not
 # installed, as lib/CMakeLists.txt says, are *-inl.hpp (parts of sources) and experiment/.
+if(FFTCONV_SANITIZE)
+  return()  # the other build compiles them
+endif()
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/lib/fftconv/*.hpp)
 list(FILTER headers EXCLUDE REGEX "-inl\\.hpp$|^fftconv/experiment/")
 foreach(header IN LISTS headers)

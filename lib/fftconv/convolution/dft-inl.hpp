@@ -1,6 +1,6 @@
-// Discrete Fourier transforms of vectors: every lane is a transform of its own, real and imaginary parts are in
-// vectors of their own, so that no step shuffles. Included once per SIMD target (Highway's foreach_target), hence
-// the guard that toggles.
+// Discrete Fourier transforms of vectors: every lane is a transform of its own, real and imaginary parts are
+// in vectors of their own, so that no step shuffles. Included once per SIMD target (Highway's
+// foreach_target), hence the guard that toggles.
 #include <hwy/highway.h>
 
 #include <array>
@@ -21,7 +21,8 @@ namespace fftconv {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// cos and sin of 2π·turn/of, folded to constants (Taylor series on [−π/4, π/4]; exact to the last bit or so).
+/// cos and sin of 2π·turn/of, folded to constants (Taylor series on [−π/4, π/4]; exact to the last bit or
+/// so).
 struct Turn {
     double cosine, sine;
 };
@@ -37,10 +38,14 @@ constexpr Turn turn_of(int turn, int of) {
         s += term_s;
     }
     switch (quarter % 4) {
-        case 0: return {c, s};
-        case 1: return {-s, c};
-        case 2: return {-c, -s};
-        default: return {s, -c};
+        case 0:
+            return {c, s};
+        case 1:
+            return {-s, c};
+        case 2:
+            return {-c, -s};
+        default:
+            return {s, -c};
     }
 }
 
@@ -118,13 +123,15 @@ struct Dft<4> {
     }
 };
 
-/// Odd N (3, 5, 7): X(±k) = a_k ∓ i·b_k with a_k = x_0 + Σ_j cos(2πjk/N)(x_j + x_{N−j}), b_k = Σ_j sin(2πjk/N)(x_j − x_{N−j}).
+/// Odd N (3, 5, 7): X(±k) = a_k ∓ i·b_k with a_k = x_0 + Σ_j cos(2πjk/N)(x_j + x_{N−j}), b_k = Σ_j
+/// sin(2πjk/N)(x_j − x_{N−j}).
 template <int N>
 struct OddDft {
     static constexpr int half = N / 2;
 
     template <int K, int J, class D, class V>
-    static HWY_INLINE void add_term(D d, const V* sr, const V* si, const V* dr, const V* di, V& ar, V& ai, V& br, V& bi) {
+    static HWY_INLINE void add_term(D d, const V* sr, const V* si, const V* dr, const V* di, V& ar, V& ai,
+                                    V& br, V& bi) {
         constexpr Turn t = turn_of(K * J, N);
         const V c = hn::Set(d, float(t.cosine)), s = hn::Set(d, float(t.sine));
         ar = hn::MulAdd(c, sr[J - 1], ar);
@@ -139,8 +146,8 @@ struct OddDft {
     }
 
     template <int K, class D, class V, int... J>
-    static HWY_INLINE void pair(D d, V r0, V i0, const V* sr, const V* si, const V* dr, const V* di, V* r, V* i,
-                                std::integer_sequence<int, J...>) {
+    static HWY_INLINE void pair(D d, V r0, V i0, const V* sr, const V* si, const V* dr, const V* di, V* r,
+                                V* i, std::integer_sequence<int, J...>) {
         V ar = r0, ai = i0, br = hn::Zero(d), bi = hn::Zero(d);
         (add_term<K, J + 1>(d, sr, si, dr, di, ar, ai, br, bi), ...);
         r[K] = hn::Add(ar, bi);
@@ -151,8 +158,10 @@ struct OddDft {
 
     template <class D, class V, int... K>
     static HWY_INLINE void run_pairs(D d, V* r, V* i, std::integer_sequence<int, K...> sequence) {
-        const V sr[half] = {hn::Add(r[K + 1], r[N - 1 - K])...}, si[half] = {hn::Add(i[K + 1], i[N - 1 - K])...};
-        const V dr[half] = {hn::Sub(r[K + 1], r[N - 1 - K])...}, di[half] = {hn::Sub(i[K + 1], i[N - 1 - K])...};
+        const V sr[half] = {hn::Add(r[K + 1], r[N - 1 - K])...},
+                si[half] = {hn::Add(i[K + 1], i[N - 1 - K])...};
+        const V dr[half] = {hn::Sub(r[K + 1], r[N - 1 - K])...},
+                di[half] = {hn::Sub(i[K + 1], i[N - 1 - K])...};
         const V r0 = r[0], i0 = i[0];
         ((r[0] = hn::Add(r[0], sr[K]), i[0] = hn::Add(i[0], si[K])), ...);
         (pair<K + 1>(d, r0, i0, sr, si, dr, di, r, i, sequence), ...);
@@ -188,7 +197,8 @@ struct Dft {
         ((r[A + n1 * J] = tr[A * n2 + J], i[A + n1 * J] = ti[A * n2 + J]), ...);
     }
     template <class D, class V, int... A, int... J>
-    static HWY_INLINE void run_all(D d, V* r, V* i, std::integer_sequence<int, A...> as, std::integer_sequence<int, J...> js) {
+    static HWY_INLINE void run_all(D d, V* r, V* i, std::integer_sequence<int, A...> as,
+                                   std::integer_sequence<int, J...> js) {
         V tr[N], ti[N];
         (first<J>(d, r, i, tr, ti, as), ...);
         (second<A>(d, r, i, tr, ti, js), ...);

@@ -10,7 +10,9 @@ namespace fftconv {
 namespace {
 
 void require(bool holds, const std::string& field, const std::string& expected, long found) {
-    if (!holds) throw ShapeError("convolution: " + field + ": expected " + expected + ", found " + std::to_string(found));
+    if (!holds)
+        throw ShapeError("convolution: " + field + ": expected " + expected + ", found " +
+                         std::to_string(found));
 }
 
 std::string text(MapShape maps, int batch) {
@@ -35,10 +37,10 @@ ConvolutionEngine::ConvolutionEngine(ConvolutionShape shape, ConvolutionOptions 
     require(shape.padding >= 0 && shape.padding < shape.kernel, "padding", "0 to kernel - 1", shape.padding);
     require(options.mode >= no_mode && options.mode <= 3, "mode", "none (-1) or 0 to 3", options.mode);
     const int least = options.mode == no_mode ? 1 : 2;  // a mode needs one whole pooling window
-    require(shape.height >= 1 && shape.output_height() >= least, "height", "room for the kernel (and a pooling window)",
-            shape.height);
-    require(shape.width >= 1 && shape.output_width() >= least, "width", "room for the kernel (and a pooling window)",
-            shape.width);
+    require(shape.height >= 1 && shape.output_height() >= least, "height",
+            "room for the kernel (and a pooling window)", shape.height);
+    require(shape.width >= 1 && shape.output_width() >= least, "width",
+            "room for the kernel (and a pooling window)", shape.width);
     require(options.threads >= 1, "threads", "at least 1", options.threads);
     require(options.tile >= 0, "tile", "0 (choose) or a size", options.tile);
     weights_.assign(shape.weights(), 0.0f);
@@ -59,8 +61,8 @@ Tensor ConvolutionEngine::make_output(int batch) const {
 
 void ConvolutionEngine::set_weights(std::span<const float> weights, std::uint64_t version) {
     if (weights.size() != shape_.weights())
-        throw ShapeError("convolution: weights: expected " + std::to_string(shape_.weights()) + " floats, found " +
-                         std::to_string(weights.size()));
+        throw ShapeError("convolution: weights: expected " + std::to_string(shape_.weights()) +
+                         " floats, found " + std::to_string(weights.size()));
     if (version && version == weights_version_) return;
     weights_version_ = version;
     weights_.assign(weights.begin(), weights.end());
@@ -69,15 +71,15 @@ void ConvolutionEngine::set_weights(std::span<const float> weights, std::uint64_
 
 void ConvolutionEngine::set_bias(std::span<const float> bias) {
     if (!bias.empty() && bias.size() != std::size_t(shape_.out_channels))
-        throw ShapeError("convolution: bias: expected " + std::to_string(shape_.out_channels) + " floats, found " +
-                         std::to_string(bias.size()));
+        throw ShapeError("convolution: bias: expected " + std::to_string(shape_.out_channels) +
+                         " floats, found " + std::to_string(bias.size()));
     bias_.assign(bias.begin(), bias.end());
 }
 
 void ConvolutionEngine::set_mask(std::span<const std::uint8_t> mask) {
     if (!mask.empty() && mask.size() != shape_.kernels())
-        throw ShapeError("convolution: mask: expected " + std::to_string(shape_.kernels()) + " bytes, found " +
-                         std::to_string(mask.size()));
+        throw ShapeError("convolution: mask: expected " + std::to_string(shape_.kernels()) +
+                         " bytes, found " + std::to_string(mask.size()));
     mask_.assign(mask.begin(), mask.end());
     if (std::all_of(mask_.begin(), mask_.end(), [](std::uint8_t kept) { return kept != 0; })) mask_.clear();
     mask_changed();

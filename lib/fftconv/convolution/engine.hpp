@@ -13,12 +13,12 @@ namespace fftconv {
 /// One convolution layer: y[o](m, n) = Σ_c Σ_u Σ_v W[o,c](u, v) · x[c](m+u−p, n+v−p), a cross-correlation as
 /// in the EasyConvPooling paper, section 3.2, with zero padding p on every side.
 struct ConvolutionShape {
-    int batch = 1;         ///< images that the layer is planned for; calls may bring any number
-    int in_channels = 1;   ///< C
-    int out_channels = 1;  ///< O
+    int batch = 1;              ///< images that the layer is planned for; calls may bring any number
+    int in_channels = 1;        ///< C
+    int out_channels = 1;       ///< O
     int height = 1, width = 1;  ///< of the input maps, pixels
-    int kernel = 1;        ///< k: kernels are k × k, 1 to 11
-    int padding = 0;       ///< p: 0 to k − 1
+    int kernel = 1;             ///< k: kernels are k × k, 1 to 11
+    int padding = 0;            ///< p: 0 to k − 1
 
     int output_height() const { return height + 2 * padding - kernel + 1; }
     int output_width() const { return width + 2 * padding - kernel + 1; }
@@ -35,8 +35,9 @@ enum class Inverse { folded, full };
 inline constexpr int no_mode = -1;
 
 struct ConvolutionOptions {
-    int tile = 0;         ///< T, the edge of the transformed tiles; 0 = choose
-    int mode = no_mode;   ///< K = 0..3: only pixel K (top-left, top-right, bottom-left, bottom-right) of each 2×2 window
+    int tile = 0;        ///< T, the edge of the transformed tiles; 0 = choose
+    int mode = no_mode;  ///< K = 0..3: only pixel K (top-left, top-right, bottom-left, bottom-right) of each
+                         ///< 2×2 window
     Inverse inverse = Inverse::folded;
     int threads = 1;
 };
@@ -47,11 +48,11 @@ struct Phase {
     double seconds = 0;
 };
 
-/// What every convolution engine does. Weights are row-major (O, C, k, k); masks are (O, C) bytes, 0 = pruned:
-/// a pruned kernel is absent from every pass, and its weight gradient is exactly zero.
-/// With a mode the output is (O, ⌊H'/2⌋, ⌊W'/2⌋, N): a last odd row or column has no window and is dropped.
-/// Engines are not shared between threads; they use `threads` threads themselves, and give the same bits for
-/// any number of them.
+/// What every convolution engine does. Weights are row-major (O, C, k, k); masks are (O, C) bytes, 0 =
+/// pruned: a pruned kernel is absent from every pass, and its weight gradient is exactly zero. With a mode
+/// the output is (O, ⌊H'/2⌋, ⌊W'/2⌋, N): a last odd row or column has no window and is dropped. Engines are
+/// not shared between threads; they use `threads` threads themselves, and give the same bits for any number
+/// of them.
 class ConvolutionEngine {
   public:
     /// @throws ShapeError when the shape or the options make no sense; the message names the field.
@@ -75,8 +76,9 @@ class ConvolutionEngine {
     void set_bias(std::span<const float> bias);
     /// (O, C) bytes, 0 = pruned; an empty span keeps every kernel. @throws ShapeError on another size.
     void set_mask(std::span<const std::uint8_t> mask);
-    /// While on, an engine that derives something from each kernel (spectra) keeps it for pruned kernels too, so that
-    /// another mask costs nothing to set up: for a search over masks. What is pruned is still absent from every pass.
+    /// While on, an engine that derives something from each kernel (spectra) keeps it for pruned kernels too,
+    /// so that another mask costs nothing to set up: for a search over masks. What is pruned is still absent
+    /// from every pass.
     virtual void keep_pruned_spectra(bool) {}
     /// Changes K between calls. @throws ShapeError unless the engine was made with a mode and 0 ≤ K ≤ 3.
     void set_mode(int mode);

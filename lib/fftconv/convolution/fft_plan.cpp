@@ -26,7 +26,8 @@ FftPlan::FftPlan(int tile, int howmany, Direction direction) {
                                 reinterpret_cast<fftwf_complex*>(out.data()),
                                 direction == Direction::forward ? FFTW_FORWARD : FFTW_BACKWARD,
                                 FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
-    if (!plan_) throw Error("FFTW cannot plan a transform of " + std::to_string(tile) + " x " + std::to_string(tile));
+    if (!plan_)
+        throw Error("FFTW cannot plan a transform of " + std::to_string(tile) + " x " + std::to_string(tile));
 }
 
 FftPlan::~FftPlan() {
@@ -35,7 +36,8 @@ FftPlan::~FftPlan() {
 }
 
 void FftPlan::execute(const float* in, float* out) const {
-    fftwf_execute_dft(static_cast<fftwf_plan>(plan_), reinterpret_cast<fftwf_complex*>(const_cast<float*>(in)),
+    fftwf_execute_dft(static_cast<fftwf_plan>(plan_),
+                      reinterpret_cast<fftwf_complex*>(const_cast<float*>(in)),
                       reinterpret_cast<fftwf_complex*>(out));
 }
 

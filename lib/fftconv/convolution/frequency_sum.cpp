@@ -32,19 +32,36 @@ HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit) {
         // Never leave a single vector for the end: one alone cannot hide the latency of its sums.
         const std::size_t take = left == Most + 1 ? (left + 1) / 2 : std::min<std::size_t>(left, Most);
         switch (take) {
-            case 1: visit(wide, std::integral_constant<int, 1>(), lane); break;
-            case 2: visit(wide, std::integral_constant<int, 2>(), lane); break;
-            case 3: visit(wide, std::integral_constant<int, 3>(), lane); break;
-            case 4: if constexpr (Most >= 4) visit(wide, std::integral_constant<int, 4>(), lane); break;
-            case 5: if constexpr (Most >= 5) visit(wide, std::integral_constant<int, 5>(), lane); break;
-            case 6: if constexpr (Most >= 6) visit(wide, std::integral_constant<int, 6>(), lane); break;
-            case 7: if constexpr (Most >= 7) visit(wide, std::integral_constant<int, 7>(), lane); break;
-            default: if constexpr (Most >= 8) visit(wide, std::integral_constant<int, 8>(), lane); break;
+            case 1:
+                visit(wide, std::integral_constant<int, 1>(), lane);
+                break;
+            case 2:
+                visit(wide, std::integral_constant<int, 2>(), lane);
+                break;
+            case 3:
+                visit(wide, std::integral_constant<int, 3>(), lane);
+                break;
+            case 4:
+                if constexpr (Most >= 4) visit(wide, std::integral_constant<int, 4>(), lane);
+                break;
+            case 5:
+                if constexpr (Most >= 5) visit(wide, std::integral_constant<int, 5>(), lane);
+                break;
+            case 6:
+                if constexpr (Most >= 6) visit(wide, std::integral_constant<int, 6>(), lane);
+                break;
+            case 7:
+                if constexpr (Most >= 7) visit(wide, std::integral_constant<int, 7>(), lane);
+                break;
+            default:
+                if constexpr (Most >= 8) visit(wide, std::integral_constant<int, 8>(), lane);
+                break;
         }
         lane += take * n;
         left -= take;
     }
-    if (lane < lanes) visit(Narrow(), std::integral_constant<int, 1>(), lane);  // half a vector of sixteen lanes
+    if (lane < lanes)
+        visit(Narrow(), std::integral_constant<int, 1>(), lane);  // half a vector of sixteen lanes
 }
 
 /// Four rows × V vectors of a real matrix product. weights: (depth, 4); in: depth rows `in_stride` apart.
@@ -59,7 +76,8 @@ HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const f
 #pragma GCC unroll 4
     for (int r = 0; r < panel_rows; ++r)
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) sum[r][v] = start ? hn::LoadU(d, start + r * start_stride + v * n) : hn::Zero(d);
+        for (int v = 0; v < V; ++v)
+            sum[r][v] = start ? hn::LoadU(d, start + r * start_stride + v * n) : hn::Zero(d);
     for (int k = 0; k < depth; ++k) {
         Vector z[V];
 #pragma GCC unroll 8
@@ -98,8 +116,8 @@ HWY_INLINE void for_each_vector(std::size_t floats, const F& f) {
     for (; i < floats; ++i) f(hn::CappedTag<float, 1>(), i);
 }
 
-/// Channels of one visit's lanes, side by side: (depth, V vectors). In place, a column of lanes would meet the same
-/// few sets of the first-level cache in every channel, and push itself out.
+/// Channels of one visit's lanes, side by side: (depth, V vectors). In place, a column of lanes would meet
+/// the same few sets of the first-level cache in every channel, and push itself out.
 template <int V, class D>
 HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out) {
     const std::size_t n = hn::Lanes(d);
@@ -112,8 +130,9 @@ void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool 
     for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
         pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch);
         for (int row = 0; row < rows; row += panel_rows)
-            panel<vectors>(d, depth, weights + std::size_t(row) * depth, scratch, vectors * hn::Lanes(d), nullptr, 0,
-                           p.out_re + row * p.lanes + lane, p.lanes, std::min(panel_rows, rows - row), add);
+            panel<vectors>(d, depth, weights + std::size_t(row) * depth, scratch, vectors * hn::Lanes(d),
+                           nullptr, 0, p.out_re + row * p.lanes + lane, p.lanes,
+                           std::min(panel_rows, rows - row), add);
     });
 }
 
@@ -121,9 +140,9 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
                   const Planes& p, bool add, float* scratch) {
     const int block = RowBlock(rows, depth);
     const std::size_t plane = depth * p.lanes;
-    float* in_re = scratch;           // the operands, packed visit by visit
+    float* in_re = scratch;  // the operands, packed visit by visit
     float* in_im = in_re + plane;
-    float* in_sum = in_im + plane;    // z_r + z_i
+    float* in_sum = in_im + plane;                                  // z_r + z_i
     float* difference = in_sum + plane;                             // w_i − w_r, in panels
     float* negative_sum = difference + std::size_t(block) * depth;  // −(w_r + w_i)
     float* common = negative_sum + std::size_t(block) * depth;      // k, (block, lanes of one visit)
@@ -151,8 +170,8 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
                                      std::size_t out_stride, int limit, bool add_to) HWY_ATTR {
                 for (int row = 0; row < count; row += panel_rows)
                     panel<vectors>(d, depth, weights + std::size_t(row) * depth, in + depth * lane, width,
-                                   start ? start + row * width : nullptr, width, out + row * out_stride, out_stride,
-                                   std::min(panel_rows, limit - row), add_to);
+                                   start ? start + row * width : nullptr, width, out + row * out_stride,
+                                   out_stride, std::min(panel_rows, limit - row), add_to);
             };
             product(w_re, in_sum, nullptr, common, width, padded_rows(count), false);
             product(to_re, in_im, common, p.out_re + first * p.lanes + lane, p.lanes, count, add);
@@ -222,7 +241,8 @@ void Listed(bool conjugated, const KernelList& list, const float* weights_re, co
 /// Kernels e .. e+Count−1 of one row of the weight gradient: dot products along the lanes.
 template <int Count, bool Complex, class D>
 HWY_INLINE void gradient_entries(D d, const KernelList& list, int e, const float* d_re, const float* d_im,
-                                 const float* z_re, const float* z_im, std::size_t lanes, float* q_re, float* q_im) {
+                                 const float* z_re, const float* z_im, std::size_t lanes, float* q_re,
+                                 float* q_im) {
     using Vector = hn::Vec<D>;
     Vector re[Count], im[Count];
     std::size_t at[Count];
@@ -286,7 +306,8 @@ void transpose_four(D, const float* const in[4], std::size_t lanes, float* out, 
 #else
 /// Four rows of lanes become four-float groups, one per lane.
 template <class D>
-HWY_INLINE void transpose_four(D d, const float* const in[4], std::size_t lanes, float* out, std::size_t lane_stride) {
+HWY_INLINE void transpose_four(D d, const float* const in[4], std::size_t lanes, float* out,
+                               std::size_t lane_stride) {
     const hn::Repartition<double, D> pairs;
     const std::size_t n = hn::Lanes(d);
     HWY_ALIGN float block[4 * hn::MaxLanes(d)];
@@ -305,7 +326,8 @@ HWY_INLINE void transpose_four(D d, const float* const in[4], std::size_t lanes,
         const hn::FixedTag<float, 4> four;
         for (std::size_t group = 0; group < n / 4; ++group)  // interleaving works within groups of four lanes
             for (std::size_t i = 0; i < 4; ++i)
-                hn::StoreU(hn::LoadU(four, block + i * n + 4 * group), four, out + (lane + 4 * group + i) * lane_stride);
+                hn::StoreU(hn::LoadU(four, block + i * n + 4 * group), four,
+                           out + (lane + 4 * group + i) * lane_stride);
     }
     for (; lane < lanes; ++lane)
         for (int j = 0; j < 4; ++j) out[lane * lane_stride + j] = in[j][lane];
@@ -354,13 +376,11 @@ std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes) {
     return 3 * depth * lanes + 2 * block * depth + block * widest;
 }
 
-void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im, const Planes& planes,
-           bool add, float* scratch) {
-    if (weights_im)
-        HWY_DYNAMIC_DISPATCH(DenseComplex)
-        (kind == Weights::conjugated, rows, depth, weights_re, weights_im, planes, add, scratch);
-    else
-        HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add, scratch);
+void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im,
+           const Planes& planes, bool add, float* scratch) {
+    if (weights_im) HWY_DYNAMIC_DISPATCH(DenseComplex)
+    (kind == Weights::conjugated, rows, depth, weights_re, weights_im, planes, add, scratch);
+    else HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add, scratch);
 }
 
 std::size_t listed(Weights kind, const KernelList& list, const float* weights_re, const float* weights_im,

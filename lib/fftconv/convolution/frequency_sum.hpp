@@ -4,10 +4,11 @@
 
 namespace fftconv {
 
-/// The sum over channels in one bin, y = Σ w̄·z (forward) or Σ w·z (backward), and its transpose for the weight
-/// gradient. A bin is a small matrix product over planes of real numbers (see SpectrumLayout); these are the loops
-/// where a dense or lightly pruned layer spends its time. Lanes are a multiple of eight. Every function runs the
-/// best SIMD target of the machine, and adds in an order that depends on the arguments alone.
+/// The sum over channels in one bin, y = Σ w̄·z (forward) or Σ w·z (backward), and its transpose for the
+/// weight gradient. A bin is a small matrix product over planes of real numbers (see SpectrumLayout); these
+/// are the loops where a dense or lightly pruned layer spends its time. Lanes are a multiple of eight. Every
+/// function runs the best SIMD target of the machine, and adds in an order that depends on the arguments
+/// alone.
 namespace frequency_sum {
 
 /// Outputs are done four at a time, so dense weights stand in panels of four rows: [row / 4][depth][row % 4].
@@ -18,7 +19,8 @@ constexpr int padded_rows(int rows) {
 
 enum class Weights { conjugated, plain };
 
-/// One bin's operands: planes (depth, lanes) in, planes (rows, lanes) out. A real bin has no imaginary planes.
+/// One bin's operands: planes (depth, lanes) in, planes (rows, lanes) out. A real bin has no imaginary
+/// planes.
 struct Planes {
     const float *in_re, *in_im;
     float *out_re, *out_im;
@@ -28,14 +30,15 @@ struct Planes {
 /// Floats of scratch that `dense` needs.
 std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes);
 
-/// Every kernel. A complex product in three real ones (Gauss): k = w_r(z_r + z_i); Re w̄z = k + (w_i − w_r)z_i,
-/// Im w̄z = k − (w_r + w_i)z_r, so that a complex bin is three real matrix products. weights_im and the imaginary
-/// planes are null in a real bin. With `add` the result is added to what the output planes hold.
-void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im, const Planes& planes,
-           bool add, float* scratch);
+/// Every kernel. A complex product in three real ones (Gauss): k = w_r(z_r + z_i); Re w̄z = k + (w_i −
+/// w_r)z_i, Im w̄z = k − (w_r + w_i)z_r, so that a complex bin is three real matrix products. weights_im and
+/// the imaginary planes are null in a real bin. With `add` the result is added to what the output planes
+/// hold.
+void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im,
+           const Planes& planes, bool add, float* scratch);
 
-/// The kernels that survive, row by row: row r sums the entries begin[r] .. begin[r+1]−1; entry e has input channel
-/// channel[e] and its weight at position[e].
+/// The kernels that survive, row by row: row r sums the entries begin[r] .. begin[r+1]−1; entry e has input
+/// channel channel[e] and its weight at position[e].
 struct KernelList {
     std::vector<int> begin, channel, position;
     int rows() const { return int(begin.size()) - 1; }
@@ -45,13 +48,14 @@ struct KernelList {
 std::size_t listed(Weights kind, const KernelList& list, const float* weights_re, const float* weights_im,
                    const Planes& planes);
 
-/// q[position[e]] += Σ_lanes d̄[r]·z[channel[e]] for the kernels of the list. d: planes (rows, lanes), z: planes (·, lanes).
-/// Returns how many kernels it visited.
+/// q[position[e]] += Σ_lanes d̄[r]·z[channel[e]] for the kernels of the list. d: planes (rows, lanes), z:
+/// planes (·, lanes). Returns how many kernels it visited.
 std::size_t listed_gradient(const KernelList& list, const float* d_re, const float* d_im, const float* z_re,
                             const float* z_im, std::size_t lanes, float* q_re, float* q_im);
 
 /// Lanes of channels, (channels, in_stride), to groups of four channels: lane l of channel c goes to
-/// out[l · lane_stride + c / 4 · block_stride + c % 4], any number of lanes. Channels up to the next multiple of four are written, as zeros.
+/// out[l · lane_stride + c / 4 · block_stride + c % 4], any number of lanes. Channels up to the next multiple
+/// of four are written, as zeros.
 void transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,
                std::size_t lane_stride, std::size_t block_stride);
 

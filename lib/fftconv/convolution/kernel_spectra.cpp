@@ -29,7 +29,8 @@ struct Tables {
 };
 
 /// Rows of taps to column q: A[a] = Σ_x taps[a][x]·e^{−2πi·q·x/T}.
-HWY_INLINE void forward_rows(const Tables& t, int q, int taps_y, int taps_x, const float* taps, Vector* re, Vector* im) {
+HWY_INLINE void forward_rows(const Tables& t, int q, int taps_y, int taps_x, const float* taps, Vector* re,
+                             Vector* im) {
     const Tag d;
     for (int a = 0; a < taps_y; ++a) {
         const float* row = taps + a * taps_x * chunk;
@@ -51,12 +52,13 @@ HWY_INLINE Vector sum_of(const Vector* a, int count, bool alternating) {
 }
 
 /// taps (taps_y, taps_x, chunk) to the spectra of a chunk of positions.
-void Forward(const BinOrder& order, const float* cosine, const float* sine, int taps_y, int taps_x, const float* taps,
-             float* spectra, const SpectrumLayout& layout) {
+void Forward(const BinOrder& order, const float* cosine, const float* sine, int taps_y, int taps_x,
+             const float* taps, float* spectra, const SpectrumLayout& layout) {
     if (taps_y < 1) return;  // never; the compiler then knows that the arrays below are written
     const Tag d;
     const Tables t{order.tile, cosine, sine};
-    for (int q = 0; q <= order.tile / 2; ++q)  // a column of bins for all positions, then the next: pages stay near
+    for (int q = 0; q <= order.tile / 2;
+         ++q)  // a column of bins for all positions, then the next: pages stay near
         for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d))) {
             Vector re[most_taps], im[most_taps];
             forward_rows(t, q, taps_y, taps_x, taps + lane, re, im);
@@ -89,13 +91,15 @@ void Forward(const BinOrder& order, const float* cosine, const float* sine, int 
         }
 }
 
-/// The spectra of a chunk of positions to taps (taps_y, taps_x, chunk): Σ over all T² bins of Re(Q·e^{2πi(f1·y + q·x)/T}).
+/// The spectra of a chunk of positions to taps (taps_y, taps_x, chunk): Σ over all T² bins of
+/// Re(Q·e^{2πi(f1·y + q·x)/T}).
 void Inverse(const BinOrder& order, const float* cosine, const float* sine, int taps_y, int taps_x,
              const float* spectra, const SpectrumLayout& layout, float* taps) {
     const Tag d;
     const Tables t{order.tile, cosine, sine};
     std::fill_n(taps, taps_y * taps_x * chunk, 0.0f);
-    for (int q = 0; q <= order.tile / 2; ++q)  // a column of bins for all positions, then the next: pages stay near
+    for (int q = 0; q <= order.tile / 2;
+         ++q)  // a column of bins for all positions, then the next: pages stay near
         for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d))) {
             const bool special = q == 0 || 2 * q == order.tile;
             const auto part = [&](int bin, bool imaginary) HWY_ATTR {
@@ -109,7 +113,8 @@ void Inverse(const BinOrder& order, const float* cosine, const float* sine, int 
                 re[a] = part(first, false);
                 im[a] = special ? hn::Zero(d) : part(first, true);
                 if (!order.even) continue;
-                const auto add = [&](Vector& to, Vector v) HWY_ATTR { to = a % 2 ? hn::Sub(to, v) : hn::Add(to, v); };
+                const auto add = [&](Vector& to, Vector v)
+                                     HWY_ATTR { to = a % 2 ? hn::Sub(to, v) : hn::Add(to, v); };
                 add(re[a], part(middle, false));
                 if (!special) add(im[a], part(middle, true));
             }
@@ -197,8 +202,8 @@ void KernelTransform::forward(std::span<const float> weights, const std::vector<
         if (at.channel < 0) continue;
         const int* tap = kernels_.taps_of(at.channel / kernels_.in_channels);
         const std::size_t channel = at.channel % kernels_.in_channels;
-        const float* own =
-            weights.data() + (at.out_channel * std::size_t(kernels_.in_channels) + channel) * kernels_.kernel * kernels_.kernel;
+        const float* own = weights.data() + (at.out_channel * std::size_t(kernels_.in_channels) + channel) *
+                                                kernels_.kernel * kernels_.kernel;
         for (std::size_t j = 0; j < count; ++j)
             if (tap[j] >= 0) taps[j * chunk + i] = scale * own[tap[j]];
     }
@@ -219,8 +224,8 @@ void KernelTransform::inverse(const float* spectra, const SpectrumLayout& layout
         if (at.channel < 0) continue;
         const int* tap = kernels_.taps_of(at.channel / kernels_.in_channels);
         const std::size_t channel = at.channel % kernels_.in_channels;
-        float* own =
-            dw.data() + (at.out_channel * std::size_t(kernels_.in_channels) + channel) * kernels_.kernel * kernels_.kernel;
+        float* own = dw.data() + (at.out_channel * std::size_t(kernels_.in_channels) + channel) *
+                                     kernels_.kernel * kernels_.kernel;
         for (std::size_t j = 0; j < count; ++j)
             if (tap[j] >= 0) own[tap[j]] = scale * taps[j * chunk + i];
     }

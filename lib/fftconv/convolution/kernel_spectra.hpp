@@ -11,17 +11,17 @@
 
 namespace fftconv {
 
-/// Channels and kernels as the tiles see them. With the folded inverse each input channel is split into phases, and
-/// each kernel into as many phase kernels: channel phase · C + c. Without, there is one phase.
+/// Channels and kernels as the tiles see them. With the folded inverse each input channel is split into
+/// phases, and each kernel into as many phase kernels: channel phase · C + c. Without, there is one phase.
 struct PhaseKernels {
     PhaseKernels(const ConvolutionShape& shape, const LayerAxes& axes);
 
-    int in_channels, out_channels;  ///< C and O of the layer
-    int kernel;                     ///< k
-    int phases;                     ///< that some tap meets; the others are left out
-    int taps_y, taps_x;             ///< k' of each axis
+    int in_channels, out_channels;      ///< C and O of the layer
+    int kernel;                         ///< k
+    int phases;                         ///< that some tap meets; the others are left out
+    int taps_y, taps_x;                 ///< k' of each axis
     std::vector<int> phase_y, phase_x;  ///< [phase]
-    std::vector<int> tap;           ///< [phase][taps_y][taps_x]: the kernel's own tap u·k + v, or −1
+    std::vector<int> tap;               ///< [phase][taps_y][taps_x]: the kernel's own tap u·k + v, or −1
 
     int channels() const { return phases * in_channels; }
     const int* taps_of(int phase) const { return tap.data() + std::size_t(phase) * taps_y * taps_x; }
@@ -33,8 +33,9 @@ struct KernelPosition {
     int out_channel = -1, channel = -1;
 };
 
-/// Transforms between kernels and their spectra, for the kernels listed and no others, by small matrices: the k' × k'
-/// taps meet T × k' cosines and sines on each axis. Positions are the lanes of a SpectrumLayout with one channel.
+/// Transforms between kernels and their spectra, for the kernels listed and no others, by small matrices: the
+/// k' × k' taps meet T × k' cosines and sines on each axis. Positions are the lanes of a SpectrumLayout with
+/// one channel.
 class KernelTransform {
   public:
     KernelTransform(const PhaseKernels& kernels, int tile);
@@ -47,11 +48,12 @@ class KernelTransform {
 
     /// The spectra of positions first .. first + chunk − 1, with the factor 1/(2T²) of TileTransform.
     /// weights: row-major (O, C, k, k). Padding becomes zero.
-    void forward(std::span<const float> weights, const std::vector<KernelPosition>& positions, std::size_t first,
-                 float* spectra, const SpectrumLayout& layout) const;
-    /// The taps of positions first .. first + chunk − 1 from the spectra of the weight gradient, to dw (O, C, k, k).
-    void inverse(const float* spectra, const SpectrumLayout& layout, const std::vector<KernelPosition>& positions,
-                 std::size_t first, std::span<float> dw) const;
+    void forward(std::span<const float> weights, const std::vector<KernelPosition>& positions,
+                 std::size_t first, float* spectra, const SpectrumLayout& layout) const;
+    /// The taps of positions first .. first + chunk − 1 from the spectra of the weight gradient, to dw (O, C,
+    /// k, k).
+    void inverse(const float* spectra, const SpectrumLayout& layout,
+                 const std::vector<KernelPosition>& positions, std::size_t first, std::span<float> dw) const;
 
   private:
     PhaseKernels kernels_;

@@ -12,37 +12,61 @@ namespace fftconv {
 namespace {
 
 // Cycles measured on one core of Zen 3 (AVX2); README.md of this folder says how.
-constexpr double copy_cycles = 2;              // gather or scatter of one entry of eight lanes
+constexpr double copy_cycles = 2;               // gather or scatter of one entry of eight lanes
 constexpr double multiply_adds_per_cycle = 14;  // of 16: eight lanes in each of two units
 constexpr double kernel_cycles_per_bin = 1;     // of T², per kernel
 
 /// One forward or inverse T × T transform of eight lanes.
 double transform_cycles(int tile) {
     switch (tile) {
-        case 2: return 140;
-        case 3: return 200;
-        case 4: return 240;
-        case 5: return 340;
-        case 6: return 410;
-        case 7: return 780;
-        case 8: return 650;
-        case 9: return 1050;
-        case 10: return 1250;
-        case 12: return 1500;
-        case 14: return 3700;
-        case 15: return 3000;
-        case 16: return 2750;
-        case 18: return 4600;
-        case 20: return 5900;
-        case 21: return 8600;
-        case 24: return 8500;
-        case 25: return 10000;
-        case 28: return 15000;
-        case 30: return 15000;
-        case 32: return 17400;
-        case 35: return 29000;
-        case 36: return 21500;
-        default: return 2.5 * tile * tile * 2 * std::log2(tile) * 8 / 3;  // FFTW
+        case 2:
+            return 140;
+        case 3:
+            return 200;
+        case 4:
+            return 240;
+        case 5:
+            return 340;
+        case 6:
+            return 410;
+        case 7:
+            return 780;
+        case 8:
+            return 650;
+        case 9:
+            return 1050;
+        case 10:
+            return 1250;
+        case 12:
+            return 1500;
+        case 14:
+            return 3700;
+        case 15:
+            return 3000;
+        case 16:
+            return 2750;
+        case 18:
+            return 4600;
+        case 20:
+            return 5900;
+        case 21:
+            return 8600;
+        case 24:
+            return 8500;
+        case 25:
+            return 10000;
+        case 28:
+            return 15000;
+        case 30:
+            return 15000;
+        case 32:
+            return 17400;
+        case 35:
+            return 29000;
+        case 36:
+            return 21500;
+        default:
+            return 2.5 * tile * tile * 2 * std::log2(tile) * 8 / 3;  // FFTW
     }
 }
 
@@ -64,13 +88,15 @@ int most_taps(const ConvolutionShape& shape, ConvolutionOptions options) {
 TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile) {
     const LayerAxes axes(shape, options);
     const AxisTiling vertical(axes.vertical, tile), horizontal(axes.horizontal, tile);
-    const double lanes = double(padded_batch(shape.batch)) * vertical.forward_tiles * horizontal.forward_tiles;
+    const double lanes =
+        double(padded_batch(shape.batch)) * vertical.forward_tiles * horizontal.forward_tiles;
     const double vectors = std::ceil(lanes / 8);
     const double channels = double(axes.phases()) * shape.in_channels, outputs = shape.out_channels;
     const double bins = double(tile) * tile;
     TileCost cost;
     cost.transforms = (channels + outputs) * vectors * (transform_cycles(tile) + copy_cycles * bins);
-    const double products = channels >= 8 && outputs >= 8 ? 1.5 : 2;  // real multiply-adds per lane and bin of the T²
+    const double products =
+        channels >= 8 && outputs >= 8 ? 1.5 : 2;  // real multiply-adds per lane and bin of the T²
     cost.sum = products * bins * channels * outputs * vectors * 8 / multiply_adds_per_cycle;
     cost.kernels = kernel_cycles_per_bin * bins * channels * outputs;
     return cost;
@@ -81,8 +107,9 @@ int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options
     if (options.tile) {
         const int tile = folded(options) ? options.tile / 2 : options.tile;
         if (tile < least || (folded(options) && options.tile % 2 != 0))
-            throw ShapeError("convolution: tile: expected " + std::string(folded(options) ? "an even size, " : "") +
-                             "at least " + std::to_string(folded(options) ? 2 * least : least) + ", found " +
+            throw ShapeError("convolution: tile: expected " +
+                             std::string(folded(options) ? "an even size, " : "") + "at least " +
+                             std::to_string(folded(options) ? 2 * least : least) + ", found " +
                              std::to_string(options.tile));
         return tile;
     }

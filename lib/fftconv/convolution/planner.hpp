@@ -13,8 +13,9 @@ struct TileCost {
 
 TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile);
 
-/// The edge of the tiles as they are transformed (half of T with a folded mode): the one asked for, or the cheapest
-/// size that has a transform of our own. @throws ShapeError when the tile asked for cannot hold the kernel.
+/// The edge of the tiles as they are transformed (half of T with a folded mode): the one asked for, or the
+/// cheapest size that has a transform of our own. @throws ShapeError when the tile asked for cannot hold the
+/// kernel.
 int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 }  // namespace fftconv

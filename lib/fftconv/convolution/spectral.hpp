@@ -7,7 +7,10 @@
 
 namespace fftconv {
 
-/// Convolution in the frequency domain: gather tiles → FFT → sum over the surviving kernels → inverse → scatter.
+struct SpectralLayer;
+
+/// Convolution in the frequency domain: gather tiles → FFT → sum over the surviving kernels → inverse →
+/// scatter.
 class SpectralConvolution : public ConvolutionEngine {
   public:
     SpectralConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
@@ -30,8 +33,7 @@ class SpectralConvolution : public ConvolutionEngine {
     void mode_changed() override;
 
   private:
-    struct Implementation;
-    std::unique_ptr<Implementation> implementation_;
+    std::unique_ptr<SpectralLayer> layer_;
 };
 
 }  // namespace fftconv

@@ -7,21 +7,21 @@
 
 namespace fftconv {
 
-/// The pixels of one tile of one phase: T row and T column indices, −1 for entries that are zero (gather) or not
-/// wanted (scatter).
+/// The pixels of one tile of one phase: T row and T column indices, −1 for entries that are zero (gather) or
+/// not wanted (scatter).
 struct TilePixels {
     const int *rows, *columns;
 };
 
-/// How a batch is laid on lanes. A group of `lanes` lanes (8 or 16) is one tile of as many neighbouring images, or,
-/// below eight images, several tiles of all images.
+/// How a batch is laid on lanes. A group of `lanes` lanes (8 or 16) is one tile of as many neighbouring
+/// images, or, below eight images, several tiles of all images.
 struct LaneGroups {
     LaneGroups(int batch, int tiles, int lanes);
 
     int batch, batch_stride, tiles, lanes;
-    int groups_per_tile;   ///< ≥ 8 images
-    int tiles_per_group;   ///< < 8 images, else 1
-    int groups;            ///< in all
+    int groups_per_tile;  ///< ≥ 8 images
+    int tiles_per_group;  ///< < 8 images, else 1
+    int groups;           ///< in all
 
     /// Calls visit(tile, first lane, first image, images that count, images) for each tile of a group.
     template <class Visit>
@@ -45,7 +45,8 @@ inline LaneGroups::LaneGroups(int batch_size, int tile_count, int lane_count)
       lanes(lane_count),
       groups_per_tile(std::max(1, batch_stride / lanes)),
       tiles_per_group(std::max(1, lanes / batch_stride)),
-      groups(batch_stride >= lanes ? tiles * groups_per_tile : (tiles + tiles_per_group - 1) / tiles_per_group) {}
+      groups(batch_stride >= lanes ? tiles * groups_per_tile
+                                   : (tiles + tiles_per_group - 1) / tiles_per_group) {}
 
 namespace tile_io {
 
@@ -72,11 +73,13 @@ void scatter_row(const float* from, const int* columns, std::size_t stride, int 
 
 /// The rows of a group's tiles that have pixels: those that gather writes and scatter reads.
 template <class PixelsOf>
-void list_rows(int tile_edge, const LaneGroups& groups, int group, const PixelsOf& pixels, std::vector<int>& rows) {
+void list_rows(int tile_edge, const LaneGroups& groups, int group, const PixelsOf& pixels,
+               std::vector<int>& rows) {
     rows.clear();
     for (int i = 0; i < tile_edge; ++i) {
         bool any = false;
-        groups.for_each_tile(group, [&](int t, int, int, int, int) { any = any || (t >= 0 && pixels(t).rows[i] >= 0); });
+        groups.for_each_tile(
+            group, [&](int t, int, int, int, int) { any = any || (t >= 0 && pixels(t).rows[i] >= 0); });
         if (any) rows.push_back(i);
     }
 }
@@ -84,8 +87,8 @@ void list_rows(int tile_edge, const LaneGroups& groups, int group, const PixelsO
 }  // namespace tile_io
 
 /// Copies a group's tiles of one channel to (T, T, lanes), zero where there is no pixel, no image or no tile;
-/// padding lanes of the tensor are never read. Sets `rows` to those rows that hold pixels; only they are written.
-/// pixels(tile) gives a tile's TilePixels.
+/// padding lanes of the tensor are never read. Sets `rows` to those rows that hold pixels; only they are
+/// written. pixels(tile) gives a tile's TilePixels.
 template <class PixelsOf>
 void gather(const Tensor& tensor, int channel, const LaneGroups& groups, int group, int tile_edge,
             const PixelsOf& pixels, float* tile, std::vector<int>& rows) {

@@ -26,16 +26,20 @@ struct TileTransform::FftwPlans {
 
 namespace {
 
-/// Calls visit(bin, f, −f) for every bin, f and −f as offsets into a (T, T) array; they are equal for real bins.
+/// Calls visit(bin, f, −f) for every bin, f and −f as offsets into a (T, T) array; they are equal for real
+/// bins.
 template <class Visit>
 void for_each_bin(const BinOrder& order, Visit visit) {
     const int tile = order.tile;
-    const auto at = [tile](int row, int column) { return (row + tile) % tile * tile + (column + tile) % tile; };
+    const auto at = [tile](int row, int column) {
+        return (row + tile) % tile * tile + (column + tile) % tile;
+    };
     for (int q = 1; q <= order.half; ++q)
         for (int f = 0; f < tile; ++f) visit(order.column(q) + f, at(f, q), at(-f, -q));
     for (int f = 1; f <= order.half; ++f) visit(order.first_column() + f - 1, at(f, 0), at(-f, 0));
     if (order.even)
-        for (int f = 1; f <= order.half; ++f) visit(order.middle_column() + f - 1, at(f, tile / 2), at(-f, tile / 2));
+        for (int f = 1; f <= order.half; ++f)
+            visit(order.middle_column() + f - 1, at(f, tile / 2), at(-f, tile / 2));
     const int real[4] = {at(0, 0), at(tile / 2, 0), at(0, tile / 2), at(tile / 2, tile / 2)};
     for (int r = 0; r < order.real_bins; ++r) visit(order.complex_bins + r, real[r], real[r]);
 }
@@ -44,8 +48,10 @@ void for_each_bin(const BinOrder& order, Visit visit) {
 
 TileTransform::TileTransform(int tile, TransformLibrary library) : order_(tile) {
     if (library == TransformLibrary::vectors && !has_vector_transform(tile))
-        throw ShapeError("transform: tile: expected a size that has a vector transform, found " + std::to_string(tile));
-    if (library == TransformLibrary::fftw || !has_vector_transform(tile)) fftw_ = std::make_unique<FftwPlans>(tile);
+        throw ShapeError("transform: tile: expected a size that has a vector transform, found " +
+                         std::to_string(tile));
+    if (library == TransformLibrary::fftw || !has_vector_transform(tile))
+        fftw_ = std::make_unique<FftwPlans>(tile);
 }
 
 TileTransform::~TileTransform() = default;

@@ -11,14 +11,15 @@ namespace fftconv {
 /// `fftw`, for every other size and as the oracle of ours; `automatic` takes ours where there is one.
 enum class TransformLibrary { automatic, vectors, fftw };
 
-/// Real transforms of T × T tiles, several lanes (images) at once. A gathered tile is (T, T, lanes) floats; its
-/// spectrum is stored in a SpectrumLayout at one channel and `lanes` neighbouring lanes of it.
+/// Real transforms of T × T tiles, several lanes (images) at once. A gathered tile is (T, T, lanes) floats;
+/// its spectrum is stored in a SpectrumLayout at one channel and `lanes` neighbouring lanes of it.
 ///
 /// Scaling: forward gives twice the transform, inverse is unnormalised; the factor 1/(2T²) is in the kernel
 /// spectra. Objects are constant after construction and may be used by several threads at once.
 class TileTransform {
   public:
-    /// @throws ShapeError when the library named cannot do this size (`vectors` has 2 to 81 with factors ≤ 9).
+    /// @throws ShapeError when the library named cannot do this size (`vectors` has 2 to 81 with factors ≤
+    /// 9).
     explicit TileTransform(int tile, TransformLibrary library = TransformLibrary::automatic);
     ~TileTransform();
 

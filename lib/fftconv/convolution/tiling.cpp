@@ -9,8 +9,9 @@ int floor_half(int value) {
     return value >> 1;
 }
 
-/// Does one tile hold the whole axis? The circular wrap then only ever meets zero padding, so that the padding
-/// on the two sides may share the same entries: T ≥ H + p, where overlap-save alone would ask for H + 2p.
+/// Does one tile hold the whole axis? The circular wrap then only ever meets zero padding, so that the
+/// padding on the two sides may share the same entries: T ≥ H + p, where overlap-save alone would ask for H +
+/// 2p.
 bool fits_one_tile(const Axis& axis, int tile) {
     return tile >= axis.outputs && tile >= axis.start + axis.outputs + axis.taps - 1 &&
            axis.start + tile >= axis.phase_length;
@@ -74,7 +75,8 @@ AxisTiling::AxisTiling(const Axis& axis, int tile)
             for (int s = 0; s < axis.phases; ++s) {
                 const int j = first + axis.start + i;
                 const bool computed = whole ? i >= -axis.start : i >= axis.taps - 1;
-                backward_scatter[s].push_back(computed && j >= 0 && j < axis.pixels(s) ? j * axis.phases + s : -1);
+                backward_scatter[s].push_back(computed && j >= 0 && j < axis.pixels(s) ? j * axis.phases + s
+                                                                                       : -1);
             }
         }
 }

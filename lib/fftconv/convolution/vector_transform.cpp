@@ -19,40 +19,64 @@ using Lanes8 = hn::CappedTag<float, 8>;
 template <class D>
 using Transform1d = void (*)(D, const float*, const float*, std::ptrdiff_t, float*, float*, std::ptrdiff_t);
 
-/// The one-dimensional transform of a size, or null. Every size whose factors are at most 9 and that a tile may
-/// sensibly have.
+/// The one-dimensional transform of a size, or null. Every size whose factors are at most 9 and that a tile
+/// may sensibly have.
 template <class D>
 Transform1d<D> transform_of(int n) {
     switch (n) {
-        case 2: return fft<2, D>;
-        case 3: return fft<3, D>;
-        case 4: return fft<4, D>;
-        case 5: return fft<5, D>;
-        case 6: return fft<6, D>;
-        case 7: return fft<7, D>;
-        case 8: return fft<8, D>;
-        case 9: return fft<9, D>;
-        case 10: return fft<10, D>;
-        case 12: return fft<12, D>;
-        case 14: return fft<14, D>;
-        case 15: return fft<15, D>;
-        case 16: return fft<16, D>;
-        case 18: return fft<18, D>;
-        case 20: return fft<20, D>;
-        case 21: return fft<21, D>;
-        case 24: return fft<24, D>;
-        case 25: return fft<25, D>;
-        case 28: return fft<28, D>;
-        case 30: return fft<30, D>;
-        case 32: return fft<32, D>;
-        case 35: return fft<35, D>;
-        case 36: return fft<36, D>;
-        default: return nullptr;
+        case 2:
+            return fft<2, D>;
+        case 3:
+            return fft<3, D>;
+        case 4:
+            return fft<4, D>;
+        case 5:
+            return fft<5, D>;
+        case 6:
+            return fft<6, D>;
+        case 7:
+            return fft<7, D>;
+        case 8:
+            return fft<8, D>;
+        case 9:
+            return fft<9, D>;
+        case 10:
+            return fft<10, D>;
+        case 12:
+            return fft<12, D>;
+        case 14:
+            return fft<14, D>;
+        case 15:
+            return fft<15, D>;
+        case 16:
+            return fft<16, D>;
+        case 18:
+            return fft<18, D>;
+        case 20:
+            return fft<20, D>;
+        case 21:
+            return fft<21, D>;
+        case 24:
+            return fft<24, D>;
+        case 25:
+            return fft<25, D>;
+        case 28:
+            return fft<28, D>;
+        case 30:
+            return fft<30, D>;
+        case 32:
+            return fft<32, D>;
+        case 35:
+            return fft<35, D>;
+        case 36:
+            return fft<36, D>;
+        default:
+            return nullptr;
     }
 }
 
-/// Scratch of one vector of lanes: the half-transformed columns, [q][row] real and imaginary, one transform in
-/// flight, and a row of zeros (or a place to write what nobody reads) at the stride of the tile.
+/// Scratch of one vector of lanes: the half-transformed columns, [q][row] real and imaginary, one transform
+/// in flight, and a row of zeros (or a place to write what nobody reads) at the stride of the tile.
 struct Scratch {
     Scratch(float* memory, int tile, std::ptrdiff_t lanes)
         : columns_re(memory),
@@ -69,7 +93,8 @@ std::size_t ScratchFloats(int tile, int lanes) {
 
 template <class D>
 HWY_INLINE void set_zero(D d, float* to, std::ptrdiff_t vectors) {
-    for (std::ptrdiff_t v = 0; v < vectors; ++v) hn::StoreU(hn::Zero(d), d, to + v * std::ptrdiff_t(hn::Lanes(d)));
+    for (std::ptrdiff_t v = 0; v < vectors; ++v)
+        hn::StoreU(hn::Zero(d), d, to + v * std::ptrdiff_t(hn::Lanes(d)));
 }
 
 /// Two real rows a and b went through one complex transform as a + ib; takes twice their spectra apart.
@@ -80,13 +105,16 @@ HWY_INLINE void split_rows(D d, const Scratch& s, int tile, int row_a, int row_b
     const auto two = hn::Set(d, 2.0f);
     const auto real_only = [&](int q, int at) HWY_ATTR {
         hn::StoreU(hn::Mul(two, hn::LoadU(d, s.line_re + at * n)), d, s.columns_re + q * column + row_a * n);
-        if (row_b >= 0) hn::StoreU(hn::Mul(two, hn::LoadU(d, s.line_im + at * n)), d, s.columns_re + q * column + row_b * n);
+        if (row_b >= 0)
+            hn::StoreU(hn::Mul(two, hn::LoadU(d, s.line_im + at * n)), d,
+                       s.columns_re + q * column + row_b * n);
     };
     real_only(0, 0);
     if (tile % 2 == 0) real_only(tile / 2, tile / 2);
     for (int q = 1; q <= half; ++q) {
         const auto pr = hn::LoadU(d, s.line_re + q * n), pi = hn::LoadU(d, s.line_im + q * n);
-        const auto mr = hn::LoadU(d, s.line_re + (tile - q) * n), mi = hn::LoadU(d, s.line_im + (tile - q) * n);
+        const auto mr = hn::LoadU(d, s.line_re + (tile - q) * n),
+                   mi = hn::LoadU(d, s.line_im + (tile - q) * n);
         float* re = s.columns_re + q * column;
         float* im = s.columns_im + q * column;
         hn::StoreU(hn::Add(pr, mr), d, re + row_a * n);
@@ -116,7 +144,8 @@ HWY_INLINE void forward_special_columns(D d, Transform1d<D> transform, const Scr
     const auto one_half = hn::Set(d, 0.5f);
     for (int f = 1; f <= order.half; ++f) {
         const auto pr = hn::LoadU(d, s.line_re + f * n), pi = hn::LoadU(d, s.line_im + f * n);
-        const auto mr = hn::LoadU(d, s.line_re + (tile - f) * n), mi = hn::LoadU(d, s.line_im + (tile - f) * n);
+        const auto mr = hn::LoadU(d, s.line_re + (tile - f) * n),
+                   mi = hn::LoadU(d, s.line_im + (tile - f) * n);
         float* first = spectrum + layout.bin(order.first_column() + f - 1);
         hn::StoreU(hn::Mul(one_half, hn::Add(pr, mr)), d, first);
         hn::StoreU(hn::Mul(one_half, hn::Sub(pi, mi)), d, first + layout.plane);
@@ -128,8 +157,8 @@ HWY_INLINE void forward_special_columns(D d, Transform1d<D> transform, const Scr
 }
 
 template <class D>
-void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, std::ptrdiff_t lanes, float* spectrum,
-                    const SpectrumLayout& layout, float* memory) {
+void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, std::ptrdiff_t lanes,
+                    float* spectrum, const SpectrumLayout& layout, float* memory) {
     const int tile = layout.order.tile;
     const std::ptrdiff_t n = hn::Lanes(d), row_floats = tile * lanes;
     const Scratch s(memory, tile, n);
@@ -139,7 +168,8 @@ void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, s
     for (std::size_t i = 0; i < rows.size(); i += 2) {
         const bool pair = i + 1 < rows.size();
         const float* a = tile_data + rows[i] * row_floats;
-        transform(d, a, pair ? tile_data + rows[i + 1] * row_floats : s.zeros, lanes, s.line_re, s.line_im, n);
+        transform(d, a, pair ? tile_data + rows[i + 1] * row_floats : s.zeros, lanes, s.line_re, s.line_im,
+                  n);
         split_rows(d, s, tile, rows[i], pair ? rows[i + 1] : -1);
     }
     for (int q = 1; q <= layout.order.half; ++q) {
@@ -151,8 +181,8 @@ void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, s
 }
 
 template <class D>
-HWY_INLINE void inverse_special_columns(D d, Transform1d<D> transform, const Scratch& s, const float* spectrum,
-                                        const SpectrumLayout& layout) {
+HWY_INLINE void inverse_special_columns(D d, Transform1d<D> transform, const Scratch& s,
+                                        const float* spectrum, const SpectrumLayout& layout) {
     const BinOrder& order = layout.order;
     const int tile = order.tile;
     const std::ptrdiff_t n = hn::Lanes(d);
@@ -228,8 +258,8 @@ void inverse_vector(D d, const float* spectrum, const SpectrumLayout& layout, st
 }
 
 /// All `lanes` lanes of a call, a vector at a time.
-void Forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum, const SpectrumLayout& layout,
-             float* scratch) {
+void Forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
+             const SpectrumLayout& layout, float* scratch) {
     const Lanes16 wide;
     const Lanes8 narrow;
     const int step = lanes % int(hn::Lanes(wide)) == 0 ? int(hn::Lanes(wide)) : int(hn::Lanes(narrow));
@@ -240,8 +270,8 @@ void Forward(const float* tile, const std::vector<int>& rows, int lanes, float* 
             forward_vector(narrow, tile + lane, rows, lanes, spectrum + lane, layout, scratch);
 }
 
-void Inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows, float* tile,
-             float* scratch) {
+void Inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
+             float* tile, float* scratch) {
     const Lanes16 wide;
     const Lanes8 narrow;
     const int step = lanes % int(hn::Lanes(wide)) == 0 ? int(hn::Lanes(wide)) : int(hn::Lanes(narrow));
@@ -284,13 +314,13 @@ std::size_t scratch_floats(int tile, int lanes) {
     return HWY_STATIC_DISPATCH(ScratchFloats)(tile, lanes);
 }
 
-void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum, const SpectrumLayout& layout,
-             float* scratch) {
+void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
+             const SpectrumLayout& layout, float* scratch) {
     HWY_DYNAMIC_DISPATCH(Forward)(tile, rows, lanes, spectrum, layout, scratch);
 }
 
-void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows, float* tile,
-             float* scratch) {
+void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
+             float* tile, float* scratch) {
     HWY_DYNAMIC_DISPATCH(Inverse)(spectrum, layout, lanes, rows, tile, scratch);
 }
 

@@ -10,9 +10,9 @@ namespace fftconv::vector_transform {
 int preferred_lanes();
 bool has_size(int tile);
 std::size_t scratch_floats(int tile, int lanes);
-void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum, const SpectrumLayout& layout,
-             float* scratch);
-void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows, float* tile,
-             float* scratch);
+void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
+             const SpectrumLayout& layout, float* scratch);
+void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
+             float* tile, float* scratch);
 
 }  // namespace fftconv::vector_transform

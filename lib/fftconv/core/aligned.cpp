@@ -18,7 +18,8 @@ std::align_val_t alignment(std::size_t bytes) {
 void* allocate_aligned(std::size_t bytes) {
     void* memory = ::operator new(bytes, alignment(bytes));
 #if defined(MADV_HUGEPAGE)
-    if (bytes >= huge_page) madvise(memory, bytes, MADV_HUGEPAGE);  // advice: where it is not taken, nothing changes
+    if (bytes >= huge_page)
+        madvise(memory, bytes, MADV_HUGEPAGE);  // advice: where it is not taken, nothing changes
 #endif
     return memory;
 }

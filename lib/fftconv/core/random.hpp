@@ -6,8 +6,8 @@
 
 namespace fftconv {
 
-/// A named, seeded stream of random numbers: its values depend on (seed, name, position) alone, so no order of
-/// calls elsewhere, no thread and no resume can change them. The generator is SplitMix64 (Steele, Lea and
+/// A named, seeded stream of random numbers: its values depend on (seed, name, position) alone, so no order
+/// of calls elsewhere, no thread and no resume can change them. The generator is SplitMix64 (Steele, Lea and
 /// Flood, OOPSLA 2014) started from a hash of seed and name; position is its whole state.
 class RandomStream {
   public:

@@ -9,8 +9,9 @@ namespace fftconv {
 
 Tensor::Tensor(int channels, int height, int width, int batch) {
     if (channels < 1 || height < 1 || width < 1 || batch < 1)
-        throw ShapeError("tensor: every extent must be at least 1, found (" + std::to_string(channels) + ", " +
-                         std::to_string(height) + ", " + std::to_string(width) + ", " + std::to_string(batch) + ")");
+        throw ShapeError("tensor: every extent must be at least 1, found (" + std::to_string(channels) +
+                         ", " + std::to_string(height) + ", " + std::to_string(width) + ", " +
+                         std::to_string(batch) + ")");
     reshape({channels, height, width}, batch);
     fill(0);
 }
@@ -41,7 +42,8 @@ std::vector<float> to_nchw(const Tensor& tensor) {
     const std::size_t pixels = tensor.maps().size();
     std::vector<float> nchw(pixels * tensor.batch());
     for (std::size_t p = 0; p < pixels; ++p)
-        for (int n = 0; n < tensor.batch(); ++n) nchw[n * pixels + p] = tensor.data()[p * tensor.batch_stride() + n];
+        for (int n = 0; n < tensor.batch(); ++n)
+            nchw[n * pixels + p] = tensor.data()[p * tensor.batch_stride() + n];
     return nchw;
 }
 

@@ -22,9 +22,10 @@ constexpr int padded_batch(int batch) {
     return batch > 4 ? 8 : batch > 2 ? 4 : batch;
 }
 
-/// Activations, (C, H, W, N) with the batch innermost and padded (padded_batch): every pointwise layer, pooling
-/// and mode selection then runs over contiguous memory whatever the size of the image. 64-byte aligned.
-/// A new tensor is zero, its padding lanes included. Padding lanes hold finite values, never results.
+/// Activations, (C, H, W, N) with the batch innermost and padded (padded_batch): every pointwise layer,
+/// pooling and mode selection then runs over contiguous memory whatever the size of the image. 64-byte
+/// aligned. A new tensor is zero, its padding lanes included. Padding lanes hold finite values, never
+/// results.
 class Tensor {
   public:
     Tensor() = default;

@@ -4,8 +4,14 @@
 
 namespace fftconv {
 
-std::string_view library_version() { return FFTCONV_VERSION; }
-std::string_view git_commit() { return FFTCONV_GIT_COMMIT; }
-bool git_dirty() { return FFTCONV_GIT_DIRTY; }
+std::string_view library_version() {
+    return FFTCONV_VERSION;
+}
+std::string_view git_commit() {
+    return FFTCONV_GIT_COMMIT;
+}
+bool git_dirty() {
+    return FFTCONV_GIT_DIRTY;
+}
 
 }  // namespace fftconv
