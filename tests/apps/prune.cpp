@@ -98,14 +98,20 @@ BOOST_AUTO_TEST_CASE(a_budget_is_found_by_bisection) {
     BOOST_CHECK_LE(numbers(record, "points", "test_mcr").size(), 1 + 4);
 }
 
-// Killed in the middle of its searches, a run goes on and ends as one that was left alone.
+// Killed again and again, a little later each time, a run goes on and ends as one that was left alone.
 BOOST_AUTO_TEST_CASE(a_killed_run_goes_on) {
     const TemporaryFolder whole, killed;
     const std::string options = "--ratio 0.3:0.6:0.3 --candidates 60 --repeat 2 --retrain-epochs 1";
     const CommandResult one = run(command(whole, options));
     BOOST_REQUIRE_MESSAGE(one.status == 0, one.output);
-    const CommandResult part = run("timeout -s KILL 1 " + command(killed, options));
-    BOOST_CHECK_NE(part.status, 0);
+    int kills = 0;
+    const auto killed_after = [&](double seconds) {
+        return run("timeout -s KILL " + std::to_string(seconds) + " " +
+                   command(killed, options + " --resume"))
+                   .status != 0;
+    };
+    while (kills < 20 && killed_after(0.1 + 0.2 * kills)) ++kills;
+    BOOST_CHECK_GE(kills, 1);
     const CommandResult rest = run(command(killed, options + " --resume"));
     BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
     const ResultRecord a = read_results(whole / "p.h5"), b = read_results(killed / "p.h5");
