@@ -10,7 +10,7 @@ using fftconv::test::ConvolutionTester;
 
 namespace {
 
-// With sanitizers a third, in which every kernel size still has every mode.
+// With sanitizers a third of them.
 const int case_count = std::getenv("FFTCONV_TEST_QUICK") ? 110 : 330;
 constexpr double most_products = 1e6;  // of one pass, so that the oracle takes milliseconds
 constexpr int channel_counts[] = {1, 2, 3, 4, 5, 7, 8, 11, 16, 19, 32, 33};
