@@ -11,7 +11,8 @@
 namespace fftconv {
 namespace {
 
-// Cycles measured on one core of Zen 3 (AVX2); README.md of this folder says how.
+// Rough cycles of one core of Zen 3 (AVX2): those of the transforms from one run on a loaded machine, the rest
+// estimated. They rank tiles; no command of the project prints them yet.
 constexpr double copy_cycles = 2;               // gather or scatter of one entry of eight lanes
 constexpr double multiply_adds_per_cycle = 14;  // of 16: eight lanes in each of two units
 constexpr double kernel_cycles_per_bin = 1;     // of T², per kernel
