@@ -7,16 +7,13 @@
 
 #include "fftconv/core/random.hpp"
 #include "support/process.hpp"
+#include "support/text.hpp"
 
 namespace fftconv::test {
 
 /// The command of an app, as a shell reads it.
 inline std::string app(const std::string& name) {
     return std::string(FFTCONV_APPS) + "/fftconv-" + name;
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 inline std::string text_of(const std::filesystem::path& file) {

@@ -12,7 +12,7 @@ namespace {
 
 const std::string quick = app("bench") + " --rounds 2 --slice 0.001 --peer direct ";
 
-void fails(const std::string& arguments, int status, const std::string& part) {
+void bench_fails(const std::string& arguments, int status, const std::string& part) {
     const CommandResult result = run(quick + arguments);
     BOOST_TEST(result.status == status, result.output);
     BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
@@ -47,13 +47,13 @@ BOOST_AUTO_TEST_CASE(networks_are_timed) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
-    fails("--layer 3,4,9", 2, "expected C,O,H,k,padding");
-    fails("--layer 3,4,9,12,1", 1, "kernel: expected 1 to 11, found 12");
-    fails("--pass sideways", 2, "--pass");
-    fails("--mode 4", 2, "--mode");
-    fails("--pruned 2", 2, "--pruned");
-    fails("--network nonsense", 2, "nonsense");
-    fails("--layer 3,4,9,3,1 --json /nowhere/at/all.json", 1, "/nowhere/at/all.json");
+    bench_fails("--layer 3,4,9", 2, "expected C,O,H,k,padding");
+    bench_fails("--layer 3,4,9,12,1", 1, "kernel: expected 1 to 11, found 12");
+    bench_fails("--pass sideways", 2, "--pass");
+    bench_fails("--mode 4", 2, "--mode");
+    bench_fails("--pruned 2", 2, "--pruned");
+    bench_fails("--network nonsense", 2, "nonsense");
+    bench_fails("--layer 3,4,9,3,1 --json /nowhere/at/all.json", 1, "/nowhere/at/all.json");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

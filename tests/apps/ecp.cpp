@@ -171,3 +171,27 @@ BOOST_AUTO_TEST_CASE(repeats_are_other_seeds_and_more_can_be_added) {
     BOOST_TEST((first.model != second.model));
     BOOST_TEST(read_results(ecp.folder / "r.h5").curves.size() == 2u);
 }
+
+BOOST_AUTO_TEST_CASE(trainings_made_apart_are_joined_by_their_checkpoints) {
+    const Ecp ecp;
+    const std::string how = "--epochs 1 --convolution-rounds 0 ", both = "--method max,average --resume ";
+    const auto joint = ecp.folder / "joint.h5.checkpoints";
+    std::filesystem::create_directory(joint);
+    std::vector<Curve> curves;
+    for (const std::string method : {"max", "average"}) {
+        const std::string out = method + ".h5", name = "two-conv-" + method + ".h5";
+        BOOST_TEST_REQUIRE(test::run(ecp.command(out, how + "--method " + method)).status == 0);
+        curves.push_back(read_results(ecp.folder / out).curves.at(0));
+        std::filesystem::copy_file(ecp.folder / (out + ".checkpoints") / name, joint / name);
+    }
+    BOOST_TEST(test::run(ecp.command("joint.h5", how + both)).status == 0);
+    BOOST_TEST((read_results(ecp.folder / "joint.h5").curves == curves));  // times too: nothing ran again
+
+    const CommandResult other = test::run(ecp.command("other.h5", how + "--method max --rate 0.01"));
+    BOOST_TEST_REQUIRE(other.status == 0);
+    std::filesystem::copy_file(ecp.folder / "other.h5.checkpoints" / "two-conv-max.h5", joint / "two-conv-max.h5",
+                               std::filesystem::copy_options::overwrite_existing);
+    const CommandResult refused = test::run(ecp.command("joint.h5", how + both));
+    BOOST_TEST(refused.status == 2);
+    BOOST_TEST(contains(refused.output, "two-conv-max.h5: --rate"), refused.output);
+}

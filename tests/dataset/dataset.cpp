@@ -10,6 +10,7 @@
 #include "fftconv/dataset/sha256.hpp"
 #include "storage/file_error.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 namespace fftconv::test {
 namespace {
@@ -32,10 +33,6 @@ std::string message_of(const std::string& name, const std::filesystem::path& fol
         return error.what();
     }
     return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 BOOST_AUTO_TEST_SUITE(datasets)

@@ -4,6 +4,7 @@
 #include "fftconv/dataset/sha256.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 namespace fftconv::test {
 namespace {
@@ -29,10 +30,6 @@ struct Fetch {
                    (folder / "data").string() + "' " FFTCONV_SOURCE_DIR "/datasets/fetch.sh " + arguments);
     }
 };
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 BOOST_AUTO_TEST_SUITE(fetch_script)
 

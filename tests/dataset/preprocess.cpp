@@ -9,21 +9,21 @@
 namespace fftconv::test {
 namespace {
 
-constexpr MapShape maps{3, 5, 4};
-constexpr int pixels = 60;
+constexpr MapShape small_maps{3, 5, 4};
+constexpr int image_pixels = 60;
 
 /// Images whose pixels are correlated, as those of photographs are.
 LabelledImages smooth_images(int count, std::uint64_t seed) {
-    LabelledImages images = random_images(maps, count, seed);
+    LabelledImages images = random_images(small_maps, count, seed);
     auto& bytes = std::get<Bytes>(images.pixels);
     for (std::size_t i = 1; i < bytes.size(); ++i)
-        if (i % pixels != 0) bytes[i] = std::uint8_t((3 * bytes[i - 1] + bytes[i]) / 4);
+        if (i % image_pixels != 0) bytes[i] = std::uint8_t((3 * bytes[i - 1] + bytes[i]) / 4);
     return images;
 }
 
 std::vector<double> doubles(const LabelledImages& images) {
     std::vector<double> values;
-    std::vector<float> image(pixels);
+    std::vector<float> image(image_pixels);
     for (int n = 0; n < images.count(); ++n) {
         images.copy_image(n, image);
         values.insert(values.end(), image.begin(), image.end());
@@ -33,40 +33,40 @@ std::vector<double> doubles(const LabelledImages& images) {
 
 /// Contrast normalisation as its definition says, in double.
 std::vector<double> normalised(std::vector<double> values, double scale, double bias) {
-    for (std::size_t first = 0; first < values.size(); first += pixels) {
+    for (std::size_t first = 0; first < values.size(); first += image_pixels) {
         double mean = 0, variance = 0;
-        for (int p = 0; p < pixels; ++p) mean += values[first + p] / pixels;
-        for (int p = 0; p < pixels; ++p) variance += std::pow(values[first + p] - mean, 2) / pixels;
-        for (int p = 0; p < pixels; ++p)
+        for (int p = 0; p < image_pixels; ++p) mean += values[first + p] / image_pixels;
+        for (int p = 0; p < image_pixels; ++p) variance += std::pow(values[first + p] - mean, 2) / image_pixels;
+        for (int p = 0; p < image_pixels; ++p)
             values[first + p] = scale * (values[first + p] - mean) / std::sqrt(bias + variance);
     }
     return values;
 }
 
 std::vector<double> means(const std::vector<double>& values) {
-    std::vector<double> mean(pixels);
-    const double count = double(values.size() / pixels);
-    for (std::size_t i = 0; i < values.size(); ++i) mean[i % pixels] += values[i] / count;
+    std::vector<double> mean(image_pixels);
+    const double count = double(values.size() / image_pixels);
+    for (std::size_t i = 0; i < values.size(); ++i) mean[i % image_pixels] += values[i] / count;
     return mean;
 }
 
 std::vector<double> covariance(const std::vector<double>& values) {
     const std::vector<double> mean = means(values);
-    const std::size_t count = values.size() / pixels;
-    std::vector<double> result(pixels * pixels);
+    const std::size_t count = values.size() / image_pixels;
+    std::vector<double> result(image_pixels * image_pixels);
     for (std::size_t n = 0; n < count; ++n)
-        for (int i = 0; i < pixels; ++i)
-            for (int j = 0; j < pixels; ++j)
-                result[i * pixels + j] +=
-                    (values[n * pixels + i] - mean[i]) * (values[n * pixels + j] - mean[j]) / double(count);
+        for (int i = 0; i < image_pixels; ++i)
+            for (int j = 0; j < image_pixels; ++j)
+                result[i * image_pixels + j] +=
+                    (values[n * image_pixels + i] - mean[i]) * (values[n * image_pixels + j] - mean[j]) / double(count);
     return result;
 }
 
 std::vector<double> product(const std::vector<double>& a, const std::vector<double>& b) {
-    std::vector<double> result(pixels * pixels);
-    for (int i = 0; i < pixels; ++i)
-        for (int k = 0; k < pixels; ++k)
-            for (int j = 0; j < pixels; ++j) result[i * pixels + j] += a[i * pixels + k] * b[k * pixels + j];
+    std::vector<double> result(image_pixels * image_pixels);
+    for (int i = 0; i < image_pixels; ++i)
+        for (int k = 0; k < image_pixels; ++k)
+            for (int j = 0; j < image_pixels; ++j) result[i * image_pixels + j] += a[i * image_pixels + k] * b[k * image_pixels + j];
     return result;
 }
 
@@ -99,9 +99,9 @@ BOOST_AUTO_TEST_CASE(contrast_normalisation_is_its_definition) {
 
 BOOST_AUTO_TEST_CASE(a_flat_image_becomes_zero) {
     LabelledImages images = smooth_images(2, 1);
-    images.pixels = Bytes(2 * pixels, 77);
+    images.pixels = Bytes(2 * image_pixels, 77);
     Preprocessing(images, {.contrast_bias = 0, .whitening = false}, 1).apply(images, 1);
-    BOOST_TEST(largest_difference(doubles(images), std::vector<double>(2 * pixels)) < 1e-3);
+    BOOST_TEST(largest_difference(doubles(images), std::vector<double>(2 * image_pixels)) < 1e-3);
 }
 
 /// W (C + ε I) W = I, with W symmetric and positive: the definition of the inverse square root.
@@ -111,14 +111,14 @@ BOOST_AUTO_TEST_CASE(whitening_is_the_inverse_square_root) {
     const Preprocessing preprocessing(images, options, 2);
     const auto values = normalised(doubles(images), 1, options.contrast_bias);
     auto c = covariance(values);
-    for (int i = 0; i < pixels; ++i) c[i * pixels + i] += 1e-3;
+    for (int i = 0; i < image_pixels; ++i) c[i * image_pixels + i] += 1e-3;
     const auto w = array_of(preprocessing, "preprocessing/whitening");
-    std::vector<double> identity(pixels * pixels);
-    for (int i = 0; i < pixels; ++i) identity[i * pixels + i] = 1;
+    std::vector<double> identity(image_pixels * image_pixels);
+    for (int i = 0; i < image_pixels; ++i) identity[i * image_pixels + i] = 1;
     BOOST_TEST(largest_difference(product(product(w, c), w), identity) < 1e-3);
-    for (int i = 0; i < pixels; ++i) {
-        BOOST_TEST(w[i * pixels + i] > 0);
-        for (int j = 0; j < i; ++j) BOOST_TEST(w[i * pixels + j] == w[j * pixels + i]);
+    for (int i = 0; i < image_pixels; ++i) {
+        BOOST_TEST(w[i * image_pixels + i] > 0);
+        for (int j = 0; j < i; ++j) BOOST_TEST(w[i * image_pixels + j] == w[j * image_pixels + i]);
     }
     BOOST_TEST(largest_difference(array_of(preprocessing, "preprocessing/mean"), means(values)) < 1e-5);
 }
@@ -132,9 +132,9 @@ BOOST_AUTO_TEST_CASE(other_images_get_what_the_training_images_taught) {
                mean = array_of(preprocessing, "preprocessing/mean");
     std::vector<double> expected(values.size());
     for (int n = 0; n < 50; ++n)
-        for (int i = 0; i < pixels; ++i)
-            for (int j = 0; j < pixels; ++j)
-                expected[n * pixels + i] += w[i * pixels + j] * (values[n * pixels + j] - mean[j]);
+        for (int i = 0; i < image_pixels; ++i)
+            for (int j = 0; j < image_pixels; ++j)
+                expected[n * image_pixels + i] += w[i * image_pixels + j] * (values[n * image_pixels + j] - mean[j]);
     preprocessing.apply(test, 1);
     BOOST_TEST(largest_difference(doubles(test), expected) < 1e-3);
 }

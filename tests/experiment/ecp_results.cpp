@@ -12,8 +12,10 @@
 #include "fftconv/experiment/markdown_table.hpp"
 #include "fftconv/experiment/paper.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 using namespace fftconv;
+using test::contains;
 
 namespace {
 
@@ -56,10 +58,6 @@ EcpResults example(int repeat = 1) {
                        {"two_conv_direct_full", "s", std::vector<double>{8, 8, 80}},
                        {"two_conv_direct_ecp", "s", std::vector<double>{2, 2.5, 20}}}}};
     return EcpResults(record);
-}
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ Network make(const std::string& text, const std::string& engine = "direct", floa
     return Network(parse_architecture(text), {.engine = engine, .batch = 6, .dropout = dropout});
 }
 
-const std::vector<std::uint8_t> labels = {0, 1, 2, 2, 1, 0};
+const std::vector<std::uint8_t> batch_labels = {0, 1, 2, 2, 1, 0};
 
 }  // namespace
 
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(gradients_of_a_whole_network) {
                 const Tensor x = random_tensor({2, 10, 10}, 6, "x");
                 const PassContext context{.training = true, .valid = 5, .step = 1};
                 const auto loss = [&](Tensor* gradient = nullptr) {
-                    return softmax_cross_entropy(net.forward(x, context), labels, 5, gradient).mean();
+                    return softmax_cross_entropy(net.forward(x, context), batch_labels, 5, gradient).mean();
                 };
                 Tensor gradient;
                 loss(&gradient);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(images_beyond_the_valid_ones_change_nothing) {
             std::vector<std::vector<float>> gradients[2];
             for (int pass = 0; pass < 2; ++pass) {
                 fill_lanes(x, 4, pass ? -3.0f : 7.0f);
-                softmax_cross_entropy(net.forward(x, context), labels, 4, &gradient);
+                softmax_cross_entropy(net.forward(x, context), batch_labels, 4, &gradient);
                 net.backward(x, gradient, context);
                 for (const NamedParameter& named : net.parameters())
                     gradients[pass].push_back(named.parameter->gradient);
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(profile_names_layers_and_phases) {
     Network net = make("one-conv");
     const Tensor x = random_tensor({1, 28, 28}, 6, "x");
     Tensor gradient;
-    softmax_cross_entropy(net.forward(x), labels, 0, &gradient);
+    softmax_cross_entropy(net.forward(x), batch_labels, 0, &gradient);
     net.backward(x, gradient, {});
     const std::vector<LayerProfile> profile = net.profile();
     BOOST_REQUIRE_EQUAL(profile.size(), net.layers().size());

@@ -140,7 +140,18 @@ class ConvolutionTester {
         return dw;
     }
 
-    /// All three passes of the engine against the reference.
+    /// Both gradients in one call: the bits of the two.
+    void check_both_gradients(ConvolutionEngine& engine, const Tensor& dx, const std::vector<float>& dw) {
+        Tensor both_dx = engine.make_input(shape_.batch);
+        std::vector<float> both_dw(shape_.weights(), not_a_number);
+        both_dx.fill(not_a_number);
+        engine.backward(x(), dy(), both_dx, both_dw);
+        check_visits(engine);
+        BOOST_TEST((to_nchw(both_dx) == to_nchw(dx)), "the input gradient of both is another");
+        BOOST_TEST((both_dw == dw), "the weight gradient of both is another");
+    }
+
+    /// All passes of the engine against the reference.
     ConvolutionTester& check(const std::string& engine) {
         BOOST_TEST_CONTEXT(describe(engine)) {
             auto made = make(engine);
@@ -150,9 +161,11 @@ class ConvolutionTester {
     }
     void check_passes(ConvolutionEngine& engine, double tolerance = 2e-6) {
         judge("forward", largest_error(to_nchw(forward(engine)), data().expected_y), tolerance);
-        judge("backward to input", largest_error(to_nchw(backward_input(engine)), data().expected_dx),
-              tolerance);
-        judge("backward to weights", largest_error(backward_weights(engine), data().expected_dw), tolerance);
+        const Tensor dx = backward_input(engine);
+        const std::vector<float> dw = backward_weights(engine);
+        judge("backward to input", largest_error(to_nchw(dx), data().expected_dx), tolerance);
+        judge("backward to weights", largest_error(dw, data().expected_dw), tolerance);
+        check_both_gradients(engine, dx, dw);
     }
 
     const std::vector<float>& weights() { return data().w; }

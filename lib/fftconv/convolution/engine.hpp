@@ -91,6 +91,11 @@ class ConvolutionEngine {
     virtual void backward_input(const Tensor& dy, Tensor& dx) = 0;
     /// dw, row-major (O, C, k, k), the gradient to the weights, summed over the batch; overwritten.
     virtual void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) = 0;
+    /// Both gradients, the same bits as from the two calls; an engine may share work between them.
+    virtual void backward(const Tensor& x, const Tensor& dy, Tensor& dx, std::span<float> dw) {
+        backward_weights(x, dy, dw);
+        backward_input(dy, dx);
+    }
 
     /// Seconds per phase since the engine was made or reset_profile, summed over threads.
     std::vector<Phase> profile() const { return phases_; }

@@ -17,10 +17,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Wide = hn::CappedTag<float, 16>;
 using Narrow = hn::CappedTag<float, 8>;
 
-/// Vectors of lanes that a panel of four rows keeps in registers, and that a single row does.
-constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
-constexpr int panel_vectors = many_registers ? 6 : 3;
-constexpr int row_vectors = many_registers ? 8 : 4;
+/// Vectors of lanes whose four sums (of a panel's rows, or of a list's four real products) stay in registers.
+constexpr int panel_vectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 6 : 3;
 
 /// Calls visit(tag, std::integral_constant vectors, first lane) over all lanes, most vectors at a time.
 template <int Most, class Visit>
@@ -47,14 +45,8 @@ HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit) {
             case 5:
                 if constexpr (Most >= 5) visit(wide, std::integral_constant<int, 5>(), lane);
                 break;
-            case 6:
-                if constexpr (Most >= 6) visit(wide, std::integral_constant<int, 6>(), lane);
-                break;
-            case 7:
-                if constexpr (Most >= 7) visit(wide, std::integral_constant<int, 7>(), lane);
-                break;
             default:
-                if constexpr (Most >= 8) visit(wide, std::integral_constant<int, 8>(), lane);
+                if constexpr (Most >= 6) visit(wide, std::integral_constant<int, 6>(), lane);
                 break;
         }
         lane += take * n;
@@ -116,19 +108,19 @@ HWY_INLINE void for_each_vector(std::size_t floats, const F& f) {
     for (; i < floats; ++i) f(hn::CappedTag<float, 1>(), i);
 }
 
-/// Channels of one visit's lanes, side by side: (depth, V vectors). In place, a column of lanes would meet
-/// the same few sets of the first-level cache in every channel, and push itself out.
+/// Channels of one visit's lanes, close together: depth × V vectors, `out_stride` apart. In place, a column of
+/// lanes would meet the same few sets of the first-level cache in every channel, and push itself out.
 template <int V, class D>
-HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out) {
+HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out, std::size_t out_stride) {
     const std::size_t n = hn::Lanes(d);
-    for (int k = 0; k < depth; ++k, in += stride, out += V * n)
+    for (int k = 0; k < depth; ++k, in += stride, out += out_stride)
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) hn::StoreU(hn::LoadU(d, in + v * n), d, out + v * n);
 }
 
 void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool add, float* scratch) {
     for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
-        pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch);
+        pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch, vectors * hn::Lanes(d));
         for (int row = 0; row < rows; row += panel_rows)
             panel<vectors>(d, depth, weights + std::size_t(row) * depth, scratch, vectors * hn::Lanes(d),
                            nullptr, 0, p.out_re + row * p.lanes + lane, p.lanes,
@@ -147,8 +139,9 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
     float* negative_sum = difference + std::size_t(block) * depth;  // −(w_r + w_i)
     float* common = negative_sum + std::size_t(block) * depth;      // k, (block, lanes of one visit)
     for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
-        pack<vectors>(d, depth, p.in_re + lane, p.lanes, in_re + depth * lane);
-        pack<vectors>(d, depth, p.in_im + lane, p.lanes, in_im + depth * lane);
+        const std::size_t width = vectors * hn::Lanes(d);
+        pack<vectors>(d, depth, p.in_re + lane, p.lanes, in_re + depth * lane, width);
+        pack<vectors>(d, depth, p.in_im + lane, p.lanes, in_im + depth * lane, width);
     });
     for_each_vector(plane, [&](auto d, std::size_t i) HWY_ATTR {
         hn::StoreU(hn::Add(hn::LoadU(d, in_re + i), hn::LoadU(d, in_im + i)), d, in_sum + i);
@@ -180,38 +173,42 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
     }
 }
 
+/// One row of a list. Each of the four real products has a sum of its own, joined at the end: with two products
+/// in a chain, the latency of the multiply-add would set the pace. in: packed, (channel, re or im, V vectors).
 template <int V, class D>
-HWY_INLINE void listed_row(D d, float sign, const KernelList& list, int row, const float* weights_re,
-                           const float* weights_im, const Planes& p, std::size_t lane) {
+HWY_INLINE void listed_row(D d, bool conjugated, const KernelList& list, int row, const float* weights_re,
+                           const float* weights_im, const float* HWY_RESTRICT in, const Planes& p,
+                           std::size_t lane) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d);
-    Vector re[V], im[V];
+    Vector rr[V], ri[V], ir[V], ii[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) re[v] = im[v] = hn::Zero(d);
+    for (int v = 0; v < V; ++v) rr[v] = ri[v] = ir[v] = ii[v] = hn::Zero(d);
     for (int e = list.begin[row]; e < list.begin[row + 1]; ++e) {
-        const std::size_t at = list.channel[e] * p.lanes + lane;
+        const float* z = in + list.channel[e] * 2 * V * n;
         const Vector w_re = hn::Set(d, weights_re[list.position[e]]);
-        // (w_r ∓ i·w_i)(z_r + i·z_i), the sign in the imaginary part of the weight.
-        const Vector w_im = hn::Set(d, sign * weights_im[list.position[e]]);
+        const Vector w_im = hn::Set(d, weights_im[list.position[e]]);
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) {
-            const Vector z_re = hn::LoadU(d, p.in_re + at + v * n), z_im = hn::LoadU(d, p.in_im + at + v * n);
-            re[v] = hn::MulAdd(w_re, z_re, re[v]);
-            im[v] = hn::MulAdd(w_re, z_im, im[v]);
-            re[v] = hn::NegMulAdd(w_im, z_im, re[v]);
-            im[v] = hn::MulAdd(w_im, z_re, im[v]);
+            const Vector z_re = hn::Load(d, z + v * n), z_im = hn::Load(d, z + (V + v) * n);
+            rr[v] = hn::MulAdd(w_re, z_re, rr[v]);
+            ri[v] = hn::MulAdd(w_re, z_im, ri[v]);
+            ir[v] = hn::MulAdd(w_im, z_re, ir[v]);
+            ii[v] = hn::MulAdd(w_im, z_im, ii[v]);
         }
     }
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-        hn::StoreU(re[v], d, p.out_re + row * p.lanes + lane + v * n);
-        hn::StoreU(im[v], d, p.out_im + row * p.lanes + lane + v * n);
+        const Vector re = conjugated ? hn::Add(rr[v], ii[v]) : hn::Sub(rr[v], ii[v]);
+        const Vector im = conjugated ? hn::Sub(ri[v], ir[v]) : hn::Add(ri[v], ir[v]);
+        hn::StoreU(re, d, p.out_re + row * p.lanes + lane + v * n);
+        hn::StoreU(im, d, p.out_im + row * p.lanes + lane + v * n);
     }
 }
 
 template <int V, class D>
-HWY_INLINE void listed_real_row(D d, const KernelList& list, int row, const float* weights, const Planes& p,
-                                std::size_t lane) {
+HWY_INLINE void listed_real_row(D d, const KernelList& list, int row, const float* weights,
+                                const float* HWY_RESTRICT in, const Planes& p, std::size_t lane) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d);
     Vector sum[V];
@@ -219,22 +216,28 @@ HWY_INLINE void listed_real_row(D d, const KernelList& list, int row, const floa
     for (int v = 0; v < V; ++v) sum[v] = hn::Zero(d);
     for (int e = list.begin[row]; e < list.begin[row + 1]; ++e) {
         const Vector w = hn::Set(d, weights[list.position[e]]);
-        const float* in = p.in_re + list.channel[e] * p.lanes + lane;
+        const float* z = in + list.channel[e] * V * n;
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(w, hn::LoadU(d, in + v * n), sum[v]);
+        for (int v = 0; v < V; ++v) sum[v] = hn::MulAdd(w, hn::Load(d, z + v * n), sum[v]);
     }
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) hn::StoreU(sum[v], d, p.out_re + row * p.lanes + lane + v * n);
 }
 
-void Listed(bool conjugated, const KernelList& list, const float* weights_re, const float* weights_im,
-            const Planes& p) {
-    for_lanes<row_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
-        for (int row = 0; row < list.rows(); ++row)
-            if (weights_im)
-                listed_row<vectors>(d, conjugated ? -1.0f : 1.0f, list, row, weights_re, weights_im, p, lane);
-            else
-                listed_real_row<vectors>(d, list, row, weights_re, p, lane);
+void Listed(bool conjugated, const KernelList& list, int depth, const float* weights_re,
+            const float* weights_im, const Planes& p, float* scratch) {
+    for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
+        const std::size_t width = vectors * hn::Lanes(d);
+        if (weights_im) {
+            pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch, 2 * width);
+            pack<vectors>(d, depth, p.in_im + lane, p.lanes, scratch + width, 2 * width);
+            for (int row = 0; row < list.rows(); ++row)
+                listed_row<vectors>(d, conjugated, list, row, weights_re, weights_im, scratch, p, lane);
+        } else {
+            pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch, width);
+            for (int row = 0; row < list.rows(); ++row)
+                listed_real_row<vectors>(d, list, row, weights_re, scratch, p, lane);
+        }
     });
 }
 
@@ -244,11 +247,11 @@ HWY_INLINE void gradient_entries(D d, const KernelList& list, int e, const float
                                  const float* z_re, const float* z_im, std::size_t lanes, float* q_re,
                                  float* q_im) {
     using Vector = hn::Vec<D>;
-    Vector re[Count], im[Count];
+    Vector rr[Count], ri[Count], ir[Count], ii[Count];  // a sum for each real product, as in listed_row
     std::size_t at[Count];
 #pragma GCC unroll 4
     for (int j = 0; j < Count; ++j) {
-        re[j] = im[j] = hn::Zero(d);
+        rr[j] = ri[j] = ir[j] = ii[j] = hn::Zero(d);
         at[j] = list.channel[e + j] * lanes;
     }
     for (std::size_t lane = 0; lane < lanes; lane += hn::Lanes(d)) {
@@ -257,19 +260,20 @@ HWY_INLINE void gradient_entries(D d, const KernelList& list, int e, const float
 #pragma GCC unroll 4
         for (int j = 0; j < Count; ++j) {
             const Vector zr = hn::LoadU(d, z_re + at[j] + lane);
-            re[j] = hn::MulAdd(dr, zr, re[j]);
+            rr[j] = hn::MulAdd(dr, zr, rr[j]);
             if constexpr (Complex) {
                 const Vector zi = hn::LoadU(d, z_im + at[j] + lane);
-                im[j] = hn::MulAdd(dr, zi, im[j]);
-                re[j] = hn::MulAdd(di, zi, re[j]);
-                im[j] = hn::NegMulAdd(di, zr, im[j]);
+                ri[j] = hn::MulAdd(dr, zi, ri[j]);
+                ir[j] = hn::MulAdd(di, zr, ir[j]);
+                ii[j] = hn::MulAdd(di, zi, ii[j]);
             }
         }
     }
 #pragma GCC unroll 4
     for (int j = 0; j < Count; ++j) {
-        q_re[list.position[e + j]] += hn::GetLane(hn::SumOfLanes(d, re[j]));
-        if constexpr (Complex) q_im[list.position[e + j]] += hn::GetLane(hn::SumOfLanes(d, im[j]));
+        q_re[list.position[e + j]] += hn::GetLane(hn::SumOfLanes(d, hn::Add(rr[j], ii[j])));
+        if constexpr (Complex)
+            q_im[list.position[e + j]] += hn::GetLane(hn::SumOfLanes(d, hn::Sub(ri[j], ir[j])));
     }
 }
 
@@ -280,8 +284,8 @@ void GradientRows(D d, const KernelList& list, const float* d_re, const float* d
         const float* row_re = d_re + row * lanes;
         const float* row_im = Complex ? d_im + row * lanes : nullptr;
         int e = list.begin[row];
-        for (; e + 4 <= list.begin[row + 1]; e += 4)
-            gradient_entries<4, Complex>(d, list, e, row_re, row_im, z_re, z_im, lanes, q_re, q_im);
+        for (; e + 3 <= list.begin[row + 1]; e += 3)
+            gradient_entries<3, Complex>(d, list, e, row_re, row_im, z_re, z_im, lanes, q_re, q_im);
         for (; e < list.begin[row + 1]; ++e)
             gradient_entries<1, Complex>(d, list, e, row_re, row_im, z_re, z_im, lanes, q_re, q_im);
     }
@@ -370,10 +374,13 @@ HWY_EXPORT(ListedGradient);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(TargetName);
 
+namespace {
+constexpr std::size_t widest_visit = 6 * 16;  // lanes, on any target
+}
+
 std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes) {
     const std::size_t block = HWY_DYNAMIC_DISPATCH(RowBlock)(rows, depth);
-    const std::size_t widest = 6 * 16;  // lanes of one visit, at most
-    return 3 * depth * lanes + 2 * block * depth + block * widest;
+    return 3 * depth * lanes + 2 * block * depth + block * widest_visit;
 }
 
 void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im,
@@ -383,9 +390,14 @@ void dense(Weights kind, int rows, int depth, const float* weights_re, const flo
     else HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add, scratch);
 }
 
-std::size_t listed(Weights kind, const KernelList& list, const float* weights_re, const float* weights_im,
-                   const Planes& planes) {
-    HWY_DYNAMIC_DISPATCH(Listed)(kind == Weights::conjugated, list, weights_re, weights_im, planes);
+std::size_t listed_scratch_floats(int depth) {
+    return 2 * std::size_t(depth) * widest_visit;
+}
+
+std::size_t listed(Weights kind, const KernelList& list, int depth, const float* weights_re,
+                   const float* weights_im, const Planes& planes, float* scratch) {
+    HWY_DYNAMIC_DISPATCH(Listed)
+    (kind == Weights::conjugated, list, depth, weights_re, weights_im, planes, scratch);
     return list.channel.size();
 }
 

@@ -44,9 +44,12 @@ struct KernelList {
     int rows() const { return int(begin.size()) - 1; }
 };
 
-/// The kernels of a list and no others. Returns how many it visited.
-std::size_t listed(Weights kind, const KernelList& list, const float* weights_re, const float* weights_im,
-                   const Planes& planes);
+/// Floats of scratch that `listed` needs.
+std::size_t listed_scratch_floats(int depth);
+
+/// The kernels of a list and no others; depth: planes of each kind that come in. Returns how many it visited.
+std::size_t listed(Weights kind, const KernelList& list, int depth, const float* weights_re,
+                   const float* weights_im, const Planes& planes, float* scratch);
 
 /// q[position[e]] += Σ_lanes d̄[r]·z[channel[e]] for the kernels of the list. d: planes (rows, lanes), z:
 /// planes (·, lanes). Returns how many kernels it visited.

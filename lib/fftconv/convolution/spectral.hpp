@@ -19,6 +19,7 @@ class SpectralConvolution : public ConvolutionEngine {
     void forward(const Tensor& x, Tensor& y) override;
     void backward_input(const Tensor& dy, Tensor& dx) override;
     void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) override;
+    void backward(const Tensor& x, const Tensor& dy, Tensor& dx, std::span<float> dw) override;
     std::size_t workspace_bytes() const override;
     void keep_pruned_spectra(bool keep) override;
 
@@ -33,6 +34,8 @@ class SpectralConvolution : public ConvolutionEngine {
     void mode_changed() override;
 
   private:
+    void both_gradients(const Tensor& x, const Tensor& dy, Tensor* dx, std::span<float> dw);
+
     std::unique_ptr<SpectralLayer> layer_;
 };
 

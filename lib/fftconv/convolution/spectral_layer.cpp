@@ -94,17 +94,32 @@ void SpectralLayer::set_kernels(const std::vector<std::uint8_t>& mask) {
     lay_out(gradient);
 }
 
-LaneGroups SpectralLayer::lane_groups(int batch, int tiles) const {
+Blocks SpectralLayer::blocks(int batch, int tiles) const {
     const int stride = padded_batch(batch), preferred = TileTransform::preferred_lanes();
-    return LaneGroups(batch, tiles, stride % preferred == 0 ? preferred : 8);
-}
-
-int SpectralLayer::groups_per_block(const LaneGroups& groups) const {
+    const LaneGroups groups(batch, tiles, stride % preferred == 0 ? preferred : 8);
     const std::size_t bytes_per_group =
         sizeof(float) * edge() * edge() * (channels() + shape.out_channels) * std::size_t(groups.lanes);
     const int most = std::max<int>(block_bytes / bytes_per_group, least_block_lanes / groups.lanes);
-    const int blocks = (groups.groups + most - 1) / most;
-    return (groups.groups + blocks - 1) / blocks;
+    const int count = (groups.groups + most - 1) / most;
+    return {groups, (groups.groups + count - 1) / count};
+}
+
+Block SpectralLayer::block(const Blocks& blocks, int i) const {
+    const int first = i * blocks.per_block, count = std::min(blocks.per_block, blocks.groups.groups - first);
+    const int lanes = count * blocks.groups.lanes;
+    return {blocks.groups, first, count, layout(channels(), lanes), layout(shape.out_channels, lanes)};
+}
+
+std::size_t SpectralLayer::sum_scratch(int rows, int depth, const Blocks& blocks) const {
+    return dense ? frequency_sum::dense_scratch_floats(rows, depth, blocks.lanes())
+                 : frequency_sum::listed_scratch_floats(depth);
+}
+
+std::size_t SpectralLayer::gradient_scratch() const {
+    if (!dense) return 0;
+    const std::size_t width = padded_batch(channels()), rows = frequency_sum::padded_rows(shape.out_channels);
+    return frequency_sum::dense_scratch_floats(shape.out_channels, gradient_slice, width) +
+           2 * (rows + width) * gradient_slice;
 }
 
 const KernelStore& SpectralLayer::updated(KernelStore& store, std::span<const float> weights) {
@@ -125,15 +140,15 @@ const KernelStore& SpectralLayer::updated(KernelStore& store, std::span<const fl
     return store;
 }
 
-/// Memory for blocks of `lanes` lanes; either side's spectra may come in or go out.
-void SpectralLayer::start(int outputs, int lanes, std::size_t sum_scratch) {
-    const std::size_t side = layout(std::max(channels(), outputs), lanes).size();
-    if (in_spectra.size() < side) in_spectra.resize(side);
-    if (out_spectra.size() < side) out_spectra.resize(side);
+void SpectralLayer::start(const Blocks& blocks, std::size_t scratch) {
+    const std::size_t input = layout(channels(), blocks.lanes()).size(),
+                      output = layout(shape.out_channels, blocks.lanes()).size();
+    if (input_spectra.size() < input) input_spectra.resize(input);
+    if (output_spectra.size() < output) output_spectra.resize(output);
     for (Worker& worker : workers) {
         worker.tile.resize(std::size_t(edge()) * edge() * 16);
-        const std::size_t scratch = std::max(transform.scratch_floats(16), sum_scratch);
-        if (worker.scratch.size() < scratch) worker.scratch.resize(scratch);
+        const std::size_t floats = std::max(transform.scratch_floats(16), scratch);
+        if (worker.scratch.size() < floats) worker.scratch.resize(floats);
     }
 }
 
@@ -145,14 +160,48 @@ void SpectralLayer::finish(std::vector<Phase>& phases) {
         }
 }
 
+void SpectralLayer::read_input(Worker& worker, const Tensor& x, const Block& block) {
+#pragma omp for schedule(dynamic, 4) nowait
+    for (int item = 0; item < int(used_channels.size()) * block.count; ++item) {
+        const int channel = used_channels[item / block.count], group = item % block.count;
+        transform_in(worker, x, channel % shape.in_channels, input_pixels(channel / shape.in_channels),
+                     block.groups, block.first + group,
+                     input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input);
+    }
+}
+
+void SpectralLayer::write_output(Worker& worker, Tensor& y, const Block& block, std::span<const float> bias) {
+#pragma omp for schedule(dynamic, 4) nowait
+    for (int item = 0; item < block.output.channels * block.count; ++item) {
+        const int channel = item / block.count, group = item % block.count;
+        std::optional<float> constant;
+        if (without_kernels(by_output, channel)) constant = bias.empty() ? 0.0f : bias[channel];
+        transform_out(worker, output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
+                      block.output, output_pixels(), block.groups, block.first + group, channel, y, constant);
+    }
+}
+
+void SpectralLayer::write_input_gradient(Worker& worker, Tensor& dx, const Block& block) {
+#pragma omp for schedule(dynamic, 4) nowait
+    for (int item = 0; item < block.input.channels * block.count; ++item) {
+        const int channel = item / block.count, group = item % block.count;
+        std::optional<float> constant;
+        if (without_kernels(by_channel, channel)) constant = 0.0f;
+        transform_out(worker, input_spectra.data() + block.input.at(channel, group * block.groups.lanes),
+                      block.input, input_gradient_pixels(channel / shape.in_channels), block.groups,
+                      block.first + group, channel % shape.in_channels, dx, constant);
+    }
+}
+
 /// One bin of forward (conjugated weights, rows are output channels) or of the gradient to the input.
 void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store,
-                            const SpectrumLayout& in, const SpectrumLayout& out,
-                            std::span<const float> bias) {
+                            const Block& block, std::span<const float> bias) {
     Stopwatch watch(worker);
+    const SpectrumLayout &in = forward ? block.input : block.output, &out = forward ? block.output : block.input;
+    AlignedFloats &from = forward ? input_spectra : output_spectra, &to = forward ? output_spectra : input_spectra;
     const bool real = bin >= in.order.complex_bins;
-    const float* z = in_spectra.data() + in.bin(bin);
-    float* y = out_spectra.data() + out.bin(bin);
+    const float* z = from.data() + in.bin(bin);
+    float* y = to.data() + out.bin(bin);
     const float* w = store.spectra.data() + store.layout->bin(bin);
     const float* w_im = real ? nullptr : w + store.layout->plane;
     const frequency_sum::Planes planes{z, z + in.plane, y, y + out.plane, std::size_t(in.lanes)};
@@ -161,7 +210,8 @@ void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelS
     if (dense)
         frequency_sum::dense(kind, out.channels, in.channels, w, w_im, planes, false, worker.scratch.data());
     else
-        visits = frequency_sum::listed(kind, forward ? by_output : by_channel, w, w_im, planes);
+        visits = frequency_sum::listed(kind, forward ? by_output : by_channel, in.channels, w, w_im, planes,
+                                       worker.scratch.data());
     if (bin == in.order.complex_bins) {  // frequency zero
         visited = visits / kernels->phases;
         for (std::size_t o = 0; o < bias.size(); ++o)
@@ -171,12 +221,13 @@ void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelS
 }
 
 /// One bin of the weight gradient: Q[o][v] += Σ_lanes conj(D[o])·Z[v].
-void SpectralLayer::gradient_bin(Worker& worker, int bin, const SpectrumLayout& in, const SpectrumLayout& out,
-                                 bool first_block) {
+void SpectralLayer::gradient_bin(Worker& worker, int bin, const Block& block) {
     Stopwatch watch(worker);
+    const SpectrumLayout &in = block.input, &out = block.output;
+    const bool first_block = block.first == 0;
     const bool real = bin >= in.order.complex_bins;
-    const float* z = in_spectra.data() + in.bin(bin);
-    const float* d = out_spectra.data() + out.bin(bin);
+    const float* z = input_spectra.data() + in.bin(bin);
+    const float* d = output_spectra.data() + out.bin(bin);
     float* q = gradient.spectra.data() + gradient.layout->bin(bin);
     float* q_im = q + gradient.layout->plane;
     if (dense) {

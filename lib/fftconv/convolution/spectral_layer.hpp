@@ -62,6 +62,22 @@ struct KernelStore {
     bool valid = false;
 };
 
+/// The groups of lanes of a pass, cut into blocks whose spectra stay in cache between FFT, sum and inverse.
+struct Blocks {
+    LaneGroups groups;
+    int per_block;  ///< groups of a block, at most
+
+    int count() const { return (groups.groups + per_block - 1) / per_block; }
+    int lanes() const { return per_block * groups.lanes; }
+};
+
+/// One block, and how its spectra lie in memory on either side of the layer.
+struct Block {
+    const LaneGroups& groups;
+    int first, count;  ///< groups
+    SpectrumLayout input, output;
+};
+
 /// The layer as it is for the present mode and mask, its caches, and the steps that the three passes of
 /// SpectralConvolution are made of: what one thread does for one group of lanes, or for one bin.
 struct SpectralLayer {
@@ -110,13 +126,45 @@ struct SpectralLayer {
 
     int edge() const { return transform.tile(); }
     int channels() const { return kernels->channels(); }
-    LaneGroups lane_groups(int batch, int tiles) const;
-    int groups_per_block(const LaneGroups& groups) const;
+    /// Does one tile hold the image? Then the gradient to the input has the tiles of forward.
+    bool one_tile() const {
+        return vertical->forward_tiles * horizontal->forward_tiles == 1 &&
+               vertical->backward_tiles * horizontal->backward_tiles == 1;
+    }
+    Blocks forward_blocks(int batch) const {
+        return blocks(batch, vertical->forward_tiles * horizontal->forward_tiles);
+    }
+    Blocks backward_blocks(int batch) const {
+        return blocks(batch, vertical->backward_tiles * horizontal->backward_tiles);
+    }
+    Blocks blocks(int batch, int tiles) const;
+    Block block(const Blocks& blocks, int i) const;
 
     const KernelStore& updated(KernelStore& store, std::span<const float> weights);
     SpectrumLayout layout(int of_channels, int lanes) const { return {BinOrder(edge()), of_channels, lanes}; }
-    void start(int outputs, int lanes, std::size_t sum_scratch);
+    /// Floats of scratch of a thread in sum_bin, `rows` sums of `depth` terms, and in gradient_bin.
+    std::size_t sum_scratch(int rows, int depth, const Blocks& blocks) const;
+    std::size_t gradient_scratch() const;
+    /// Makes memory for the blocks of a pass.
+    void start(const Blocks& blocks, std::size_t scratch);
     void finish(std::vector<Phase>& phases);
+    /// Zeros the pixels of dx that no tap meets, and no tile writes.
+    void clear_untouched(Tensor& dx) const {
+        if (kernels->phases < axes->phases()) dx.fill(0);
+    }
+
+    // The steps of a pass. All threads of a team call them; they share the work and do not wait at the end.
+    void read_input(Worker& worker, const Tensor& x, const Block& block);  ///< x → input_spectra
+    template <class PixelsOf>
+    void read_output_gradient(Worker& worker, const Tensor& dy, const Block& block,
+                              const PixelsOf& pixels_of);                ///< dy → output_spectra
+    void write_output(Worker& worker, Tensor& y, const Block& block,
+                      std::span<const float> bias);                      ///< output_spectra → y
+    void write_input_gradient(Worker& worker, Tensor& dx, const Block& block);  ///< input_spectra → dx
+    // One bin, by one thread.
+    void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block,
+                 std::span<const float> bias);
+    void gradient_bin(Worker& worker, int bin, const Block& block);
 
     template <class PixelsOf>
     void transform_in(Worker& worker, const Tensor& from, int channel, const PixelsOf& pixels_of,
@@ -125,10 +173,9 @@ struct SpectralLayer {
     void transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
                        const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
                        Tensor& to, std::optional<float> constant);
-    void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const SpectrumLayout& in,
-                 const SpectrumLayout& out, std::span<const float> bias);
-    void gradient_bin(Worker& worker, int bin, const SpectrumLayout& in, const SpectrumLayout& out,
-                      bool first_block);
+    bool without_kernels(const frequency_sum::KernelList& list, int row) const {
+        return !dense && list.begin[row] == list.begin[row + 1];
+    }
 
     ConvolutionShape shape;
     ConvolutionOptions options;
@@ -147,7 +194,7 @@ struct SpectralLayer {
     std::vector<int> used_channels;  ///< phase channels that some kernel reads
     KernelStore gradient;            ///< positions and accumulated spectra of the weight gradient
 
-    AlignedFloats in_spectra, out_spectra;
+    AlignedFloats input_spectra, output_spectra;  ///< of a block: of x or dx, of y or dy
     std::vector<Worker> workers;
     std::size_t visited = 0;
 };
@@ -180,6 +227,18 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
     watch.lap(inverse_phase);
     scatter(worker.tile.data(), edge(), groups, group, pixels_of, channel, to);
     watch.lap(scatter_phase);
+}
+
+template <class PixelsOf>
+void SpectralLayer::read_output_gradient(Worker& worker, const Tensor& dy, const Block& block,
+                                         const PixelsOf& pixels_of) {
+#pragma omp for schedule(dynamic, 4) nowait
+    for (int item = 0; item < block.output.channels * block.count; ++item) {
+        const int channel = item / block.count, group = item % block.count;
+        if (without_kernels(by_output, channel)) continue;
+        transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group,
+                     output_spectra.data() + block.output.at(channel, group * block.groups.lanes), block.output);
+    }
 }
 
 }  // namespace fftconv

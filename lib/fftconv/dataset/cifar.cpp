@@ -19,7 +19,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr MapShape maps{3, 32, 32};
+constexpr MapShape cifar_maps{3, 32, 32};
 constexpr std::size_t record_size = 1 + 3 * 32 * 32;
 const std::array<std::string, 6> names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                           "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
@@ -78,9 +78,9 @@ LabelledImages to_images(const Bytes& file, const std::filesystem::path& path) {
         throw FileError(path.string(), "length",
                         "a multiple of 3073 bytes (label, 3 × 32 × 32 pixels), at least one",
                         std::to_string(file.size()) + " bytes");
-    LabelledImages images{.maps = maps, .pixels = {}, .labels = {}, .classes = 10};
+    LabelledImages images{.maps = cifar_maps, .pixels = {}, .labels = {}, .classes = 10};
     auto& pixels = std::get<Bytes>(images.pixels);
-    pixels.reserve(file.size() / record_size * maps.size());
+    pixels.reserve(file.size() / record_size * cifar_maps.size());
     for (auto record = file.begin(); record != file.end(); record += record_size) {
         images.labels.push_back(*record);
         pixels.insert(pixels.end(), record + 1, record + record_size);

@@ -20,7 +20,7 @@ namespace fftconv {
 namespace {
 
 constexpr int edge = 32;
-constexpr MapShape maps{3, edge, edge};
+constexpr MapShape svhn_maps{3, edge, edge};
 
 using MatFile = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
 using MatVariable = std::unique_ptr<matvar_t, decltype(&Mat_VarFree)>;
@@ -124,9 +124,9 @@ LabelledImages read_svhn(const std::filesystem::path& path) {
     check_elements(path);
     const MatFile file(Mat_Open(path.c_str(), MAT_ACC_RDONLY), Mat_Close);
     if (!file) throw FileError(path.string(), "file", "a MATLAB file", "something else");
-    LabelledImages images{.maps = maps, .pixels = {}, .labels = {}, .classes = 10};
+    LabelledImages images{.maps = svhn_maps, .pixels = {}, .labels = {}, .classes = 10};
     auto pixels = read_pixels(file.get(), path.string());
-    images.labels = read_labels(file.get(), pixels.size() / maps.size(), path.string());
+    images.labels = read_labels(file.get(), pixels.size() / svhn_maps.size(), path.string());
     images.pixels = std::move(pixels);
     return images;
 }

@@ -45,8 +45,9 @@ struct EngineRun {
         if (renew) engine->set_weights(weights);
         const bool step = problem.pass == LayerPass::step;
         if (step || problem.pass == LayerPass::forward) engine->forward(x, y);
-        if (step || problem.pass == LayerPass::backward_weights) engine->backward_weights(x, dy, dw);
-        if (step || problem.pass == LayerPass::backward_input) engine->backward_input(dy, dx);
+        if (step) engine->backward(x, dy, dx, dw);
+        if (problem.pass == LayerPass::backward_weights) engine->backward_weights(x, dy, dw);
+        if (problem.pass == LayerPass::backward_input) engine->backward_input(dy, dx);
     }
     std::vector<float> result() const {
         if (problem.pass == LayerPass::forward) return to_nchw(y);

@@ -15,9 +15,6 @@
 namespace fftconv {
 namespace {
 
-/// The engines round differently, and a network passes that on.
-constexpr double largest_allowed_difference = 1e-4;
-
 /// A network, random images and labels, and what a step needs.
 class NetworkRun {
   public:

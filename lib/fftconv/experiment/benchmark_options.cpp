@@ -46,17 +46,6 @@ std::vector<Number> numbers(const std::string& option, const std::vector<std::st
     return values;
 }
 
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts(1);
-    for (char c : text)
-        if (c == separator) {
-            parts.emplace_back();
-        } else {
-            parts.back() += c;
-        }
-    return parts;
-}
-
 }  // namespace
 
 std::vector<BenchmarkLayer> BenchmarkOptions::layers() const {

@@ -1,11 +1,9 @@
+#include "fftconv/convolution/highway_targets.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "fftconv/experiment/benchmark_peak.cpp"
-// clang-format off: the targets are chosen before Highway compiles this file once for each
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-
-#include "fftconv/convolution/highway_targets.hpp"
-// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace fftconv {

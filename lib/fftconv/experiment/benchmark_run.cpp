@@ -14,9 +14,6 @@
 namespace fftconv {
 namespace {
 
-/// Winograd convolution in float loses digits; nothing right differs by more.
-constexpr double largest_allowed_difference = 1e-4;
-
 /// All contenders of one layer, timed together.
 class LayerBenchmark {
   public:

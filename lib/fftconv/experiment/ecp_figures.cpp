@@ -10,8 +10,6 @@ namespace fftconv {
 
 namespace {
 
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
 /// The test accuracies of an epoch, one of each repeat that has come so far.
 std::vector<double> accuracies(const std::vector<const Curve*>& curves, std::size_t epoch) {
     std::vector<double> values;

@@ -10,8 +10,6 @@ namespace fftconv {
 
 namespace {
 
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
 double median(std::vector<double> values) {
     if (values.empty()) return unknown;
     std::sort(values.begin(), values.end());

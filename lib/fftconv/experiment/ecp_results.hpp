@@ -1,4 +1,5 @@
 #pragma once
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,6 +8,9 @@
 #include "fftconv/storage/results.hpp"
 
 namespace fftconv {
+
+/// What has not been measured.
+inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 /// A number over repeats: its mean and sample standard deviation (0 of a single one).
 struct MeanAndSpread {

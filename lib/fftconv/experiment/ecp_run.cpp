@@ -71,6 +71,7 @@ class EcpRun {
   private:
     void prepare_files();
     void take_up(ResultRecord stored);
+    void require_same_run(const std::string& resolved_toml, const std::string& file) const;
     void clear_checkpoints() const;
     void measure_convolutions();
     void train_repeat(int repeat, Progress& progress);
@@ -80,6 +81,7 @@ class EcpRun {
     void restore(Training& training) const;
     void save_checkpoint(const Training& training) const;
     void save_result();
+    void keep(const Training& training);
     void keep(const Curve& curve);
     [[noreturn]] void stop() const;
 
@@ -111,18 +113,28 @@ void EcpRun::prepare_files() {
     const std::filesystem::path out(ecp_.out);
     if (out.has_parent_path()) make_folder(out.parent_path());
     make_folder(ecp_.checkpoint_file(ecp_.trainings(0).front()).parent_path());
-    if (ecp_.resume && std::filesystem::exists(out)) {
-        take_up(read_results(out));
-    } else {
+    if (!ecp_.resume) {
         clear_checkpoints();
+    } else if (std::filesystem::exists(out)) {
+        take_up(read_results(out));
     }
     record_.resolved_toml = options_.resolved_toml();
     save_result();
 }
 
 void EcpRun::take_up(ResultRecord stored) {
-    options_.require_same(stored.resolved_toml, ecp_.out,
-                          {"threads", "epochs", "repeat", "data", "out", "figures", "convolution-rounds"});
+    require_same_run(stored.resolved_toml, ecp_.out);
+    const EcpOptions before = ecp_options_of(stored.resolved_toml);
+    for (int repeat = 0; repeat < std::min(before.repeat, ecp_.repeat); ++repeat) {
+        const std::vector<EcpTraining> now = ecp_.trainings(repeat);
+        for (const EcpTraining& each : before.trainings(repeat)) {
+            const bool kept = std::any_of(now.begin(), now.end(),
+                                          [&](const EcpTraining& other) { return other.name() == each.name(); });
+            if (!kept)
+                throw UsageError(ecp_.out + ": a run that goes on may add networks, methods and modes; expected " +
+                                 each.name() + " among them, as it was started, found none");
+        }
+    }
     if (stored.dataset.sha256 != record_.dataset.sha256) {
         throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
     }
@@ -130,6 +142,14 @@ void EcpRun::take_up(ResultRecord stored) {
     for (Table& table : stored.tables) {
         if (table.name == convolution_table) convolution_times_ = std::move(table);
     }
+}
+
+/// What a run that goes on, and every checkpoint that it takes up, has in common with this one. More networks,
+/// methods and modes may come: a result file is also what joins trainings that were made apart.
+void EcpRun::require_same_run(const std::string& resolved_toml, const std::string& file) const {
+    options_.require_same(resolved_toml, file,
+                          {"network", "method", "mode", "threads", "epochs", "repeat", "data", "out", "figures",
+                           "convolution-rounds"});
 }
 
 /// An older run's, which this one replaces.
@@ -156,7 +176,11 @@ void EcpRun::measure_convolutions() {
 
 void EcpRun::train_repeat(int repeat, Progress& progress) {
     std::vector<Training> trainings;
-    for (const EcpTraining& what : ecp_.trainings(repeat)) trainings.push_back(make(what));
+    for (const EcpTraining& what : ecp_.trainings(repeat)) {
+        trainings.push_back(make(what));
+        keep(trainings.back());
+    }
+    save_result();
     for (int epoch = 1; epoch <= ecp_.epochs; ++epoch) {
         for (Training& training : trainings) {
             if (training.epochs() < epoch) train_epoch(training, progress);
@@ -196,6 +220,7 @@ Training EcpRun::make(const EcpTraining& what) const {
 void EcpRun::restore(Training& training) const {
     const std::filesystem::path file = ecp_.checkpoint_file(training.what);
     const Checkpoint checkpoint = read_checkpoint(file);
+    require_same_run(checkpoint.resolved_toml, file.string());
     restore_training(checkpoint, file, record_.dataset, *training.network, *training.trainer);
     training.curve = checkpoint.curves.front();
     for (std::size_t i = 0; i < training.mode_curves.size(); ++i) {
@@ -221,8 +246,7 @@ void EcpRun::train_epoch(Training& training, Progress& progress) {
             100 - curve.test_mcr.back(), curve.train_seconds.back(), curve.test_seconds.back()));
     }
     save_checkpoint(training);
-    keep(training.curve);
-    for (const Curve& curve : training.mode_curves) keep(curve);
+    keep(training);
     save_result();
     if (interrupted()) stop();
 }
@@ -253,6 +277,11 @@ void EcpRun::save_checkpoint(const Training& training) const {
     write_checkpoint(ecp_.checkpoint_file(training.what),
                      make_checkpoint(*training.network, *training.trainer, std::move(curves),
                                      record_.resolved_toml, record_.dataset));
+}
+
+void EcpRun::keep(const Training& training) {
+    keep(training.curve);
+    for (const Curve& curve : training.mode_curves) keep(curve);
 }
 
 void EcpRun::keep(const Curve& curve) {

@@ -14,7 +14,6 @@ namespace fftconv {
 
 namespace {
 
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 constexpr EcpNumbers nothing{unknown, unknown, unknown, unknown, unknown, unknown, unknown,
                              unknown, unknown, unknown, unknown, unknown, unknown};
 

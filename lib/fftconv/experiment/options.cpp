@@ -116,6 +116,17 @@ int fail(const CLI::App& app, const std::exception& error, int status) {
 
 }  // namespace
 
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts(1);
+    for (char c : text) {
+        if (c == separator)
+            parts.emplace_back();
+        else
+            parts.back() += c;
+    }
+    return parts;
+}
+
 Options::Options(const std::string& app, const std::string& description) : app_(description, app) {
     app_.set_config("--config", "", "TOML file with options; the command line overrules it")
         ->type_name("FILE");

@@ -13,6 +13,9 @@ namespace fftconv {
 /// One option's value as TOML knows it.
 using OptionValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
+/// The parts between separators; one more than there are separators.
+std::vector<std::string> split(const std::string& text, char separator);
+
 /// The options of an app. A value comes from the command line, else from the file that --config names (TOML,
 /// its keys are the long options without dashes; an unknown key is an error that names it), else it is the
 /// default. What came out is kept as TOML for the record, defaults included.

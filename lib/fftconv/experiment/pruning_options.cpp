@@ -19,17 +19,6 @@ double parse_ratio(const std::string& number, const std::string& text) {
     return value;
 }
 
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts{""};
-    for (char c : text) {
-        if (c == separator)
-            parts.emplace_back();
-        else
-            parts.back() += c;
-    }
-    return parts;
-}
-
 }  // namespace
 
 std::string PruningPoint::name() const {

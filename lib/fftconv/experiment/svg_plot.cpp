@@ -28,15 +28,15 @@ std::string for_shell(const std::string& text) {
     return quoted(text, "'\\''");
 }
 
-std::string number(double value) {
+std::string gnuplot_number(double value) {
     return std::isfinite(value) ? fmt::format("{:.10g}", value) : "NaN";
 }
 
 void write_data(std::ostream& out, const PlotSeries& series, std::size_t index) {
     out << "$data" << index << " << END\n";
     for (std::size_t i = 0; i < series.x.size(); ++i) {
-        out << number(series.x[i]) << ' ' << number(series.y[i]);
-        if (!series.low.empty()) out << ' ' << number(series.low[i]) << ' ' << number(series.high[i]);
+        out << gnuplot_number(series.x[i]) << ' ' << gnuplot_number(series.y[i]);
+        if (!series.low.empty()) out << ' ' << gnuplot_number(series.low[i]) << ' ' << gnuplot_number(series.high[i]);
         out << '\n';
     }
     out << "END\n";

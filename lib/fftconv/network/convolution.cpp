@@ -79,8 +79,10 @@ void ConvolutionLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
 void ConvolutionLayer::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
                                 const PassContext&) {
     update_engine();
-    engine_->backward_weights(x, dy, weight_.gradient);
-    if (dx) engine_->backward_input(dy, *dx);
+    if (dx)
+        engine_->backward(x, dy, *dx, weight_.gradient);
+    else
+        engine_->backward_weights(x, dy, weight_.gradient);
     if (!with_bias_) return;
     const std::size_t map = dy.size() / dy.channels();
     parallel_for(threads(), dy.channels(), [&](int o) {

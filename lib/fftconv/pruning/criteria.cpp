@@ -12,7 +12,7 @@
 namespace fftconv {
 namespace {
 
-constexpr std::pair<const char*, Criterion> names[] = {{"weight-sum", Criterion::weight_sum},
+constexpr std::pair<const char*, Criterion> criterion_names[] = {{"weight-sum", Criterion::weight_sum},
                                                        {"l2", Criterion::l2},
                                                        {"taylor", Criterion::taylor},
                                                        {"random", Criterion::random},
@@ -169,13 +169,13 @@ Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const Pr
 }  // namespace
 
 Criterion parse_criterion(const std::string& name) {
-    for (const auto& [known, criterion] : names)
+    for (const auto& [known, criterion] : criterion_names)
         if (known == name) return criterion;
     throw UsageError("criterion: expected weight-sum, l2, taylor, random or spectral, found " + name);
 }
 
 std::string to_string(Criterion criterion) {
-    for (const auto& [name, known] : names)
+    for (const auto& [name, known] : criterion_names)
         if (known == criterion) return name;
     return "";
 }
