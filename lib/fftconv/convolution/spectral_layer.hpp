@@ -199,6 +199,15 @@ struct SpectralLayer {
     std::size_t visited = 0;
 };
 
+/// Fetches the spectra of the groups that come next to those at `spectrum`.
+inline void fetch_next(const float* spectrum, const SpectrumLayout& layout) {
+    for (int bin = 0; bin < layout.order.bins(); ++bin) {
+        const float* next = spectrum + layout.bin(bin) + tile_io::line;
+        __builtin_prefetch(next);
+        if (bin < layout.order.complex_bins) __builtin_prefetch(next + layout.plane);
+    }
+}
+
 /// gather → FFT of one group of one channel.
 template <class PixelsOf>
 void SpectralLayer::transform_in(Worker& worker, const Tensor& from, int channel, const PixelsOf& pixels_of,
@@ -207,6 +216,7 @@ void SpectralLayer::transform_in(Worker& worker, const Tensor& from, int channel
     Stopwatch watch(worker);
     gather(from, channel, groups, group, edge(), pixels_of, worker.tile.data(), worker.rows);
     watch.lap(gather_phase);
+    fetch_next(to, layout);
     transform.forward(worker.tile.data(), worker.rows, groups.lanes, to, layout, worker.scratch.data());
     watch.lap(fft_phase);
 }
@@ -222,6 +232,7 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
         std::fill(worker.tile.begin(), worker.tile.end(), *constant);
     } else {
         tile_io::list_rows(edge(), groups, group, pixels_of, worker.rows);
+        fetch_next(from, layout);
         transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
     }
     watch.lap(inverse_phase);
