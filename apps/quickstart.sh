@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # From a bare Debian 12 machine to the EasyConvPooling paper's Table 3: installs what is missing, builds Release,
 # trains two-conv with Max, Average and Random pooling and with ECP for a few epochs, prints the table beside
-# the paper's own numbers, and writes out/quickstart.h5 with convergence plots beside it. The data is Fashion-MNIST
-# from Debian, or MNIST when FFTCONV_DATA or --data points to a folder that has it. Options go to fftconv-ecp.
+# the paper's own numbers, and writes out/quickstart.h5 with convergence plots beside it. Then coarse pruning in small:
+# trains a network, prunes 75 % of its kernels, retrains it and makes it compact, with MCR and milliseconds of each.
+# The data is Fashion-MNIST from Debian, or MNIST when FFTCONV_DATA or --data points to a folder that has it.
+# Options go to fftconv-ecp.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -14,3 +16,9 @@ cmake --build "$build"
 mkdir -p "$root/out"
 "$build/apps/fftconv-ecp" --network two-conv --method max,average,random,ecp --mode 0 \
     --epochs 3 --convolution-rounds 1 --out "$root/out/quickstart.h5" "$@"
+
+for ((i = 1; i < $#; ++i)); do  # the same data
+    if [[ ${!i} == --data ]]; then next=$((i + 1)) && export FFTCONV_DATA=${!next}; fi
+done
+"$build/apps/fftconv-prune" --train --epochs 2 --granularity kernel --ratio 0.75 --candidates 20 --retrain-epochs 1 \
+    --compact --out "$root/out/quickstart-pruning.h5"

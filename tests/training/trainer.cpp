@@ -173,6 +173,27 @@ BOOST_AUTO_TEST_CASE(ten_crops) {
     BOOST_CHECK_CLOSE(evaluate_ten_crops(network, flat).loss, evaluate(network, cropped).loss, 1e-3);
 }
 
+BOOST_AUTO_TEST_CASE(random_crops_are_validated_on_the_centre) {
+    const LabelledImages train = small_images(40, {1, 14, 14}, 4, "train"),
+                         validation = small_images(20, {1, 14, 14}, 4, "validation");
+    Network network(parse_architecture("1x12x12:4C3-P2-4Softmax"), {.engine = "direct", .batch = 16});
+    BatchOptions cropped = batches();
+    cropped.augmentation.crop = 12;
+    TrainerOptions options;
+    options.epochs = 1;
+    Trainer trainer(network, train, cropped, &validation, options);
+    BOOST_CHECK(trainer.run() == TrainingEnd::finished);
+    LabelledImages centres = validation;
+    centres.maps = maps;
+    auto& pixels = std::get<std::vector<float>>(centres.pixels);
+    pixels.clear();
+    for (int n = 0; n < 20; ++n)
+        for (int h = 1; h < 13; ++h)
+            for (int w = 1; w < 13; ++w)
+                pixels.push_back(std::get<std::vector<float>>(validation.pixels)[(n * 14 + h) * 14 + w]);
+    BOOST_CHECK_CLOSE(trainer.history().front().validation_loss, evaluate(network, centres).loss, 1e-6);
+}
+
 BOOST_AUTO_TEST_CASE(stops_early_and_restores_the_best) {
     TrainerOptions options;
     options.epochs = 60;

@@ -60,6 +60,10 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
     BatchOptions plain;
     plain.size = batches.size;
     plain.border = batches.border;
+    if (batches.augmentation.crop) {  // what is trained on random crops is validated on the centre's
+        plain.augmentation.crop = batches.augmentation.crop;
+        plain.ten_crop = 4;
+    }
     validation_ = std::make_unique<Batches>(*validation, plain);
     if (validation_->maps() != network.architecture().input)
         throw ShapeError("trainer: the validation images do not have the shape that the network takes");
