@@ -20,5 +20,5 @@ mkdir -p "$root/out"
 for ((i = 1; i < $#; ++i)); do  # the same data
     if [[ ${!i} == --data ]]; then next=$((i + 1)) && export FFTCONV_DATA=${!next}; fi
 done
-"$build/apps/fftconv-prune" --train --epochs 2 --granularity kernel --ratio 0.75 --candidates 20 --retrain-epochs 1 \
+"$build/apps/fftconv-prune" --train --epochs 2 --granularity kernel --layers conv2,conv3 --ratio 0.75 --candidates 20 --retrain-epochs 1 \
     --compact --out "$root/out/quickstart-pruning.h5"
