@@ -82,12 +82,11 @@ void run(const EvaluateOptions& given) {
     const std::string name =
         given.dataset == "as trained" ? loader_name(checkpoint.dataset.name) : given.dataset;
     Dataset dataset = load_dataset(name, given.data, {.limit = given.limit});
-    const int border = border_for(dataset.test.maps, network.architecture().input);
     const Preprocessing preprocessing = Preprocessing::from_arrays(checkpoint.extra);
     if (!preprocessing.arrays().empty()) preprocessing.apply(dataset.test, how.threads);
 
     network.reset_profile();
-    const Evaluation evaluation = evaluate(network, dataset.test, border);
+    const Evaluation evaluation = evaluate_test(network, dataset.test);
     fmt::print("{}\n{} after {} epochs, on the test set of {}\n\n", given.checkpoint, checkpoint.architecture,
                checkpoint.state.epoch, dataset.name);
     fmt::print("accuracy {:.2f} % of {} images, cross-entropy {:.4f}\n", 100 - evaluation.mcr,

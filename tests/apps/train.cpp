@@ -84,3 +84,16 @@ BOOST_AUTO_TEST_CASE(images_get_a_border_where_the_network_takes_larger_ones) {
         run(app("evaluate") + ' ' + train.file("l.h5") + " --data " + train.data.string());
     BOOST_TEST(evaluated.status == 0, evaluated.output);
 }
+
+BOOST_AUTO_TEST_CASE(images_are_cropped_where_the_network_takes_smaller_ones) {
+    const Train train;
+    const CommandResult result =
+        run(train.command("c.h5", "--architecture 1x24x24:4C5v-P2-10Softmax --epochs 2 --flip"));
+    BOOST_TEST_REQUIRE(result.status == 0, result.output);
+    const CommandResult evaluated =  // ten crops, as the paper's cnn-large
+        run(app("evaluate") + ' ' + train.file("c.h5") + " --data " + train.data.string());
+    BOOST_TEST(evaluated.status == 0, evaluated.output);
+    BOOST_TEST(std::stod(number_after(evaluated.output, "accuracy ")) ==
+                   100 - std::stod(number_after(result.output, "test MCR ")),
+               boost::test_tools::tolerance(1e-3));
+}

@@ -86,6 +86,23 @@ void fill_batch(const LabelledImages& images, std::span<const int> indices, int 
         images.pixels);
 }
 
+BatchOptions fitted(BatchOptions options, MapShape images, MapShape input, bool at_centre) {
+    const auto text = [](MapShape maps) {
+        return std::to_string(maps.channels) + 'x' + std::to_string(maps.height) + 'x' +
+               std::to_string(maps.width);
+    };
+    const int rows = input.height - images.height, columns = input.width - images.width;
+    if (input.channels == images.channels && rows == columns && rows >= 0 && rows % 2 == 0) {
+        options.border = rows / 2;
+    } else if (input.channels == images.channels && input.height == input.width && rows <= 0 && columns <= 0) {
+        options.augmentation.crop = input.height;
+        if (at_centre) options.ten_crop = 4;
+    } else {
+        throw ShapeError("the network takes images of " + text(input) + ", the data has " + text(images));
+    }
+    return options;
+}
+
 Batches::Batches(const LabelledImages& images, const BatchOptions& options)
     : images_(images), options_(options), augmented_maps_(augmented_maps(options.augmentation, images.maps)) {
     if (options.size < 1)

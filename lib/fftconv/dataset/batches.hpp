@@ -33,6 +33,11 @@ struct BatchOptions {
     static constexpr int no_ten_crop = -1;
 };
 
+/// The options with the border or the crop that makes images of this shape fit a network's input: zeros on every
+/// side where it takes larger images; where it takes smaller ones a crop, at random, or the centre's when
+/// `at_centre`. @throws ShapeError when neither does.
+BatchOptions fitted(BatchOptions options, MapShape images, MapShape input, bool at_centre);
+
 /// The batches of an epoch, in order. Augmented ones are each prepared by a thread of its own while the batch
 /// before is in use; plain ones cost less than handing them over would. What comes out depends on options and
 /// epoch alone. The images must outlive it.

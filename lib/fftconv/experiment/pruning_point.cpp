@@ -51,12 +51,11 @@ class Step {
     BatchOptions plain_batches() const {
         BatchOptions batches;
         batches.size = network_.options().batch;
-        batches.border = context_.border;
-        return batches;
+        return fitted(batches, context_.dataset.train.maps, network_.architecture().input, true);
     }
 
     double validation_mcr() { return evaluate(network_, validation_).mcr; }
-    double test_mcr() { return evaluate(network_, context_.dataset.test, context_.border).mcr; }
+    double test_mcr() { return evaluate_test(network_, context_.dataset.test).mcr; }
 
     void work(long images) const {
         if (!context_.worked(images)) throw PruningInterrupted{};
@@ -127,7 +126,7 @@ class Step {
     }
 
     BatchOptions training_batches() const {
-        BatchOptions batches = options_.train.batch_options(context_.border);
+        BatchOptions batches = options_.train.batch_options();
         batches.seed = seed_;
         return batches;
     }
@@ -271,8 +270,8 @@ PruningResult baseline_result(const PruningContext& context, Network& network) {
     result.name = "baseline";
     result.criterion = result.granularity = "none";
     result.architecture = to_string(network.architecture());
-    result.validation_mcr = evaluate(network, context.dataset.validation, context.border).mcr;
-    result.test_mcr = evaluate(network, context.dataset.test, context.border).mcr;
+    result.validation_mcr = evaluate(network, context.dataset.validation).mcr;
+    result.test_mcr = evaluate_test(network, context.dataset.test).mcr;
     result.validation_before = result.validation_mcr;
     result.test_before = result.test_mcr;
     const LayerCost cost = total(layer_costs({}, network));

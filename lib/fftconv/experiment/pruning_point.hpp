@@ -19,7 +19,6 @@ struct PruningContext {
     std::string resolved_toml;
     std::string baseline_sha256;                ///< of the baseline's file
     std::vector<NamedArray> preprocessing;      ///< of the baseline's checkpoint
-    int border = 0;                             ///< zeros around the images
     std::vector<std::string> layers{};          ///< that are pruned
     std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
 };

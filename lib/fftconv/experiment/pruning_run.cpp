@@ -29,10 +29,7 @@ class PruningRun {
           options_(options),
           baseline_(baseline),
           context_{prune, dataset, options.resolved_toml(), sha256_of_file(prune.baseline_file()),
-                   baseline.extra} {
-        const Network network = baseline_network();
-        context_.border = border_for(dataset.train.maps, network.architecture().input);
-    }
+                   baseline.extra} {}
 
     void run() {
         prepare();

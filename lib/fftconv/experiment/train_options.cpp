@@ -8,26 +8,16 @@ namespace fftconv {
 
 namespace {
 
-/// How much larger the network's images are on every side; −1 when they are not, or not by the same each way.
-int margin(MapShape images, MapShape input) {
-    const int rows = input.height - images.height, columns = input.width - images.width;
-    const bool fits = input.channels == images.channels && rows == columns && rows >= 0 && rows % 2 == 0;
-    return fits ? rows / 2 : -1;
-}
-
-std::string text(MapShape maps) {
-    return std::to_string(maps.channels) + 'x' + std::to_string(maps.height) + 'x' +
-           std::to_string(maps.width);
+bool fits(MapShape images, MapShape input) {
+    try {
+        fitted({}, images, input, true);
+        return true;
+    } catch (const ShapeError&) {
+        return false;
+    }
 }
 
 }  // namespace
-
-int border_for(MapShape images, MapShape input) {
-    const int border = margin(images, input);
-    if (border < 0)
-        throw ShapeError("the network takes images of " + text(input) + ", the data has " + text(images));
-    return border;
-}
 
 int TrainOptions::thread_count() const {
     return threads > 0 ? threads : available_threads();
@@ -43,7 +33,7 @@ DatasetOptions TrainOptions::dataset_options() const {
 
 Architecture TrainOptions::network_for(MapShape images) const {
     Architecture result = parse_architecture(architecture);
-    if (margin(images, result.input) < 0) result = parse_architecture(architecture, images);
+    if (!fits(images, result.input)) result = parse_architecture(architecture, images);
     if (batch_norm) result = with_batch_norm(result);
     return width == 1 ? result : with_width(result, width);
 }
@@ -58,10 +48,9 @@ NetworkOptions TrainOptions::network_options() const {
     return options;
 }
 
-BatchOptions TrainOptions::batch_options(int border) const {
+BatchOptions TrainOptions::batch_options() const {
     BatchOptions options;
     options.size = batch;
-    options.border = border;
     options.shuffled = true;
     options.seed = seed;
     options.augmentation.flip_horizontal = flip;

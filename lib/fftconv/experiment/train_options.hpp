@@ -24,20 +24,15 @@ struct TrainOptions {
 
     int thread_count() const;
     DatasetOptions dataset_options() const;
-    /// The network for images of this shape. One that takes larger images than these is given a border of
-    /// zeros.
+    /// The network for images of this shape, which one that takes other sizes is given with a border or cropped.
     /// @throws ArchitectureError
     Architecture network_for(MapShape images) const;
     NetworkOptions network_options() const;
-    BatchOptions batch_options(int border) const;
+    BatchOptions batch_options() const;
     TrainerOptions trainer_options() const;
 };
 
 /// Binds the options of fftconv-train to `train`, which must outlive `options`.
 void add_train_options(Options& options, TrainOptions& train);
-
-/// Zero pixels on every side that make images of this shape fit the network; 0 when they do already.
-/// @throws ShapeError when no border does.
-int border_for(MapShape images, MapShape input);
 
 }  // namespace fftconv

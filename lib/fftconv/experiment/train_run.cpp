@@ -53,8 +53,7 @@ class TrainRun {
           dataset_(dataset),
           preprocessing_(preprocessing),
           network_(train.network_for(dataset.train.maps), train.network_options()),
-          border_(border_for(dataset.train.maps, network_.architecture().input)),
-          trainer_(network_, dataset.train, train.batch_options(border_),
+          trainer_(network_, dataset.train, train.batch_options(),
                    dataset.validation.count() > 0 ? &dataset.validation : nullptr, train.trainer_options()) {}
 
     void restore(const Checkpoint& stored) {
@@ -85,7 +84,7 @@ class TrainRun {
     void finish() {
         if (train_.keep_best) network_.load_state(trainer_.state().best);
         if (network_.has_mode()) network_.set_mode(trainer_.evaluation_mode());
-        const Evaluation test = evaluate(network_, dataset_.test, border_);
+        const Evaluation test = evaluate_test(network_, dataset_.test);
         save();
         fmt::print("{} on {}: test MCR {:.2f} % of {} images after {} epochs; checkpoint {}\n",
                    to_string(network_.architecture()), dataset_.name, test.mcr, test.count,
@@ -110,7 +109,6 @@ class TrainRun {
     const Dataset& dataset_;
     const Preprocessing& preprocessing_;
     Network network_;
-    int border_;
     Trainer trainer_;
 };
 

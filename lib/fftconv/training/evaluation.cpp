@@ -61,11 +61,10 @@ Evaluation evaluate(Network& network, Batches& batches) {
     return judge(answer(network, batches), network.classes());
 }
 
-Evaluation evaluate(Network& network, const LabelledImages& images, int border) {
+Evaluation evaluate(Network& network, const LabelledImages& images) {
     BatchOptions options;
     options.size = network.options().batch;
-    options.border = border;
-    Batches batches(images, options);
+    Batches batches(images, fitted(options, images.maps, network.architecture().input, true));
     return evaluate(network, batches);
 }
 
@@ -84,6 +83,11 @@ Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images) {
             sum.probabilities[i] += answers.probabilities[i] / 10;
     }
     return judge(sum, network.classes());
+}
+
+Evaluation evaluate_test(Network& network, const LabelledImages& images) {
+    return network.architecture().input.height < images.maps.height ? evaluate_ten_crops(network, images)
+                                                                    : evaluate(network, images);
 }
 
 }  // namespace fftconv

@@ -49,24 +49,18 @@ std::string to_string(ModeChoice choice) {
 
 Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
                  const LabelledImages* validation, const TrainerOptions& options)
-    : network_(network), train_(train, batches), options_(options), optimizer_(network, options.optimizer) {
+    : network_(network),
+      train_(train, fitted(batches, train.maps, network.architecture().input, false)),
+      options_(options), optimizer_(network, options.optimizer) {
     check(options);
     if (train.count() == 0) throw UsageError("trainer: expected at least one training image, found none");
     if ((options.patience || options.keep_best) && !validation)
         throw UsageError("trainer: patience and keep_best need validation images");
-    if (train_.maps() != network.architecture().input)
-        throw ShapeError("trainer: the prepared images do not have the shape that the network takes");
     if (!validation) return;
     BatchOptions plain;
     plain.size = batches.size;
-    plain.border = batches.border;
-    if (batches.augmentation.crop) {  // what is trained on random crops is validated on the centre's
-        plain.augmentation.crop = batches.augmentation.crop;
-        plain.ten_crop = 4;
-    }
-    validation_ = std::make_unique<Batches>(*validation, plain);
-    if (validation_->maps() != network.architecture().input)
-        throw ShapeError("trainer: the validation images do not have the shape that the network takes");
+    validation_ = std::make_unique<Batches>(
+        *validation, fitted(plain, validation->maps, network.architecture().input, true));
 }
 
 TrainingEnd Trainer::run() {
