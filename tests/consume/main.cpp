@@ -56,7 +56,7 @@ int main() {
     convolution.set_mask(mask);        // (O, C) bytes, 0 = pruned: absent from every pass
     convolution.forward(x, y);
     convolution.backward_input(dy, dx);
-    convolution.backward_weights(x, dy, dw);
+    convolution.backward_weights(x, dy, dw);  // or both gradients in one go: backward(x, dy, dx, dw)
     for (const fftconv::Phase& phase : convolution.profile())
         std::printf("%-16s %8.3f ms\n", phase.name.c_str(), 1e3 * phase.seconds);
     std::printf("workspace %zu bytes\n", convolution.workspace_bytes());
