@@ -113,6 +113,30 @@ BOOST_AUTO_TEST_CASE(the_winner_depends_on_seed_and_candidate_alone) {
                    first.validation_mcr[best]);
 }
 
+// What comes before the first pruned layer is computed once, and the scores are those of the whole network.
+BOOST_AUTO_TEST_CASE(layers_before_the_pruned_ones_run_once) {
+    Network network = trained(valid_network, "fft");
+    Batches batches(validation_images(), {.size = 16});
+    const PruningScope second{Granularity::kernel, {"conv2"}};
+    SearchState state;
+    std::vector<double> first_layer, second_layer;  // seconds so far
+    best_of_random(network, batches, {}, second, {.ratio = 0.5, .candidates = 6, .seed = 3}, state,
+                   [&](const SearchState&) {
+                       const std::vector<LayerProfile> profile = network.profile();
+                       first_layer.push_back(profile[0].forward);
+                       for (const LayerProfile& layer : profile)
+                           if (layer.layer == "conv2") second_layer.push_back(layer.forward);
+                       return true;
+                   });
+    BOOST_CHECK_EQUAL(first_layer.front(), first_layer.back());
+    BOOST_CHECK_LT(second_layer.front(), second_layer.back());
+    for (std::size_t i = 0; i < state.count(); ++i) {
+        Network masked = trained(valid_network, "fft");
+        apply_masks(random_masks(masked, {}, second, 0.5, state.seed[i]), masked);
+        BOOST_CHECK_EQUAL(evaluate(masked, batches).mcr, state.validation_mcr[i]);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(ties_go_to_the_lowest_index) {
     const SearchState state{{1, 2, 3, 4}, {5, 3, 3, 2}};
     BOOST_CHECK_EQUAL(state.best(), 3);

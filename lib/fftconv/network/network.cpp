@@ -179,19 +179,24 @@ const Tensor& Network::input_of(std::size_t layer, const Tensor& images) const {
 }
 
 const Tensor& Network::forward(const Tensor& images, const PassContext& context) {
-    if (images.maps() != architecture_.input)
-        throw ShapeError("network: images: expected " + std::to_string(architecture_.input.channels) + " x " +
-                         std::to_string(architecture_.input.height) + " x " +
-                         std::to_string(architecture_.input.width) + ", found " +
-                         std::to_string(images.channels()) + " x " + std::to_string(images.height()) + " x " +
-                         std::to_string(images.width()));
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
+    return forward(images, context, 0, layers_.size());
+}
+
+const Tensor& Network::forward(const Tensor& x, const PassContext& context, std::size_t first,
+                               std::size_t last) {
+    const MapShape maps = layers_.at(first)->input_maps();
+    if (x.maps() != maps)
+        throw ShapeError("network: images: expected " + std::to_string(maps.channels) + " x " +
+                         std::to_string(maps.height) + " x " + std::to_string(maps.width) + ", found " +
+                         std::to_string(x.channels()) + " x " + std::to_string(x.height()) + " x " +
+                         std::to_string(x.width()));
+    for (std::size_t i = first; i < last; ++i) {
         const Stopwatch stopwatch(profile_[i].forward);
         Tensor& y = activations_[output_of_[i]];
-        y.reshape(layers_[i]->output_maps(), images.batch());
-        layers_[i]->forward(input_of(i, images), y, context);
+        y.reshape(layers_[i]->output_maps(), x.batch());
+        layers_[i]->forward(i == first ? x : input_of(i, x), y, context);
     }
-    return activations_.back();
+    return activations_[output_of_[last - 1]];
 }
 
 void Network::backward(const Tensor& images, const Tensor& gradient, const PassContext& context) {

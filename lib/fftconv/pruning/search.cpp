@@ -45,6 +45,16 @@ Bytes maps_of(const WeightedLayer& layer, const Masks& masks) {
     return mask && !mask->feature_map.empty() ? mask->feature_map : Bytes(std::size_t(layer.out), 1);
 }
 
+/// The first layer that candidates differ in.
+std::size_t first_pruned(const Network& network, const PruningScope& scope) {
+    const std::vector<std::string> names = network.layer_names();
+    const auto pruned = [&](const std::string& name) {
+        return std::find(scope.layers.begin(), scope.layers.end(), name) != scope.layers.end();
+    };
+    const auto first = std::find_if(names.begin(), names.end(), pruned);
+    return first == names.end() ? 0 : std::size_t(first - names.begin());
+}
+
 }  // namespace
 
 MaskTrial::MaskTrial(Network& network) : network_(network), layers_(weighted_layers(network)) {
@@ -104,11 +114,12 @@ Masks best_of_random(Network& network, Batches& validation, const Masks& masks, 
     if (options.candidates < 1) throw UsageError("search: candidates: expected at least 1, found 0");
     if (state.count() < options.candidates) {
         MaskTrial trial(network);
+        RepeatedEvaluation evaluation(network, validation, first_pruned(network, scope));
         while (state.count() < options.candidates) {
             const std::uint64_t seed = candidate_seed(options.seed, state.count());
             trial.set(random_masks(network, masks, scope, options.ratio, seed));
             state.seed.push_back(seed);
-            state.validation_mcr.push_back(evaluate(network, validation).mcr);
+            state.validation_mcr.push_back(evaluation.evaluate().mcr);
             if (on_candidate && !on_candidate(state)) break;
         }
     }

@@ -50,7 +50,8 @@ struct SearchOptions {
 
 /// Best of N random masks over all pruned layers together, by validation MCR (coarse pruning paper, section
 /// 3): goes on from `state` until it has N candidates, or on_candidate, called after each, returns false. The
-/// masks prune what `masks` do, and candidates' units besides. The result does not depend on the number of
+/// masks prune what `masks` do, and candidates' units besides. What comes before the first pruned layer is
+/// computed once (see RepeatedEvaluation). The result does not depend on the number of
 /// threads. Returns the best candidate's masks. The network is left as it was.
 /// @throws UsageError on less than one candidate.
 Masks best_of_random(Network& network, Batches& validation, const Masks& masks, const PruningScope& scope,

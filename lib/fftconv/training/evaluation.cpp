@@ -17,18 +17,21 @@ struct Answers {
     double seconds = 0;
 };
 
+/// Adds a batch, which goes into layer `first` of the network.
+void answer(Network& network, const Batch& batch, std::size_t first, Answers& answers) {
+    const auto start = std::chrono::steady_clock::now();
+    const Tensor& logits =
+        network.forward(batch.images, {.valid = batch.valid}, first, network.layers().size());
+    answers.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const std::vector<float> probabilities = softmax(logits, batch.valid);
+    answers.probabilities.insert(answers.probabilities.end(), probabilities.begin(), probabilities.end());
+    answers.labels.insert(answers.labels.end(), batch.labels.begin(), batch.labels.begin() + batch.valid);
+}
+
 Answers answer(Network& network, Batches& batches) {
     Answers answers;
     batches.start(0);
-    while (const Batch* batch = batches.next()) {
-        const auto start = std::chrono::steady_clock::now();
-        const Tensor& logits = network.forward(batch->images, {.valid = batch->valid});
-        answers.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        const std::vector<float> probabilities = softmax(logits, batch->valid);
-        answers.probabilities.insert(answers.probabilities.end(), probabilities.begin(), probabilities.end());
-        answers.labels.insert(answers.labels.end(), batch->labels.begin(),
-                              batch->labels.begin() + batch->valid);
-    }
+    while (const Batch* batch = batches.next()) answer(network, *batch, 0, answers);
     return answers;
 }
 
@@ -88,6 +91,25 @@ Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images) {
 Evaluation evaluate_test(Network& network, const LabelledImages& images) {
     return network.architecture().input.height < images.maps.height ? evaluate_ten_crops(network, images)
                                                                     : evaluate(network, images);
+}
+
+bool RepeatedEvaluation::worth_keeping() const {
+    const int batch = network_.options().batch;
+    const Tensor one(network_.layers()[first_]->input_maps(), batch);
+    return first_ > 0 && double(one.size()) * sizeof(float) * batches_.count() <= double(1 << 30);
+}
+
+Evaluation RepeatedEvaluation::evaluate() {
+    if (kept_.empty()) {
+        if (!worth_keeping()) return fftconv::evaluate(network_, batches_);
+        batches_.start(0);
+        while (const Batch* batch = batches_.next())
+            kept_.push_back({network_.forward(batch->images, {.valid = batch->valid}, 0, first_),
+                             batch->labels, batch->valid});
+    }
+    Answers answers;
+    for (const Batch& batch : kept_) answer(network_, batch, first_, answers);
+    return judge(answers, network_.classes());
 }
 
 }  // namespace fftconv

@@ -25,4 +25,24 @@ Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images);
 /// What a result reports: ten crops where the network takes smaller images than these, else `evaluate`.
 Evaluation evaluate_test(Network& network, const LabelledImages& images);
 
+/// Evaluates a network on the same images again and again while nothing before layer `first` changes: what that
+/// layer takes is computed once, by the first call, and kept; nothing is kept when it needs more than 1 GiB.
+class RepeatedEvaluation {
+  public:
+    /// Network and batches must outlive it.
+    RepeatedEvaluation(Network& network, Batches& batches, std::size_t first)
+        : network_(network), batches_(batches), first_(first) {}
+
+    /// The same as evaluate(network, batches), to the bit.
+    Evaluation evaluate();
+
+  private:
+    bool worth_keeping() const;
+
+    Network& network_;
+    Batches& batches_;
+    std::size_t first_;
+    std::vector<Batch> kept_;  ///< what layer `first` takes, in the place of the images
+};
+
 }  // namespace fftconv
