@@ -189,8 +189,8 @@ BOOST_AUTO_TEST_CASE(trainings_made_apart_are_joined_by_their_checkpoints) {
 
     const CommandResult other = test::run(ecp.command("other.h5", how + "--method max --rate 0.01"));
     BOOST_TEST_REQUIRE(other.status == 0);
-    std::filesystem::copy_file(ecp.folder / "other.h5.checkpoints" / "two-conv-max.h5", joint / "two-conv-max.h5",
-                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(ecp.folder / "other.h5.checkpoints" / "two-conv-max.h5",
+                               joint / "two-conv-max.h5", std::filesystem::copy_options::overwrite_existing);
     const CommandResult refused = test::run(ecp.command("joint.h5", how + both));
     BOOST_TEST(refused.status == 2);
     BOOST_TEST(contains(refused.output, "two-conv-max.h5: --rate"), refused.output);

@@ -141,7 +141,8 @@ BOOST_AUTO_TEST_CASE(batches_are_fitted_to_a_network) {
     BOOST_TEST(random.augmentation.crop == 28);
     BOOST_TEST(random.ten_crop == BatchOptions::no_ten_crop);
     BOOST_TEST(centre.ten_crop == 4);
-    for (const MapShape input : {MapShape{1, 32, 32}, MapShape{3, 33, 33}, MapShape{3, 34, 32}, MapShape{3, 28, 24}})
+    for (const MapShape input :
+         {MapShape{1, 32, 32}, MapShape{3, 33, 33}, MapShape{3, 34, 32}, MapShape{3, 28, 24}})
         BOOST_CHECK_THROW(fitted({}, {3, 32, 32}, input, true), ShapeError);
 }
 

@@ -36,7 +36,8 @@ std::vector<double> normalised(std::vector<double> values, double scale, double 
     for (std::size_t first = 0; first < values.size(); first += image_pixels) {
         double mean = 0, variance = 0;
         for (int p = 0; p < image_pixels; ++p) mean += values[first + p] / image_pixels;
-        for (int p = 0; p < image_pixels; ++p) variance += std::pow(values[first + p] - mean, 2) / image_pixels;
+        for (int p = 0; p < image_pixels; ++p)
+            variance += std::pow(values[first + p] - mean, 2) / image_pixels;
         for (int p = 0; p < image_pixels; ++p)
             values[first + p] = scale * (values[first + p] - mean) / std::sqrt(bias + variance);
     }
@@ -57,8 +58,8 @@ std::vector<double> covariance(const std::vector<double>& values) {
     for (std::size_t n = 0; n < count; ++n)
         for (int i = 0; i < image_pixels; ++i)
             for (int j = 0; j < image_pixels; ++j)
-                result[i * image_pixels + j] +=
-                    (values[n * image_pixels + i] - mean[i]) * (values[n * image_pixels + j] - mean[j]) / double(count);
+                result[i * image_pixels + j] += (values[n * image_pixels + i] - mean[i]) *
+                                                (values[n * image_pixels + j] - mean[j]) / double(count);
     return result;
 }
 
@@ -66,7 +67,8 @@ std::vector<double> product(const std::vector<double>& a, const std::vector<doub
     std::vector<double> result(image_pixels * image_pixels);
     for (int i = 0; i < image_pixels; ++i)
         for (int k = 0; k < image_pixels; ++k)
-            for (int j = 0; j < image_pixels; ++j) result[i * image_pixels + j] += a[i * image_pixels + k] * b[k * image_pixels + j];
+            for (int j = 0; j < image_pixels; ++j)
+                result[i * image_pixels + j] += a[i * image_pixels + k] * b[k * image_pixels + j];
     return result;
 }
 
@@ -134,7 +136,8 @@ BOOST_AUTO_TEST_CASE(other_images_get_what_the_training_images_taught) {
     for (int n = 0; n < 50; ++n)
         for (int i = 0; i < image_pixels; ++i)
             for (int j = 0; j < image_pixels; ++j)
-                expected[n * image_pixels + i] += w[i * image_pixels + j] * (values[n * image_pixels + j] - mean[j]);
+                expected[n * image_pixels + i] +=
+                    w[i * image_pixels + j] * (values[n * image_pixels + j] - mean[j]);
     preprocessing.apply(test, 1);
     BOOST_TEST(largest_difference(doubles(test), expected) < 1e-3);
 }

@@ -108,10 +108,11 @@ HWY_INLINE void for_each_vector(std::size_t floats, const F& f) {
     for (; i < floats; ++i) f(hn::CappedTag<float, 1>(), i);
 }
 
-/// Channels of one visit's lanes, close together: depth × V vectors, `out_stride` apart. In place, a column of
-/// lanes would meet the same few sets of the first-level cache in every channel, and push itself out.
+/// Channels of one visit's lanes, close together: depth × V vectors, `out_stride` apart. In place, a column
+/// of lanes would meet the same few sets of the first-level cache in every channel, and push itself out.
 template <int V, class D>
-HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out, std::size_t out_stride) {
+HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out,
+                     std::size_t out_stride) {
     const std::size_t n = hn::Lanes(d);
     for (int k = 0; k < depth; ++k, in += stride, out += out_stride)
 #pragma GCC unroll 8
@@ -173,8 +174,9 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
     }
 }
 
-/// One row of a list. Each of the four real products has a sum of its own, joined at the end: with two products
-/// in a chain, the latency of the multiply-add would set the pace. in: packed, (channel, re or im, V vectors).
+/// One row of a list. Each of the four real products has a sum of its own, joined at the end: with two
+/// products in a chain, the latency of the multiply-add would set the pace. in: packed, (channel, re or im, V
+/// vectors).
 template <int V, class D>
 HWY_INLINE void listed_row(D d, bool conjugated, const KernelList& list, int row, const float* weights_re,
                            const float* weights_im, const float* HWY_RESTRICT in, const Planes& p,

@@ -111,8 +111,8 @@ void SpectralConvolution::backward(const Tensor& x, const Tensor& dy, Tensor& dx
     both_gradients(x, dy, &dx, dw);
 }
 
-/// The gradient to the weights and, where one tile holds the image, also that to the input: both then come from
-/// the same spectra of dy.
+/// The gradient to the weights and, where one tile holds the image, also that to the input: both then come
+/// from the same spectra of dy.
 void SpectralConvolution::both_gradients(const Tensor& x, const Tensor& dy, Tensor* dx, std::span<float> dw) {
     SpectralLayer& layer = *layer_;
     const KernelStore* store = nullptr;

@@ -197,8 +197,10 @@ void SpectralLayer::write_input_gradient(Worker& worker, Tensor& dx, const Block
 void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store,
                             const Block& block, std::span<const float> bias) {
     Stopwatch watch(worker);
-    const SpectrumLayout &in = forward ? block.input : block.output, &out = forward ? block.output : block.input;
-    AlignedFloats &from = forward ? input_spectra : output_spectra, &to = forward ? output_spectra : input_spectra;
+    const SpectrumLayout &in = forward ? block.input : block.output,
+                         &out = forward ? block.output : block.input;
+    AlignedFloats &from = forward ? input_spectra : output_spectra,
+                  &to = forward ? output_spectra : input_spectra;
     const bool real = bin >= in.order.complex_bins;
     const float* z = from.data() + in.bin(bin);
     float* y = to.data() + out.bin(bin);

@@ -157,9 +157,9 @@ struct SpectralLayer {
     void read_input(Worker& worker, const Tensor& x, const Block& block);  ///< x → input_spectra
     template <class PixelsOf>
     void read_output_gradient(Worker& worker, const Tensor& dy, const Block& block,
-                              const PixelsOf& pixels_of);                ///< dy → output_spectra
+                              const PixelsOf& pixels_of);  ///< dy → output_spectra
     void write_output(Worker& worker, Tensor& y, const Block& block,
-                      std::span<const float> bias);                      ///< output_spectra → y
+                      std::span<const float> bias);                             ///< output_spectra → y
     void write_input_gradient(Worker& worker, Tensor& dx, const Block& block);  ///< input_spectra → dx
     // One bin, by one thread.
     void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block,
@@ -248,7 +248,8 @@ void SpectralLayer::read_output_gradient(Worker& worker, const Tensor& dy, const
         const int channel = item / block.count, group = item % block.count;
         if (without_kernels(by_output, channel)) continue;
         transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group,
-                     output_spectra.data() + block.output.at(channel, group * block.groups.lanes), block.output);
+                     output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
+                     block.output);
     }
 }
 

@@ -50,8 +50,8 @@ inline LaneGroups::LaneGroups(int batch_size, int tile_count, int lane_count)
 
 namespace tile_io {
 
-/// Floats of a cache line. The next groups of lanes stand in the next line of every pixel and of every bin, and
-/// those are too far apart for the machine to fetch ahead by itself.
+/// Floats of a cache line. The next groups of lanes stand in the next line of every pixel and of every bin,
+/// and those are too far apart for the machine to fetch ahead by itself.
 inline constexpr std::size_t line = 16;
 
 /// Copies whole groups of eight lanes, which the compiler turns into vectors.

@@ -94,7 +94,8 @@ BatchOptions fitted(BatchOptions options, MapShape images, MapShape input, bool 
     const int rows = input.height - images.height, columns = input.width - images.width;
     if (input.channels == images.channels && rows == columns && rows >= 0 && rows % 2 == 0) {
         options.border = rows / 2;
-    } else if (input.channels == images.channels && input.height == input.width && rows <= 0 && columns <= 0) {
+    } else if (input.channels == images.channels && input.height == input.width && rows <= 0 &&
+               columns <= 0) {
         options.augmentation.crop = input.height;
         if (at_centre) options.ten_crop = 4;
     } else {

@@ -23,19 +23,19 @@ void fill_batch(const LabelledImages& images, std::span<const int> indices, int 
                 Batch& batch);
 
 struct BatchOptions {
-    int size = 50;              ///< N; the last batch of an epoch is filled up with zero images
-    int border = 0;             ///< zero pixels added on every side
-    bool shuffled = false;      ///< a new order each epoch, from (seed, epoch) alone
-    std::uint64_t seed = 1;     ///< of order and augmentation
+    int size = 50;                ///< N; the last batch of an epoch is filled up with zero images
+    int border = 0;               ///< zero pixels added on every side
+    bool shuffled = false;        ///< a new order each epoch, from (seed, epoch) alone
+    std::uint64_t seed = 1;       ///< of order and augmentation
     Augmentation augmentation{};  ///< nothing by default
     int ten_crop = no_ten_crop;  ///< 0 … 9: this one of ten_crop(…, augmentation.crop, …), and nothing random
 
     static constexpr int no_ten_crop = -1;
 };
 
-/// The options with the border or the crop that makes images of this shape fit a network's input: zeros on every
-/// side where it takes larger images; where it takes smaller ones a crop, at random, or the centre's when
-/// `at_centre`. @throws ShapeError when neither does.
+/// The options with the border or the crop that makes images of this shape fit a network's input: zeros on
+/// every side where it takes larger images; where it takes smaller ones a crop, at random, or the centre's
+/// when `at_centre`. @throws ShapeError when neither does.
 BatchOptions fitted(BatchOptions options, MapShape images, MapShape input, bool at_centre);
 
 /// The batches of an epoch, in order. Augmented ones are each prepared by a thread of its own while the batch

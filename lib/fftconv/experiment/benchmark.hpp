@@ -49,7 +49,8 @@ Spread ratio(const Rounds& a, const Rounds& b);
 /// The largest |found − expected| relative to the largest |expected|; infinite when sizes differ or a value
 /// is NaN.
 double largest_difference(const std::vector<float>& found, const std::vector<float>& expected);
-/// Winograd convolution in float loses digits, and a network passes rounding on; nothing right differs by more.
+/// Winograd convolution in float loses digits, and a network passes rounding on; nothing right differs by
+/// more.
 inline constexpr double largest_allowed_difference = 1e-4;
 
 /// This machine's multiply-add peak, FLOP per second (a multiply-add counts two), with `threads` threads, on

@@ -128,10 +128,12 @@ void EcpRun::take_up(ResultRecord stored) {
     for (int repeat = 0; repeat < std::min(before.repeat, ecp_.repeat); ++repeat) {
         const std::vector<EcpTraining> now = ecp_.trainings(repeat);
         for (const EcpTraining& each : before.trainings(repeat)) {
-            const bool kept = std::any_of(now.begin(), now.end(),
-                                          [&](const EcpTraining& other) { return other.name() == each.name(); });
+            const bool kept = std::any_of(now.begin(), now.end(), [&](const EcpTraining& other) {
+                return other.name() == each.name();
+            });
             if (!kept)
-                throw UsageError(ecp_.out + ": a run that goes on may add networks, methods and modes; expected " +
+                throw UsageError(ecp_.out +
+                                 ": a run that goes on may add networks, methods and modes; expected " +
                                  each.name() + " among them, as it was started, found none");
         }
     }
@@ -144,12 +146,12 @@ void EcpRun::take_up(ResultRecord stored) {
     }
 }
 
-/// What a run that goes on, and every checkpoint that it takes up, has in common with this one. More networks,
-/// methods and modes may come: a result file is also what joins trainings that were made apart.
+/// What a run that goes on, and every checkpoint that it takes up, has in common with this one. More
+/// networks, methods and modes may come: a result file is also what joins trainings that were made apart.
 void EcpRun::require_same_run(const std::string& resolved_toml, const std::string& file) const {
     options_.require_same(resolved_toml, file,
-                          {"network", "method", "mode", "threads", "epochs", "repeat", "data", "out", "figures",
-                           "convolution-rounds"});
+                          {"network", "method", "mode", "threads", "epochs", "repeat", "data", "out",
+                           "figures", "convolution-rounds"});
 }
 
 /// An older run's, which this one replaces.

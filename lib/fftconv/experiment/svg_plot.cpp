@@ -36,7 +36,8 @@ void write_data(std::ostream& out, const PlotSeries& series, std::size_t index) 
     out << "$data" << index << " << END\n";
     for (std::size_t i = 0; i < series.x.size(); ++i) {
         out << gnuplot_number(series.x[i]) << ' ' << gnuplot_number(series.y[i]);
-        if (!series.low.empty()) out << ' ' << gnuplot_number(series.low[i]) << ' ' << gnuplot_number(series.high[i]);
+        if (!series.low.empty())
+            out << ' ' << gnuplot_number(series.low[i]) << ' ' << gnuplot_number(series.high[i]);
         out << '\n';
     }
     out << "END\n";

@@ -24,7 +24,8 @@ struct TrainOptions {
 
     int thread_count() const;
     DatasetOptions dataset_options() const;
-    /// The network for images of this shape, which one that takes other sizes is given with a border or cropped.
+    /// The network for images of this shape, which one that takes other sizes is given with a border or
+    /// cropped.
     /// @throws ArchitectureError
     Architecture network_for(MapShape images) const;
     NetworkOptions network_options() const;

@@ -53,8 +53,8 @@ class Network {
     /// Logits (classes, 1, 1, N) of images (C, H, W, N), good until the next pass.
     /// @throws ShapeError on other maps.
     const Tensor& forward(const Tensor& images, const PassContext& context = {});
-    /// Layers first ≤ i < last of the forward pass alone; x is what layer `first` takes. Returns what the last of
-    /// them gives, good until the next pass. @throws ShapeError on other maps.
+    /// Layers first ≤ i < last of the forward pass alone; x is what layer `first` takes. Returns what the
+    /// last of them gives, good until the next pass. @throws ShapeError on other maps.
     const Tensor& forward(const Tensor& x, const PassContext& context, std::size_t first, std::size_t last);
     /// Gradients of every parameter, from the gradient to the logits of the forward pass just made.
     void backward(const Tensor& images, const Tensor& gradient, const PassContext& context);

@@ -13,10 +13,10 @@ namespace fftconv {
 namespace {
 
 constexpr std::pair<const char*, Criterion> criterion_names[] = {{"weight-sum", Criterion::weight_sum},
-                                                       {"l2", Criterion::l2},
-                                                       {"taylor", Criterion::taylor},
-                                                       {"random", Criterion::random},
-                                                       {"spectral", Criterion::spectral}};
+                                                                 {"l2", Criterion::l2},
+                                                                 {"taylor", Criterion::taylor},
+                                                                 {"random", Criterion::random},
+                                                                 {"spectral", Criterion::spectral}};
 
 using Scores = std::vector<std::vector<double>>;
 

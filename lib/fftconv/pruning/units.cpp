@@ -10,10 +10,11 @@
 namespace fftconv {
 namespace {
 
-constexpr std::pair<const char*, Granularity> granularity_names[] = {{"layer", Granularity::layer},
-                                                         {"feature-map", Granularity::feature_map},
-                                                         {"kernel", Granularity::kernel},
-                                                         {"intra-kernel", Granularity::intra_kernel}};
+constexpr std::pair<const char*, Granularity> granularity_names[] = {
+    {"layer", Granularity::layer},
+    {"feature-map", Granularity::feature_map},
+    {"kernel", Granularity::kernel},
+    {"intra-kernel", Granularity::intra_kernel}};
 
 int unit_count(const WeightedLayer& layer, const PruningScope& scope) {
     switch (scope.granularity) {

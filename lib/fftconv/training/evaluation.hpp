@@ -17,7 +17,8 @@ struct Evaluation {
 
 /// One pass over the batches, outside training. @throws ShapeError when the images do not fit the network.
 Evaluation evaluate(Network& network, Batches& batches);
-/// The same over images in order, in batches of the network's planned size, fitted to its input (see `fitted`).
+/// The same over images in order, in batches of the network's planned size, fitted to its input (see
+/// `fitted`).
 Evaluation evaluate(Network& network, const LabelledImages& images);
 /// Probabilities averaged over the ten crops of each image, as wide as the network's input (coarse pruning
 /// paper, section 5.1).
@@ -25,8 +26,9 @@ Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images);
 /// What a result reports: ten crops where the network takes smaller images than these, else `evaluate`.
 Evaluation evaluate_test(Network& network, const LabelledImages& images);
 
-/// Evaluates a network on the same images again and again while nothing before layer `first` changes: what that
-/// layer takes is computed once, by the first call, and kept; nothing is kept when it needs more than 1 GiB.
+/// Evaluates a network on the same images again and again while nothing before layer `first` changes: what
+/// that layer takes is computed once, by the first call, and kept; nothing is kept when it needs more than 1
+/// GiB.
 class RepeatedEvaluation {
   public:
     /// Network and batches must outlive it.

@@ -51,7 +51,8 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
                  const LabelledImages* validation, const TrainerOptions& options)
     : network_(network),
       train_(train, fitted(batches, train.maps, network.architecture().input, false)),
-      options_(options), optimizer_(network, options.optimizer) {
+      options_(options),
+      optimizer_(network, options.optimizer) {
     check(options);
     if (train.count() == 0) throw UsageError("trainer: expected at least one training image, found none");
     if ((options.patience || options.keep_best) && !validation)
