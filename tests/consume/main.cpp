@@ -1,5 +1,5 @@
-// README's example, in a project that knows the installed package only. The lines between the two marks are
-// README's, word for word (readme.cmake compares them).
+// README's example, in a project that knows the installed package only. The lines between the two marks are README's,
+// word for word (readme.cmake compares them).
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -45,13 +45,8 @@ int main() {
     for (std::size_t kernel = 0; kernel < mask.size(); kernel += 3) mask[kernel] = 0;
 
     // README continues
-    fftconv::ConvolutionShape shape{.batch = 16,
-                                    .in_channels = 64,
-                                    .out_channels = 64,
-                                    .height = 32,
-                                    .width = 32,
-                                    .kernel = 5,
-                                    .padding = 2};
+    fftconv::ConvolutionShape shape{.batch = 16, .in_channels = 64, .out_channels = 64,
+                                    .height = 32, .width = 32, .kernel = 5, .padding = 2};
     fftconv::SpectralConvolution convolution(shape, {.threads = 1});
     fftconv::Tensor x(64, 32, 32, 16), y = convolution.make_output();  // (C, H, W, N)
     fftconv::Tensor dy = convolution.make_output(), dx = convolution.make_input();
