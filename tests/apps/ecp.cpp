@@ -186,6 +186,12 @@ BOOST_AUTO_TEST_CASE(trainings_made_apart_are_joined_by_their_checkpoints) {
     }
     BOOST_TEST(test::run(ecp.command("joint.h5", how + both)).status == 0);
     BOOST_TEST((read_results(ecp.folder / "joint.h5").curves == curves));  // times too: nothing ran again
+    // Others stand beside them.
+    BOOST_TEST(test::run(ecp.command("joint.h5", how + "--method ecp --mode 3 --resume")).status == 0);
+    const ResultRecord joined = read_results(ecp.folder / "joint.h5");
+    BOOST_TEST_REQUIRE(joined.curves.size() == 3u);
+    BOOST_TEST(joined.curves[0].method == "two-conv-max");
+    BOOST_TEST(joined.curves[2].method == "two-conv-ecp-3");
 
     const CommandResult other = test::run(ecp.command("other.h5", how + "--method max --rate 0.01"));
     BOOST_TEST_REQUIRE(other.status == 0);

@@ -127,8 +127,6 @@ BOOST_AUTO_TEST_CASE(a_run_is_resumed_with_its_own_options_only) {
     const Bench bench;
     BOOST_TEST_REQUIRE(run(bench.ecp("")).status == 0);
     fails(bench.ecp("--rate 0.01 --resume"), 2, {"--rate", "0.001", "0.01"});
-    BOOST_TEST(run(bench.ecp("--resume --method average")).status == 0);  // one method more
-    fails(bench.ecp("--resume"), 2, {"ecp.h5", "may add", "two-conv-average"});
     BOOST_TEST(run(bench.ecp("--resume --threads 1")).status == 0);
 }
 

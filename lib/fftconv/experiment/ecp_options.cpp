@@ -143,7 +143,9 @@ void add_ecp_options(Options& options, EcpOptions& ecp) {
     options.add("out", ecp.out, "result file; checkpoints go to FILE.checkpoints")->type_name("FILE");
     options.add("figures", ecp.figures, "folder of the figures; else FILE.figures beside the result")
         ->type_name("FOLDER");
-    options.add_call_flag("resume", ecp.resume, "go on from the checkpoints of --out");
+    options.add_call_flag("resume", ecp.resume,
+                          "go on from the checkpoints of --out, also with other networks, methods and modes "
+                          "beside those that it has");
     options.app()
         .add_option("--report", ecp.report, "train nothing: print and draw a result file again")
         ->configurable(false)

@@ -59,7 +59,12 @@ std::string convolution_column(const std::string& network, const std::string& en
 }
 
 EcpResults::EcpResults(ResultRecord record)
-    : record_(std::move(record)), options_(ecp_options_of(record_.resolved_toml)) {}
+    : record_(std::move(record)), options_(ecp_options_of(record_.resolved_toml)) {
+    // A file may hold more trainings than its last run was asked for: those are there that have a curve.
+    options_.networks = {"one-conv", "two-conv"};
+    options_.methods = {"max", "average", "random", "ecp"};
+    options_.modes = {"all", "per-run", "per-epoch", "per-batch"};
+}
 
 std::string EcpResults::conditions() const {
     const std::string repeats = options_.repeat > 1 ? fmt::format(", {} seeds", options_.repeat) : "";
@@ -72,14 +77,17 @@ std::string EcpResults::conditions() const {
 }
 
 int EcpResults::epochs_of_all() const {
+    bool any = false;
     std::size_t epochs = std::size_t(options_.epochs);
     for (int repeat = 0; repeat < options_.repeat; ++repeat) {
         for (const EcpTraining& training : options_.trainings(repeat)) {
             const Curve* found = curve(training.name());
-            epochs = std::min(epochs, found == nullptr ? 0 : found->epoch.size());
+            if (found == nullptr) continue;
+            epochs = std::min(epochs, found->epoch.size());
+            any = true;
         }
     }
-    return int(epochs);
+    return any ? int(epochs) : 0;
 }
 
 std::vector<EcpMethod> EcpResults::methods(const std::string& network) const {

@@ -32,6 +32,7 @@ class EcpResults {
     /// @throws UsageError when the record is not one of fftconv-ecp.
     explicit EcpResults(ResultRecord record);
 
+    /// The configuration; its networks, methods and modes are all that there can be.
     const EcpOptions& options() const { return options_; }
     const ResultRecord& record() const { return record_; }
     /// "MNIST, batch 50, Adam …": what the numbers were made with, for titles.

@@ -124,19 +124,6 @@ void EcpRun::prepare_files() {
 
 void EcpRun::take_up(ResultRecord stored) {
     require_same_run(stored.resolved_toml, ecp_.out);
-    const EcpOptions before = ecp_options_of(stored.resolved_toml);
-    for (int repeat = 0; repeat < std::min(before.repeat, ecp_.repeat); ++repeat) {
-        const std::vector<EcpTraining> now = ecp_.trainings(repeat);
-        for (const EcpTraining& each : before.trainings(repeat)) {
-            const bool kept = std::any_of(now.begin(), now.end(), [&](const EcpTraining& other) {
-                return other.name() == each.name();
-            });
-            if (!kept)
-                throw UsageError(ecp_.out +
-                                 ": a run that goes on may add networks, methods and modes; expected " +
-                                 each.name() + " among them, as it was started, found none");
-        }
-    }
     if (stored.dataset.sha256 != record_.dataset.sha256) {
         throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
     }
@@ -146,8 +133,8 @@ void EcpRun::take_up(ResultRecord stored) {
     }
 }
 
-/// What a run that goes on, and every checkpoint that it takes up, has in common with this one. More
-/// networks, methods and modes may come: a result file is also what joins trainings that were made apart.
+/// What a run that goes on, and every checkpoint that it takes up, has in common with this one.
+/// Networks, methods and modes may be others: a result file also joins trainings that were made apart.
 void EcpRun::require_same_run(const std::string& resolved_toml, const std::string& file) const {
     options_.require_same(resolved_toml, file,
                           {"network", "method", "mode", "threads", "epochs", "repeat", "data", "out",

@@ -7,8 +7,9 @@ namespace fftconv {
 /// The experiments of the EasyConvPooling paper. All trainings of a repeat take turns, epoch by epoch, so
 /// that noise of the machine hits every method alike and a run that is stopped is a fair partial result.
 /// After each epoch of each training its checkpoint and then the result file are replaced; --resume goes on
-/// bit for bit, also with more networks, methods and modes than before. Trainings made apart (on several
-/// machines) are joined by putting their checkpoints into one folder and resuming with all of their methods.
+/// bit for bit, also with other networks, methods and modes, beside those in the file. Trainings made apart
+/// (on several machines) are joined by putting their checkpoints into one folder and resuming with all of
+/// their methods.
 /// @throws Error when the run was interrupted, after saving, with the command that goes on.
 void run_ecp(const EcpOptions& ecp, const Options& options);
 
