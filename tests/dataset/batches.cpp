@@ -133,17 +133,17 @@ BOOST_AUTO_TEST_CASE(augmented_images_do_not_depend_on_the_order) {
 }
 
 BOOST_AUTO_TEST_CASE(batches_are_fitted_to_a_network) {
-    const BatchOptions bordered = fitted({}, {1, 28, 28}, {1, 32, 32}, true);
+    const BatchOptions bordered = fftconv::fitted({}, {1, 28, 28}, {1, 32, 32}, true);
     BOOST_TEST(bordered.border == 2);
     BOOST_TEST(bordered.augmentation.crop == 0);
-    const BatchOptions random = fitted({}, {3, 32, 32}, {3, 28, 28}, false),
-                       centre = fitted({}, {3, 32, 32}, {3, 28, 28}, true);
+    const BatchOptions random = fftconv::fitted({}, {3, 32, 32}, {3, 28, 28}, false),
+                       centre = fftconv::fitted({}, {3, 32, 32}, {3, 28, 28}, true);
     BOOST_TEST(random.augmentation.crop == 28);
     BOOST_TEST(random.ten_crop == BatchOptions::no_ten_crop);
     BOOST_TEST(centre.ten_crop == 4);
     for (const MapShape input :
          {MapShape{1, 32, 32}, MapShape{3, 33, 33}, MapShape{3, 34, 32}, MapShape{3, 28, 24}})
-        BOOST_CHECK_THROW(fitted({}, {3, 32, 32}, input, true), ShapeError);
+        BOOST_CHECK_THROW(fftconv::fitted({}, {3, 32, 32}, input, true), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(ten_crops_and_borders) {
