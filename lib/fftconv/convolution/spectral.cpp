@@ -89,7 +89,7 @@ void SpectralConvolution::backward_input(const Tensor& dy, Tensor& dx) {
     for (int i = 0; i < blocks.count(); ++i) {
         Worker& worker = layer.workers[omp_get_thread_num()];
         const Block block = layer.block(blocks, i);
-        layer.read_output_gradient(worker, dy, block, layer.gradient_pixels());
+        layer.read_output_gradient(worker, dy, block, false);
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
         for (int bin = 0; bin < block.input.order.bins(); ++bin)
@@ -133,7 +133,7 @@ void SpectralConvolution::both_gradients(const Tensor& x, const Tensor& dy, Tens
         for (int i = 0; i < blocks.count(); ++i) {
             const Block block = layer.block(blocks, i);
             layer.read_input(worker, x, block);
-            layer.read_output_gradient(worker, dy, block, layer.own_gradient_pixels());
+            layer.read_output_gradient(worker, dy, block, true);
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
             for (int bin = 0; bin < block.input.order.bins(); ++bin) {

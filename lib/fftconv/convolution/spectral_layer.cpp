@@ -170,6 +170,22 @@ void SpectralLayer::read_input(Worker& worker, const Tensor& x, const Block& blo
     }
 }
 
+void SpectralLayer::read_output_gradient(Worker& worker, const Tensor& dy, const Block& block, bool own) {
+#pragma omp for schedule(dynamic, 4) nowait
+    for (int item = 0; item < block.output.channels * block.count; ++item) {
+        const int channel = item / block.count, group = item % block.count;
+        if (without_kernels(by_output, channel)) continue;
+        float* to = output_spectra.data() + block.output.at(channel, group * block.groups.lanes);
+        const auto transform_from = [&](const auto& pixels_of) {
+            transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group, to, block.output);
+        };
+        if (own)
+            transform_from(own_gradient_pixels());
+        else
+            transform_from(gradient_pixels());
+    }
+}
+
 void SpectralLayer::write_output(Worker& worker, Tensor& y, const Block& block, std::span<const float> bias) {
 #pragma omp for schedule(dynamic, 4) nowait
     for (int item = 0; item < block.output.channels * block.count; ++item) {

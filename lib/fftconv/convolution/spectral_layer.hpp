@@ -155,9 +155,9 @@ struct SpectralLayer {
 
     // The steps of a pass. All threads of a team call them; they share the work and do not wait at the end.
     void read_input(Worker& worker, const Tensor& x, const Block& block);  ///< x → input_spectra
-    template <class PixelsOf>
-    void read_output_gradient(Worker& worker, const Tensor& dy, const Block& block,
-                              const PixelsOf& pixels_of);  ///< dy → output_spectra
+    /// dy → output_spectra, a tile's own pixels (forward's tiles) or those of its neighbours too
+    /// (backward's).
+    void read_output_gradient(Worker& worker, const Tensor& dy, const Block& block, bool own);
     void write_output(Worker& worker, Tensor& y, const Block& block,
                       std::span<const float> bias);                             ///< output_spectra → y
     void write_input_gradient(Worker& worker, Tensor& dx, const Block& block);  ///< input_spectra → dx
@@ -238,19 +238,6 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
     watch.lap(inverse_phase);
     scatter(worker.tile.data(), edge(), groups, group, pixels_of, channel, to);
     watch.lap(scatter_phase);
-}
-
-template <class PixelsOf>
-void SpectralLayer::read_output_gradient(Worker& worker, const Tensor& dy, const Block& block,
-                                         const PixelsOf& pixels_of) {
-#pragma omp for schedule(dynamic, 4) nowait
-    for (int item = 0; item < block.output.channels * block.count; ++item) {
-        const int channel = item / block.count, group = item % block.count;
-        if (without_kernels(by_output, channel)) continue;
-        transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group,
-                     output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
-                     block.output);
-    }
 }
 
 }  // namespace fftconv
