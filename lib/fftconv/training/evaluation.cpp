@@ -94,9 +94,9 @@ Evaluation evaluate_test(Network& network, const LabelledImages& images) {
 }
 
 bool RepeatedEvaluation::worth_keeping() const {
-    const int batch = network_.options().batch;
-    const Tensor one(network_.layers()[first_]->input_maps(), batch);
-    return first_ > 0 && double(one.size()) * sizeof(float) * batches_.count() <= double(1 << 30);
+    const double pixels = double(network_.layers()[first_]->input_maps().size()) * batches_.count();
+    const int lanes = padded_batch(network_.options().batch);
+    return first_ > 0 && pixels * lanes * sizeof(float) <= double(1 << 30);
 }
 
 Evaluation RepeatedEvaluation::evaluate() {
