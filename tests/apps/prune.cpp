@@ -120,6 +120,66 @@ BOOST_AUTO_TEST_CASE(a_killed_run_goes_on) {
         BOOST_CHECK(numbers(a, "points", column).back() == numbers(b, "points", column).back());
 }
 
+// Two processes with a part of the points each, joined: the run that was not split.
+BOOST_AUTO_TEST_CASE(parts_of_a_run_are_merged) {
+    const TemporaryFolder whole, odd, even, other;
+    const std::string options =
+        "--granularity feature-map,kernel --ratio 0.5,0.25:0.75:0.25 --criterion l2,random";
+    for (const auto& [folder, part] :
+         {std::pair{&whole, ""}, {&odd, " --points 1/2"}, {&even, " --points 2/2"}}) {
+        const CommandResult done = run(command(*folder, options + part));
+        BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+    }
+    const auto merge = [&](const TemporaryFolder& second) {
+        return run(app("results") + " merge " + (odd / "all.h5").string() + " " + (even / "p.h5").string() +
+                   " " + (second / "p.h5").string());
+    };
+    const CommandResult merged = merge(odd);
+    BOOST_REQUIRE_MESSAGE(merged.status == 0, merged.output);
+    const ResultRecord one = read_results(whole / "p.h5"), joined = read_results(odd / "all.h5");
+    BOOST_CHECK_EQUAL(numbers(one, "points", "test_mcr").size(), 1 + 2 * 4);
+    for (const char* column : {"validation_mcr", "test_mcr", "pruned_kernels", "requested_ratio"})
+        BOOST_CHECK(numbers(one, "points", column) == numbers(joined, "points", column));
+    BOOST_CHECK(numbers(one, "layers", "kept_kernels") == numbers(joined, "layers", "kept_kernels"));
+    const CommandResult report = run(app("prune") + " --report " + (odd / "all.h5").string());
+    BOOST_CHECK_MESSAGE(report.status == 0 && contains(report.output, "random-feature-map-0.5-kernel-0.75"),
+                        report.output);
+
+    BOOST_REQUIRE_EQUAL(run(command(other, options + " --points 1/2 --seed 2")).status, 0);
+    const CommandResult refused = merge(other);
+    BOOST_CHECK_MESSAGE(refused.status == 2 && contains(refused.output, "--seed"), refused.output);
+}
+
+BOOST_AUTO_TEST_CASE(experiments_are_collected_and_reported) {
+    const TemporaryFolder folder;
+    const std::string all = (folder / "all.h5").string(), part = (folder / "p.h5").string();
+    BOOST_REQUIRE_EQUAL(run(command(folder, "--ratio 0.5 --criterion l2")).status, 0);
+    const auto collect = [&](const std::string& named) {
+        return run(app("results") + " collect " + all + " " + named);
+    };
+    BOOST_REQUIRE_EQUAL(collect("figure_3/kernels=" + part).status, 0);
+    BOOST_REQUIRE_EQUAL(run(command(folder, "--granularity feature-map --ratio 0.5 --criterion l2")).status,
+                        0);
+    BOOST_REQUIRE_EQUAL(collect("figure_3/maps=" + part + " figure_2=" + part).status, 0);
+    const CommandResult report =
+        run(app("prune") + " --report " + all + " --figures " + (folder / "drawn").string());
+    BOOST_REQUIRE_MESSAGE(report.status == 0, report.output);
+    for (const char* shown :
+         {"figure_3/kernels: Pruning of", "figure_3/maps: Pruning of", "figure_2: Pruning of",
+          "l2-kernel-0.5", "l2-feature-map-0.5", "figure_3-pruning.svg", "figure_2-pruning.svg"})
+        BOOST_CHECK_MESSAGE(contains(report.output, shown), shown << " is missing from\n" << report.output);
+    const auto refused = [&](const std::string& named, int status, const std::string& why) {
+        const CommandResult done = collect(named);
+        BOOST_CHECK_MESSAGE(done.status == status && contains(done.output, why), done.output);
+    };
+    refused("figure_3=" + part, 2, "exclude each other");
+    refused("Figure=" + part, 2, "NAME=FILE");
+    refused(part, 2, "NAME=FILE");
+    refused("more=" + all, 1, "collection");
+    refused("more=absent.h5", 1, "absent.h5");
+    BOOST_CHECK_EQUAL(read_experiments(all).size(), 3);
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage) {
     const TemporaryFolder folder;
     const auto refused = [&](const std::string& options, const std::string& part) {
@@ -131,6 +191,8 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
     refused("--checkpoint x.h5", "either --checkpoint FILE or --train");
     refused("--validation 0", "--validation");
     refused("--granularity filter", "filter");
+    refused("--points 3/2", "--points: expected i/n");
+    refused("--points 1/2 --budget 1", "--points");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

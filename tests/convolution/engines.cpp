@@ -69,6 +69,29 @@ BOOST_DATA_TEST_CASE(folded_equals_select_after_inverse, engines* boost::unit_te
     }
 }
 
+BOOST_AUTO_TEST_CASE(input_spectra_of_one_block_are_kept_for_the_gradient) {
+    ConvolutionTester tester(small);
+    const auto engine = tester.make("fft");
+    const std::vector<float> expected = tester.backward_weights(*engine);
+    Tensor x = tester.x(), y = engine->make_output();
+    std::vector<float> dw(expected.size());
+    const auto gradient_after = [&](const auto& between) {
+        x = tester.x();
+        engine->forward(x, y);
+        between();
+        x.fill(0);  // against the contract: shows which of x and its spectra was read
+        engine->backward_weights(x, tester.dy(), dw);
+        return dw;
+    };
+    const std::vector<float> nothing(dw.size(), 0.0f);
+    BOOST_TEST((gradient_after([] {}) == nothing), "kept without being asked to");
+    engine->keep_input_spectra(true);
+    BOOST_TEST((gradient_after([] {}) == expected));
+    BOOST_TEST((gradient_after([&] { engine->set_mask({}); }) == nothing), "kept for another mask");
+    BOOST_TEST((gradient_after([&] { tester.backward_input(*engine); }) == nothing),
+               "kept after another pass");
+}
+
 BOOST_DATA_TEST_CASE(masked_equals_zeroed_weights, engines* boost::unit_test::data::make({no_mode, 1}),
                      engine, mode) {
     ConvolutionTester tester(wide);

@@ -40,6 +40,38 @@ BOOST_AUTO_TEST_CASE(every_kind_comes_back_as_it_was_written) {
     BOOST_TEST((read_results(folder / "a.h5") == sample_results()));
 }
 
+BOOST_AUTO_TEST_CASE(a_collection_holds_results_and_where_they_came_from) {
+    const TemporaryFolder folder;
+    const FileHeader header{.kind = "result",
+                            .schema_version = "1.0",
+                            .library_version = "0.0.9",
+                            .git_commit = "a commit of long ago",
+                            .git_dirty = true,
+                            .created_utc = "2020-02-02T02:02:02Z"};
+    write_collection(folder / "a.h5", {{"figure_3/kernels", header, sample_results()},
+                                       {"figure_2", header, {}},
+                                       {"figure_3/maps", header, sample_results()}});
+    BOOST_TEST(read_file_header(folder / "a.h5").kind == "collection");
+    const std::vector<Experiment> found = read_experiments(folder / "a.h5");
+    BOOST_REQUIRE(found.size() == 3);  // in the order of writing, what belongs to one figure together
+    BOOST_TEST(found[0].name == "figure_3/kernels");
+    BOOST_TEST(found[1].name == "figure_3/maps");
+    BOOST_TEST(found[2].name == "figure_2");
+    BOOST_TEST((found[1].record == sample_results()));
+    BOOST_TEST((found[2].record == ResultRecord{}));
+    BOOST_TEST(found[1].header.git_commit == header.git_commit);
+    BOOST_TEST(found[1].header.created_utc == header.created_utc);
+    BOOST_TEST(found[1].header.git_dirty);
+    check_file_error([&] { read_results(folder / "a.h5"); }, (folder / "a.h5").string(), "/ @kind",
+                     "'collection'");
+    write_results(folder / "b.h5", sample_results());
+    const std::vector<Experiment> single = read_experiments(folder / "b.h5");
+    BOOST_REQUIRE(single.size() == 1);
+    BOOST_TEST(single[0].name.empty());
+    BOOST_TEST((single[0].record == sample_results()));
+    BOOST_TEST(single[0].header.git_commit == git_commit());
+}
+
 BOOST_AUTO_TEST_CASE(empty_records_come_back_empty) {
     const TemporaryFolder folder;
     BOOST_TEST((through_file({}) == Checkpoint{}));

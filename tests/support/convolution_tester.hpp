@@ -140,12 +140,23 @@ class ConvolutionTester {
         return dw;
     }
 
-    /// Both gradients in one call: the bits of the two.
+    /// Both gradients in one call, without and with spectra kept from forward: the bits of the two.
     void check_both_gradients(ConvolutionEngine& engine, const Tensor& dx, const std::vector<float>& dw) {
+        const Tensor input = x();
+        check_both_gradients(engine, input, dx, dw);
+        engine.keep_input_spectra(true);
+        Tensor y = engine.make_output(shape_.batch);
+        engine.forward(input, y);
+        check_both_gradients(engine, input, dx, dw);
+        check_both_gradients(engine, input, dx, dw);  // nothing is kept any more
+        engine.keep_input_spectra(false);
+    }
+    void check_both_gradients(ConvolutionEngine& engine, const Tensor& input, const Tensor& dx,
+                              const std::vector<float>& dw) {
         Tensor both_dx = engine.make_input(shape_.batch);
         std::vector<float> both_dw(shape_.weights(), not_a_number);
         both_dx.fill(not_a_number);
-        engine.backward(x(), dy(), both_dx, both_dw);
+        engine.backward(input, dy(), both_dx, both_dw);
         check_visits(engine);
         BOOST_TEST((to_nchw(both_dx) == to_nchw(dx)), "the input gradient of both is another");
         BOOST_TEST((both_dw == dw), "the weight gradient of both is another");

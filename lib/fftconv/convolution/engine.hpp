@@ -80,6 +80,10 @@ class ConvolutionEngine {
     /// so that another mask costs nothing to set up: for a search over masks. What is pruned is still absent
     /// from every pass.
     virtual void keep_pruned_spectra(bool) {}
+    /// While on, backward_weights and backward are given the x of the last forward, unchanged since: an
+    /// engine may use again what forward derived from it (spectra), where that is still at hand. The same
+    /// bits.
+    virtual void keep_input_spectra(bool) {}
     /// Changes K between calls. @throws ShapeError unless the engine was made with a mode and 0 ≤ K ≤ 3.
     void set_mode(int mode);
 

@@ -17,6 +17,9 @@ constexpr int padded_rows(int rows) {
     return (rows + panel_rows - 1) / panel_rows * panel_rows;
 }
 
+/// Lanes that a sum visits at a time, at most, on any target.
+inline constexpr std::size_t widest_visit = 6 * 16;
+
 enum class Weights { conjugated, plain };
 
 /// One bin's operands: planes (depth, lanes) in, planes (rows, lanes) out. A real bin has no imaginary

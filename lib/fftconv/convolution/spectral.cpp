@@ -39,6 +39,10 @@ void SpectralConvolution::keep_pruned_spectra(bool keep) {
     layer_->set_kernels(mask_);
 }
 
+void SpectralConvolution::keep_input_spectra(bool keep) {
+    layer_->keep_input = keep;
+}
+
 void SpectralConvolution::mode_changed() {
     layer_->options.mode = options_.mode;
     layer_->entries = KernelStore();
@@ -75,6 +79,8 @@ void SpectralConvolution::forward(const Tensor& x, Tensor& y) {
         layer.write_output(worker, y, block, bias_);
     }
     layer.finish(phases_);
+    // Those of several blocks have overwritten each other.
+    if (layer.keep_input && blocks.count() == 1) layer.kept_input = &x;
 }
 
 void SpectralConvolution::backward_input(const Tensor& dy, Tensor& dx) {
@@ -121,6 +127,7 @@ void SpectralConvolution::both_gradients(const Tensor& x, const Tensor& dy, Tens
         layer.clear_untouched(*dx);
     }
     const Blocks blocks = layer.forward_blocks(x.batch());
+    const bool input_kept = layer.keep_input && layer.kept_input == &x;
     layer.start(blocks, std::max(layer.gradient_scratch(),
                                  layer.sum_scratch(layer.channels(), shape_.out_channels, blocks)));
     layer.gradient.spectra.resize(layer.gradient.layout->size());
@@ -132,7 +139,7 @@ void SpectralConvolution::both_gradients(const Tensor& x, const Tensor& dy, Tens
         Worker& worker = layer.workers[omp_get_thread_num()];
         for (int i = 0; i < blocks.count(); ++i) {
             const Block block = layer.block(blocks, i);
-            layer.read_input(worker, x, block);
+            if (!input_kept) layer.read_input(worker, x, block);
             layer.read_output_gradient(worker, dy, block, true);
 #pragma omp barrier
 #pragma omp for schedule(dynamic)

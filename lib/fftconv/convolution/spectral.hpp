@@ -22,6 +22,7 @@ class SpectralConvolution : public ConvolutionEngine {
     void backward(const Tensor& x, const Tensor& dy, Tensor& dx, std::span<float> dw) override;
     std::size_t workspace_bytes() const override;
     void keep_pruned_spectra(bool keep) override;
+    void keep_input_spectra(bool keep) override;
 
     /// The edge T of the tiles in use.
     int tile() const;

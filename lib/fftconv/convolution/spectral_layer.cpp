@@ -29,6 +29,7 @@ void SpectralLayer::set_geometry() {
 }
 
 void SpectralLayer::set_kernels(const std::vector<std::uint8_t>& mask) {
+    kept_input = nullptr;
     using frequency_sum::padded_rows, frequency_sum::panel_rows;
     const int outputs = shape.out_channels, width = shape.in_channels;
     // Few channels on either side leave panels half empty; then lists do as well.
@@ -141,6 +142,7 @@ const KernelStore& SpectralLayer::updated(KernelStore& store, std::span<const fl
 }
 
 void SpectralLayer::start(const Blocks& blocks, std::size_t scratch) {
+    kept_input = nullptr;
     const std::size_t input = layout(channels(), blocks.lanes()).size(),
                       output = layout(shape.out_channels, blocks.lanes()).size();
     if (input_spectra.size() < input) input_spectra.resize(input);

@@ -185,6 +185,9 @@ struct SpectralLayer {
     std::optional<PhaseKernels> kernels;
     std::optional<KernelTransform> kernel_transform;
 
+    bool keep_input = false;             ///< for the gradients that follow
+    const Tensor* kept_input = nullptr;  ///< the x whose spectra input_spectra still holds, if any
+
     bool keep_pruned = false;       ///< entries hold every kernel; masks change the lists alone
     bool dense = false;             ///< every kernel, in panels; else the surviving ones, in lists
     KernelStore panels_by_output;   ///< dense: forward

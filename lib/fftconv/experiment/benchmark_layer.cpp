@@ -39,7 +39,9 @@ struct EngineRun {
           y(engine->make_output()),
           dx(engine->make_input()),
           weights(problem.weights),
-          dw(weights.size()) {}
+          dw(weights.size()) {
+        engine->keep_input_spectra(problem.pass == LayerPass::step);
+    }
 
     void run() {
         if (renew) engine->set_weights(weights);

@@ -3,7 +3,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "fftconv/core/error.hpp"
 
@@ -17,6 +19,15 @@ double parse_ratio(const std::string& number, const std::string& text) {
     if (number.empty() || *end != '\0' || !(value >= 0 && value <= 1))
         throw UsageError("--ratio: expected numbers from 0 to 1, as 0.5 or 0.1:0.9:0.1, found " + text);
     return value;
+}
+
+/// The two numbers of "i/n". @throws UsageError
+std::pair<int, int> parse_part(const std::string& text) {
+    int part = 0, parts = 0, used = 0;
+    if (std::sscanf(text.c_str(), "%d/%d%n", &part, &parts, &used) != 2 || std::size_t(used) != text.size() ||
+        part < 1 || part > parts)
+        throw UsageError("--points: expected i/n with 1 <= i <= n, found " + text);
+    return {part, parts};
 }
 
 }  // namespace
@@ -71,6 +82,9 @@ void PruneOptions::check() const {
         throw UsageError(fmt::format("--ratio: expected one for each of the {} granularities, found {}",
                                      granularities.size(), ratios.size()));
     for (const std::string& text : ratios) parse_ratios(text);
+    parse_part(part);
+    if (has_budget() && part != "1/1")
+        throw UsageError("--points: with --budget the points are not known beforehand");
     if (train.validation <= 0) throw UsageError("--validation: expected more than 0: masks are chosen by it");
 }
 
@@ -86,6 +100,24 @@ std::vector<PruningPoint> PruneOptions::starts(const std::string& criterion, int
         points = std::move(longer);
     }
     return points;
+}
+
+std::vector<PruningPoint> PruneOptions::points() const {
+    std::vector<PruningPoint> result;
+    for (int index = 0; index < repeat; ++index)
+        for (const std::string& criterion : criteria)
+            for (const PruningPoint& start : starts(criterion, index))
+                for (double ratio : last_ratios()) result.push_back(with_ratio(start, ratio));
+    return result;
+}
+
+std::vector<PruningPoint> PruneOptions::points_of_part() const {
+    const auto [wanted, parts] = parse_part(part);
+    const std::vector<PruningPoint> all = points();
+    std::vector<PruningPoint> result;
+    for (std::size_t i = std::size_t(wanted - 1); i < all.size(); i += std::size_t(parts))
+        result.push_back(all[i]);
+    return result;
 }
 
 PruningPoint PruneOptions::with_ratio(PruningPoint start, double ratio) const {
@@ -128,6 +160,11 @@ void add_prune_options(Options& options, PruneOptions& prune) {
         "find the largest of the last ratios whose validation MCR stays within so many percent of the "
         "baseline's, by bisection; negative = try every ratio");
     options.add("repeat", prune.repeat, "runs with seeds counted up from --seed")->check(at_least_one);
+    options
+        .add("points", prune.part,
+             "i/n: of the points only every n-th from the i-th on, for n processes with an --out each; "
+             "fftconv-results merge joins their files")
+        ->type_name("PART");
     options.add_flag("compact", prune.compact, "save the thinner network of each point too");
     options.add("timing-rounds", prune.timing_rounds, "passes whose median gives ms per image")
         ->check(at_least_one);

@@ -44,6 +44,7 @@ struct PruneOptions {
     int candidates = 100, retrain_epochs = 0, repeat = 1, stride = 2, data_batches = 8, timing_rounds = 9;
     double retrain_rate = 0.0005, budget = -1;  ///< budget in percent; negative: none, every ratio
     bool compact = false;
+    std::string part = "1/1";  ///< "i/n": of the points every n-th, from the i-th (1 …) on
     std::string figures, report;
 
     PruneOptions();
@@ -52,6 +53,10 @@ struct PruneOptions {
     /// The points with every ratio but the last step's chosen, without that step, of one criterion and
     /// repeat.
     std::vector<PruningPoint> starts(const std::string& criterion, int repeat_index) const;
+    /// Every point of the run in its order: whole sequences, not those that end before the last step.
+    std::vector<PruningPoint> points() const;
+    /// Those of them that `part` names.
+    std::vector<PruningPoint> points_of_part() const;
     /// A start with its last step at this ratio.
     PruningPoint with_ratio(PruningPoint start, double ratio) const;
     std::vector<double> last_ratios() const { return parse_ratios(ratios.back()); }

@@ -59,55 +59,61 @@ PlotSeries level(const std::string& name, double value, const std::vector<double
     return {name, {100 * ratios.front(), 100 * ratios.back()}, {value, value}, {}, {}, true};
 }
 
-PruningFigure by_ratio(const PruningResults& results, const PruneOptions& options,
-                       const std::string& dataset) {
-    const bool retrained = options.retrain_epochs > 0;
-    PruningFigure figure{"pruning",
-                         {fmt::format("Pruning of {} ({}), {}", options.granularities.back() + "s", dataset,
-                                      retrained ? "after retraining" : "before retraining"),
-                          "requested ratio, %",
-                          "test MCR, %",
-                          {}}};
+void add_line(Plot& plot, PlotSeries series) {
+    if (!series.x.empty()) plot.series.push_back(std::move(series));
+}
+
+/// The baselines, and how much worse a network may be: once each.
+void add_levels(Plot& plot, const PruningRecord& run) {
+    const PruningResult* baseline = run.results.baseline();
+    if (!baseline) return;
+    const double budget = run.options.has_budget() ? run.options.budget : 1;
+    for (PlotSeries line :
+         {level("baseline", baseline->test_mcr, run.options.last_ratios()),
+          level(fmt::format("+{:g} %", budget), baseline->test_mcr + budget, run.options.last_ratios())}) {
+        const auto same = [&](const PlotSeries& other) {
+            return other.title == line.title && other.y == line.y;
+        };
+        if (std::none_of(plot.series.begin(), plot.series.end(), same)) plot.series.push_back(line);
+    }
+}
+
+void add_ratios(Plot& plot, const PruningRecord& run) {
+    const PruneOptions& options = run.options;
     for (const std::string& criterion : options.criteria)
         for (const PruningPoint& start : options.starts(criterion, 0)) {
             PlotSeries series{title(start, options), {}, {}, {}, {}};
             for (double ratio : options.last_ratios()) {
                 std::vector<double> values;
-                for (const PruningResult* point : repeats(results, options, options.with_ratio(start, ratio)))
+                for (const PruningResult* point :
+                     repeats(run.results, options, options.with_ratio(start, ratio)))
                     values.push_back(point->test_mcr);
                 if (!values.empty()) add(series, ratio, values, options.repeat > 1);
             }
-            if (!series.x.empty()) figure.plot.series.push_back(std::move(series));
+            add_line(plot, std::move(series));
         }
-    if (const PruningResult* baseline = results.baseline(); baseline && !figure.plot.series.empty()) {
-        figure.plot.series.push_back(level("baseline", baseline->test_mcr, options.last_ratios()));
-        const double budget = options.has_budget() ? options.budget : 1;
-        figure.plot.series.push_back(
-            level(fmt::format("+{:g} %", budget), baseline->test_mcr + budget, options.last_ratios()));
-    }
-    return figure;
 }
 
-PruningFigure by_candidates(const PruningResults& results, const PruneOptions& options,
-                            const std::string& dataset) {
-    PruningFigure figure{"candidates",
-                         {fmt::format("Figure 2a: best of N random masks ({}), before retraining", dataset),
-                          "requested ratio, %",
-                          "validation MCR, %",
-                          {}}};
-    if (std::count(options.criteria.begin(), options.criteria.end(), "best-of-n") == 0) return figure;
+void add_candidates(Plot& plot, const PruningRecord& run) {
+    const PruneOptions& options = run.options;
+    if (std::count(options.criteria.begin(), options.criteria.end(), "best-of-n") == 0) return;
     for (const PruningPoint& start : options.starts("best-of-n", 0))
         for (std::size_t n = 0; n < candidate_counts.size(); ++n) {
             PlotSeries series{fmt::format("N = {}", candidate_counts[n]), {}, {}, {}, {}};
             for (double ratio : options.last_ratios()) {
                 std::vector<double> values;
-                for (const PruningResult* point : repeats(results, options, options.with_ratio(start, ratio)))
+                for (const PruningResult* point :
+                     repeats(run.results, options, options.with_ratio(start, ratio)))
                     if (!std::isnan(point->best_of[n])) values.push_back(point->best_of[n]);
                 if (!values.empty()) add(series, ratio, values, options.repeat > 1);
             }
-            if (!series.x.empty()) figure.plot.series.push_back(std::move(series));
+            add_line(plot, std::move(series));
         }
-    return figure;
+}
+
+/// "figure_3b/kernels" is part of "figure_3b".
+std::string figure_of(const std::string& experiment) {
+    return split(experiment, '/').front();
 }
 
 std::string number(double value, int digits = 2) {
@@ -204,41 +210,75 @@ std::string paper_text(const PruningResults& results) {
 
 }  // namespace
 
-std::vector<PruningFigure> pruning_figures(const PruningResults& results, const PruneOptions& options,
-                                           const std::string& dataset) {
-    std::vector<PruningFigure> figures{by_ratio(results, options, dataset),
-                                       by_candidates(results, options, dataset)};
-    std::erase_if(figures, [](const PruningFigure& figure) { return figure.plot.series.empty(); });
+std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file) {
+    std::vector<PruningRecord> runs;
+    for (const Experiment& each : read_experiments(file))
+        runs.push_back(
+            {each.name, prune_options_of(each.record.resolved_toml),
+             PruningResults::from(each.record, file.string()), each.record.dataset.name,
+             fmt::format("fftconv {}, commit {}", each.header.library_version, each.header.git_commit)});
+    return runs;
+}
+
+std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& runs) {
+    if (runs.empty()) return {};
+    const std::string figure = figure_of(runs.front().name), prefix = figure.empty() ? "" : figure + "-";
+    const bool retrained = runs.front().options.retrain_epochs > 0;
+    const std::string subject =
+        fmt::format("{} ({})", runs.front().options.train.architecture, runs.front().dataset);
+    Plot ratios{fmt::format("Pruning of {}, {} retraining", subject, retrained ? "after" : "before"),
+                "requested ratio, %",
+                "test MCR, %",
+                {}};
+    Plot candidates{fmt::format("Best of N random masks, {}, before retraining", subject),
+                    "requested ratio, %",
+                    "validation MCR, %",
+                    {}};
+    for (const PruningRecord& run : runs) add_ratios(ratios, run);
+    for (const PruningRecord& run : runs) add_candidates(candidates, run);
+    std::vector<PruningFigure> figures;
+    if (!ratios.series.empty()) {
+        for (const PruningRecord& run : runs) add_levels(ratios, run);
+        figures.push_back({prefix + "pruning", std::move(ratios)});
+    }
+    if (!candidates.series.empty()) figures.push_back({prefix + "candidates", std::move(candidates)});
     return figures;
 }
 
-std::string pruning_text(const PruningResults& results, const PruneOptions& options,
-                         const std::string& dataset) {
-    const std::string network = results.baseline() ? results.baseline()->architecture : "";
+std::string pruning_text(const PruningRecord& run) {
+    const PruneOptions& options = run.options;
+    const std::string network = run.results.baseline() ? run.results.baseline()->architecture : "";
     const std::string repeats =
         options.repeat > 1 ? fmt::format(", means over {} seeds (MCR: of the test set)", options.repeat) : "";
-    return fmt::format("Pruning of {} on {}, {} engine{}\n\n", network, dataset, options.train.engine,
-                       repeats) +
-           points_text(results, options) + candidates_text(results) + budget_text(results, options) +
-           paper_text(results);
+    return fmt::format("{}Pruning of {} on {}, {} engine{}; made by {}\n\n",
+                       run.name.empty() ? "" : run.name + ": ", network, run.dataset, options.train.engine,
+                       repeats, run.made_by) +
+           points_text(run.results, options) + candidates_text(run.results) +
+           budget_text(run.results, options) + paper_text(run.results);
 }
 
 void report_pruning(const std::filesystem::path& file, const std::filesystem::path& figures) {
-    const ResultRecord record = read_results(file);
-    const PruneOptions options = prune_options_of(record.resolved_toml);
-    const PruningResults results = PruningResults::from(record, file.string());
-    fmt::print("{}", pruning_text(results, options, record.dataset.name));
+    const std::vector<PruningRecord> runs = read_pruning_records(file);
+    std::vector<std::vector<PruningRecord>> by_figure;
+    for (const PruningRecord& run : runs) {
+        if (by_figure.empty() || figure_of(by_figure.back().front().name) != figure_of(run.name))
+            by_figure.emplace_back();
+        by_figure.back().push_back(run);
+        fmt::print("{}{}", &run == &runs.front() ? "" : "\n", pruning_text(run));
+    }
     if (gnuplot_available()) {
         make_folder(figures);
-        for (const PruningFigure& figure : pruning_figures(results, options, record.dataset.name)) {
-            write_svg(figure.plot, figures / (figure.name + ".svg"));
-            fmt::print("figure: {}\n", (figures / (figure.name + ".svg")).string());
-        }
+        for (const std::vector<PruningRecord>& one : by_figure)
+            for (const PruningFigure& figure : pruning_figures(one)) {
+                write_svg(figure.plot, figures / (figure.name + ".svg"));
+                fmt::print(stderr, "figure: {}\n", (figures / (figure.name + ".svg")).string());
+            }
     } else {
-        fmt::print("\nNo figures: gnuplot is not installed (apt-get install gnuplot-nox); then --report {}\n",
+        fmt::print(stderr,
+                   "\nNo figures: gnuplot is not installed (apt-get install gnuplot-nox); then --report {}\n",
                    file.string());
     }
-    fmt::print("results: {}\n", file.string());
+    fmt::print(stderr, "results: {}\n", file.string());
 }
 
 }  // namespace fftconv

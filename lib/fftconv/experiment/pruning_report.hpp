@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,14 +14,25 @@ struct PruningFigure {
     Plot plot;
 };
 
-/// "pruning": MCR by ratio, a line for each criterion and start of the sequence, mean over the repeats with a
-/// band from the least to the largest, beside the baseline and the budget; after retraining where there was
-/// any. "candidates": validation MCR before retraining of the best of N masks by ratio, a line for each N.
-std::vector<PruningFigure> pruning_figures(const PruningResults& results, const PruneOptions& options,
-                                           const std::string& dataset);
+/// A run's results and the options that it was made with.
+struct PruningRecord {
+    std::string name;  ///< in a collection, "figure_3b/kernels"; empty: a file's only one
+    PruneOptions options;
+    PruningResults results;
+    std::string dataset;
+    std::string made_by;  ///< version and commit
+};
+
+/// Those of a result file or a collection. @throws FileError, UsageError when one is not of fftconv-prune.
+std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file);
+
+/// "pruning": MCR by ratio, a line for each run, criterion and start of the sequence, mean over the repeats
+/// with a band from the least to the largest, beside the baseline and the budget; after retraining where
+/// there was any. "candidates": validation MCR before retraining of the best of N masks by ratio, a line for
+/// each N. Of runs that make one figure; their names come first ("figure_3b-pruning").
+std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& runs);
 
 /// The tables, and what the paper states about this network.
-std::string pruning_text(const PruningResults& results, const PruneOptions& options,
-                         const std::string& dataset);
+std::string pruning_text(const PruningRecord& run);
 
 }  // namespace fftconv

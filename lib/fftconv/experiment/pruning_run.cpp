@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <map>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/dataset/preprocess.hpp"
@@ -40,9 +40,10 @@ class PruningRun {
         };
         progress_ = &progress;
         try {
-            for (int repeat = 0; repeat < prune_.repeat; ++repeat)
-                for (const std::string& criterion : prune_.criteria)
-                    for (const PruningPoint& start : prune_.starts(criterion, repeat)) run_ratios(start);
+            if (prune_.has_budget())
+                for_each_start([&](const PruningPoint& start) { find_budget(start); });
+            else
+                for (const PruningPoint& point : prune_.points_of_part()) complete(point);
         } catch (const PruningInterrupted&) {
             stop();
         }
@@ -73,17 +74,20 @@ class PruningRun {
     void take_up(const ResultRecord& stored) {
         options_.require_same(stored.resolved_toml, prune_.train.out,
                               {"threads", "data", "out", "figures", "repeat", "ratio", "criterion", "budget",
-                               "compact", "timing-rounds"});
+                               "compact", "points", "timing-rounds"});
         results_ = PruningResults::from(stored, prune_.train.out);
     }
 
-    /// The last step at every ratio; with a budget, at those that bisection asks for.
-    void run_ratios(const PruningPoint& start) {
+    template <class Visit>
+    void for_each_start(const Visit& visit) const {
+        for (int repeat = 0; repeat < prune_.repeat; ++repeat)
+            for (const std::string& criterion : prune_.criteria)
+                for (const PruningPoint& start : prune_.starts(criterion, repeat)) visit(start);
+    }
+
+    /// The last step at the ratios that bisection asks for.
+    void find_budget(const PruningPoint& start) {
         const std::vector<double> ratios = prune_.last_ratios();
-        if (!prune_.has_budget()) {
-            for (double ratio : ratios) complete(prune_.with_ratio(start, ratio));
-            return;
-        }
         const double most = results_.baseline()->validation_mcr + prune_.budget;
         std::size_t within = 0, beyond = ratios.size();  // of the ratios before `within` the last is good
         while (within < beyond) {
@@ -130,21 +134,22 @@ class PruningRun {
 
     /// Of the points that are still to be computed; bisection halves the ratios.
     long total_work() const {
-        const auto left = [&](const PruningPoint& point) { return results_.find(point.name()) == nullptr; };
+        std::map<std::string, std::string> left;  // points and their criteria
+        const auto count = [&](PruningPoint point) {
+            for (; !point.steps.empty(); point = point.before())
+                if (results_.find(point.name()) == nullptr) left[point.name()] = point.criterion;
+        };
         long work = 0;
-        for (int repeat = 0; repeat < prune_.repeat; ++repeat)
-            for (const std::string& criterion : prune_.criteria)
-                for (const PruningPoint& start : prune_.starts(criterion, repeat)) {
-                    long points = start.steps.empty() || !left(start) ? 0 : long(start.steps.size());
-                    const std::vector<double> ratios = prune_.last_ratios();
-                    if (prune_.has_budget())
-                        points += std::lround(std::ceil(std::log2(double(ratios.size()) + 1)));
-                    else
-                        points += std::count_if(ratios.begin(), ratios.end(), [&](double ratio) {
-                            return left(prune_.with_ratio(start, ratio));
-                        });
-                    work += points * step_work(context_, criterion);
-                }
+        if (prune_.has_budget()) {
+            const double halvings = std::ceil(std::log2(double(prune_.last_ratios().size()) + 1));
+            for_each_start([&](const PruningPoint& start) {
+                count(start);
+                work += long(halvings) * step_work(context_, start.criterion);
+            });
+        } else {
+            for (const PruningPoint& point : prune_.points_of_part()) count(point);
+        }
+        for (const auto& [name, criterion] : left) work += step_work(context_, criterion);
         return work;
     }
 

@@ -71,8 +71,9 @@ void ConvolutionLayer::update_engine() {
     if (with_bias_) engine_->set_bias(bias_.value);
 }
 
-void ConvolutionLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
+void ConvolutionLayer::forward(const Tensor& x, Tensor& y, const PassContext& context) {
     update_engine();
+    engine_->keep_input_spectra(context.training);
     engine_->forward(x, y);
 }
 

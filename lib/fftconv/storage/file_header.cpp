@@ -24,7 +24,7 @@ std::string utc_now() {
 }
 
 /// Reads "major.minor" and refuses a newer major; what a newer minor adds is not looked at.
-void check_schema(const hdf5::Group& root, const FileHeader& header) {
+void check_schema(const hdf5::Group& group, const FileHeader& header) {
     const std::string expected = "schema " + std::to_string(schema_major) + ".x (this is fftconv " +
                                  std::string(library_version()) + ")";
     std::size_t digits = 0;
@@ -35,41 +35,54 @@ void check_schema(const hdf5::Group& root, const FileHeader& header) {
         digits = 0;
     }
     if (digits == 0 || major < 1 || header.schema_version.compare(digits, 1, ".") != 0)
-        throw FileError(root.file(), "/ @schema_version", expected, "'" + header.schema_version + "'");
+        throw FileError(group.file(), group.path() + " @schema_version", expected,
+                        "'" + header.schema_version + "'");
     if (major > schema_major)
-        throw FileError(root.file(), "/ @schema_version", expected,
+        throw FileError(group.file(), group.path() + " @schema_version", expected,
                         header.schema_version + ", written by a newer fftconv " + header.library_version);
 }
 
-FileHeader read_header(const hdf5::Group& root) {
+}  // namespace
+
+FileHeader read_header(const hdf5::Group& group) {
     const std::string marked = "the mark of an fftconv file, '" + format + "'";
-    if (!root.has_attribute("format")) throw FileError(root.file(), "/ @format", marked, "none");
-    if (const auto found = root.attribute<std::string>("format"); found != format)
-        throw FileError(root.file(), "/ @format", marked, "'" + found + "'");
+    const std::string at = group.path() + " @format";
+    if (!group.has_attribute("format")) throw FileError(group.file(), at, marked, "none");
+    if (const auto found = group.attribute<std::string>("format"); found != format)
+        throw FileError(group.file(), at, marked, "'" + found + "'");
     FileHeader header;
-    header.schema_version = root.attribute<std::string>("schema_version");
-    header.library_version = root.attribute<std::string>("library_version");
-    check_schema(root, header);
-    header.kind = root.attribute<std::string>("kind");
-    header.git_commit = root.attribute<std::string>("git_commit");
-    header.git_dirty = root.attribute<std::uint8_t>("git_dirty") != 0;
-    header.created_utc = root.attribute<std::string>("created_utc");
+    header.schema_version = group.attribute<std::string>("schema_version");
+    header.library_version = group.attribute<std::string>("library_version");
+    check_schema(group, header);
+    header.kind = group.attribute<std::string>("kind");
+    header.git_commit = group.attribute<std::string>("git_commit");
+    header.git_dirty = group.attribute<std::uint8_t>("git_dirty") != 0;
+    header.created_utc = group.attribute<std::string>("created_utc");
     return header;
 }
 
-void write_header(hdf5::Group& root, const std::string& kind) {
-    root.set_attribute("format", format);
-    root.set_attribute("kind", kind);
-    root.set_attribute("schema_version", std::to_string(schema_major) + "." + std::to_string(schema_minor));
-    root.set_attribute("library_version", std::string(library_version()));
-    root.set_attribute("git_commit", std::string(git_commit()));
-    root.set_attribute("git_dirty", std::uint8_t(git_dirty()));
-    root.set_attribute("created_utc", utc_now());
+FileHeader present_header(const std::string& kind) {
+    return {.kind = kind,
+            .schema_version = std::to_string(schema_major) + "." + std::to_string(schema_minor),
+            .library_version = std::string(library_version()),
+            .git_commit = std::string(git_commit()),
+            .git_dirty = git_dirty(),
+            .created_utc = utc_now()};
 }
 
-void write_run(hdf5::Group& root, const std::string& resolved_toml, const DatasetRecord& dataset) {
-    root.write_scalar("config/resolved_toml", resolved_toml);
-    hdf5::Group group = root.create_group("dataset");
+void write_header(hdf5::Group& group, const FileHeader& header) {
+    group.set_attribute("format", format);
+    group.set_attribute("kind", header.kind);
+    group.set_attribute("schema_version", header.schema_version);
+    group.set_attribute("library_version", header.library_version);
+    group.set_attribute("git_commit", header.git_commit);
+    group.set_attribute("git_dirty", std::uint8_t(header.git_dirty));
+    group.set_attribute("created_utc", header.created_utc);
+}
+
+void write_run(hdf5::Group& parent, const std::string& resolved_toml, const DatasetRecord& dataset) {
+    parent.write_scalar("config/resolved_toml", resolved_toml);
+    hdf5::Group group = parent.create_group("dataset");
     group.set_attribute("name", dataset.name);
     group.set_attribute("sha256", dataset.sha256);
     group.set_attribute("split_seed", dataset.split_seed);
@@ -78,18 +91,23 @@ void write_run(hdf5::Group& root, const std::string& resolved_toml, const Datase
     group.set_attribute("n_test", dataset.n_test);
 }
 
-}  // namespace
-
-void write_file(const std::filesystem::path& path, const std::string& kind, const std::string& resolved_toml,
-                const DatasetRecord& dataset, const std::function<void(hdf5::Group& root)>& fill) {
+void write_file(const std::filesystem::path& path, const std::string& kind,
+                const std::function<void(hdf5::Group& root)>& fill) {
     hdf5::File file = hdf5::File::create(path);
     {
         hdf5::Group root = file.root();
-        write_header(root, kind);
-        write_run(root, resolved_toml, dataset);
+        write_header(root, present_header(kind));
         fill(root);
     }
     std::move(file).save();
+}
+
+void write_file(const std::filesystem::path& path, const std::string& kind, const std::string& resolved_toml,
+                const DatasetRecord& dataset, const std::function<void(hdf5::Group& root)>& fill) {
+    write_file(path, kind, [&](hdf5::Group& root) {
+        write_run(root, resolved_toml, dataset);
+        fill(root);
+    });
 }
 
 hdf5::File open_file(const std::filesystem::path& path, const std::string& kind) {

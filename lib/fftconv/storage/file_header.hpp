@@ -7,7 +7,7 @@ namespace fftconv {
 
 /// What every fftconv file says about itself: the attributes of its root group.
 struct FileHeader {
-    std::string kind;  ///< "checkpoint", "mask" or "result"
+    std::string kind;  ///< "checkpoint", "mask", "result" or "collection"
     std::string
         schema_version;  ///< "major.minor": readers refuse a newer major, and ignore what a minor adds
     std::string library_version;  ///< of the library that wrote the file

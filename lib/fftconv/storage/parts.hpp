@@ -11,7 +11,19 @@
 // The parts that several kinds of file share; results/README.md shows the layout.
 namespace fftconv::storage {
 
-/// Writes a file of this kind: the root attributes, /config, /dataset, and what `fill` adds.
+/// A group's header: of the whole file, or of one experiment of a collection.
+void write_header(hdf5::Group& group, const FileHeader& header);
+/// @throws FileError when the group has none, or one of a newer major schema.
+FileHeader read_header(const hdf5::Group& group);
+/// What this library would write now, as a file of this kind.
+FileHeader present_header(const std::string& kind);
+/// config and dataset of a run.
+void write_run(hdf5::Group& parent, const std::string& resolved_toml, const DatasetRecord& dataset);
+
+/// Writes a file of this kind: the header, and what `fill` adds.
+void write_file(const std::filesystem::path& path, const std::string& kind,
+                const std::function<void(hdf5::Group& root)>& fill);
+/// The same with /config and /dataset.
 void write_file(const std::filesystem::path& path, const std::string& kind, const std::string& resolved_toml,
                 const DatasetRecord& dataset, const std::function<void(hdf5::Group& root)>& fill);
 /// An existing file. @throws FileError when it is of another kind or a newer major schema.

@@ -105,26 +105,68 @@ std::vector<Curve> read_curves(const hdf5::Group& root) {
 
 }  // namespace storage
 
-void write_results(const std::filesystem::path& file, const ResultRecord& record) {
-    const auto fill = [&](hdf5::Group& root) {
-        storage::write_curves(root, record.curves);
-        hdf5::Group summary = root.create_group("summary");
-        for (const Table& table : record.tables) write_table(summary.create_group(table.name), table);
-    };
-    storage::write_file(file, "result", record.resolved_toml, record.dataset, fill);
+namespace {
+
+void write_record(hdf5::Group& group, const ResultRecord& record) {
+    storage::write_run(group, record.resolved_toml, record.dataset);
+    storage::write_curves(group, record.curves);
+    hdf5::Group summary = group.create_group("summary");
+    for (const Table& table : record.tables) write_table(summary.create_group(table.name), table);
 }
 
-ResultRecord read_results(const std::filesystem::path& path) {
-    const hdf5::File file = storage::open_file(path, "result");
-    const hdf5::Group root = file.root();
+ResultRecord read_record(const hdf5::Group& group) {
     ResultRecord record;
-    record.resolved_toml = storage::read_resolved_toml(root);
-    record.dataset = storage::read_dataset_record(root);
-    record.curves = storage::read_curves(root);
-    const hdf5::Group summary = root.group("summary");
+    record.resolved_toml = storage::read_resolved_toml(group);
+    record.dataset = storage::read_dataset_record(group);
+    record.curves = storage::read_curves(group);
+    const hdf5::Group summary = group.group("summary");
     for (const std::string& name : summary.names())
         if (summary.has_group(name)) record.tables.push_back(read_table(summary.group(name), name));
     return record;
+}
+
+constexpr const char* collection = "collection";
+
+/// A group with a header is an experiment; others hold some.
+void read_experiments_below(const hdf5::Group& group, const std::string& prefix,
+                            std::vector<Experiment>& experiments) {
+    for (const std::string& name : group.names()) {
+        if (!group.has_group(name)) continue;
+        const hdf5::Group inner = group.group(name);
+        if (inner.has_attribute("kind"))
+            experiments.push_back({prefix + name, storage::read_header(inner), read_record(inner)});
+        else
+            read_experiments_below(inner, prefix + name + "/", experiments);
+    }
+}
+
+}  // namespace
+
+void write_results(const std::filesystem::path& file, const ResultRecord& record) {
+    storage::write_file(file, "result", [&](hdf5::Group& root) { write_record(root, record); });
+}
+
+ResultRecord read_results(const std::filesystem::path& file) {
+    return read_record(storage::open_file(file, "result").root());
+}
+
+void write_collection(const std::filesystem::path& file, const std::vector<Experiment>& experiments) {
+    storage::write_file(file, collection, [&](hdf5::Group& root) {
+        for (const Experiment& experiment : experiments) {
+            hdf5::Group group = root.create_path(experiment.name);
+            storage::write_header(group, experiment.header);
+            write_record(group, experiment.record);
+        }
+    });
+}
+
+std::vector<Experiment> read_experiments(const std::filesystem::path& path) {
+    const FileHeader header = read_file_header(path);
+    if (header.kind != collection) return {{"", header, read_results(path)}};
+    const hdf5::File file = storage::open_file(path, collection);
+    std::vector<Experiment> experiments;
+    read_experiments_below(file.root(), "", experiments);
+    return experiments;
 }
 
 }  // namespace fftconv

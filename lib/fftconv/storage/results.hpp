@@ -61,4 +61,18 @@ void write_results(const std::filesystem::path& file, const ResultRecord& record
 /// @throws FileError naming file, field, expected and found.
 ResultRecord read_results(const std::filesystem::path& file);
 
+/// One experiment of a collection, with the header of the result file that it came from.
+struct Experiment {
+    std::string name;  ///< plain identifiers, "figure_2a" or "figure_3b/kernels"; empty: a whole result file
+    FileHeader header;
+    ResultRecord record;
+};
+
+/// Several results in one file, each below /<name>. Replaces `file` atomically, like write_results.
+/// @throws FileError
+void write_collection(const std::filesystem::path& file, const std::vector<Experiment>& experiments);
+/// The experiments of a collection in the order of writing, or the only one of a result file. @throws
+/// FileError
+std::vector<Experiment> read_experiments(const std::filesystem::path& file);
+
 }  // namespace fftconv

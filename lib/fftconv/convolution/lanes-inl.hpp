@@ -1,0 +1,78 @@
+// How the sums go through lanes: a few vectors of them at a visit. Included once per SIMD target (Highway's
+// foreach_target), hence the guard that toggles.
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#if defined(FFTCONV_CONVOLUTION_LANES_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef FFTCONV_CONVOLUTION_LANES_INL
+#undef FFTCONV_CONVOLUTION_LANES_INL
+#else
+#define FFTCONV_CONVOLUTION_LANES_INL
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace fftconv::frequency_sum {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Wide = hn::CappedTag<float, 16>;
+using Narrow = hn::CappedTag<float, 8>;
+
+/// Vectors of lanes whose four sums (of a panel's rows, or of a list's four real products) stay in registers.
+constexpr int panel_vectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 6 : 3;
+
+/// Calls visit(tag, std::integral_constant vectors, first lane) over all lanes, most vectors at a time.
+template <int Most, class Visit>
+HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit) {
+    const Wide wide;
+    const std::size_t n = hn::Lanes(wide);
+    std::size_t lane = 0;
+    for (std::size_t left = lanes / n; left > 0;) {
+        // Never leave a single vector for the end: one alone cannot hide the latency of its sums.
+        const std::size_t take = left == Most + 1 ? (left + 1) / 2 : std::min<std::size_t>(left, Most);
+        switch (take) {
+            case 1:
+                visit(wide, std::integral_constant<int, 1>(), lane);
+                break;
+            case 2:
+                visit(wide, std::integral_constant<int, 2>(), lane);
+                break;
+            case 3:
+                visit(wide, std::integral_constant<int, 3>(), lane);
+                break;
+            case 4:
+                if constexpr (Most >= 4) visit(wide, std::integral_constant<int, 4>(), lane);
+                break;
+            case 5:
+                if constexpr (Most >= 5) visit(wide, std::integral_constant<int, 5>(), lane);
+                break;
+            default:
+                if constexpr (Most >= 6) visit(wide, std::integral_constant<int, 6>(), lane);
+                break;
+        }
+        lane += take * n;
+        left -= take;
+    }
+    if (lane < lanes)
+        visit(Narrow(), std::integral_constant<int, 1>(), lane);  // half a vector of sixteen lanes
+}
+
+/// Channels of one visit's lanes, close together: depth × V vectors, `out_stride` apart. In place, a column
+/// of lanes would meet the same few sets of the first-level cache in every channel, and push itself out.
+template <int V, class D>
+HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float* out,
+                     std::size_t out_stride) {
+    const std::size_t n = hn::Lanes(d);
+    for (int k = 0; k < depth; ++k, in += stride, out += out_stride)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) hn::StoreU(hn::LoadU(d, in + v * n), d, out + v * n);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace fftconv::frequency_sum
+HWY_AFTER_NAMESPACE();
+
+#endif
