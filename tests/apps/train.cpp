@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(a_trained_network_is_evaluated_from_its_checkpoint) {
     BOOST_TEST_REQUIRE(trained.status == 0, trained.output);
     const double mcr = std::stod(number_after(trained.output, "test MCR "));
     BOOST_TEST(mcr < 20);
-    for (const std::string engine : {"fft", "direct"}) {
+    for (const std::string engine : {"fft", "direct", "spatial", "auto"}) {
         const CommandResult evaluated = run(app("evaluate") + ' ' + train.file("a.h5") + " --data " +
                                             train.data.string() + " --engine " + engine);
         BOOST_TEST_REQUIRE(evaluated.status == 0, evaluated.output);

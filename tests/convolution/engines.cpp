@@ -1,9 +1,11 @@
-// What both engines promise beside right values: identities, caches, threads, batches, modes.
+// What all engines promise beside right values: identities, caches, threads, batches, modes.
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <numeric>
 
 #include "fftconv/convolution/direct.hpp"
+#include "fftconv/convolution/spatial.hpp"
+#include "fftconv/convolution/spectral.hpp"
 #include "support/convolution_tester.hpp"
 
 using namespace fftconv;
@@ -11,7 +13,7 @@ using namespace fftconv::test;
 
 namespace {
 
-const auto engines = boost::unit_test::data::make({"fft", "direct"});
+const auto engines = boost::unit_test::data::make({"fft", "direct", "spatial"});
 
 constexpr ConvolutionShape small{
     .batch = 11, .in_channels = 5, .out_channels = 6, .height = 17, .width = 14, .kernel = 5, .padding = 2};
@@ -46,6 +48,16 @@ void check_close(const Results& found, const Results& expected, double tolerance
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(engines_keep_their_promises)
+
+BOOST_AUTO_TEST_CASE(auto_is_one_of_the_others) {
+    const ConvolutionShape one_channel{
+        .batch = 16, .out_channels = 20, .height = 28, .width = 28, .kernel = 5};
+    BOOST_TEST(dynamic_cast<SpatialConvolution*>(make_engine("auto", one_channel, {}).get()));
+    ConvolutionShape many = one_channel;
+    many.in_channels = 64;
+    BOOST_TEST(dynamic_cast<SpectralConvolution*>(make_engine("auto", many, {}).get()));
+    BOOST_TEST(dynamic_cast<SpectralConvolution*>(make_engine("auto", one_channel, {.tile = 16}).get()));
+}
 
 BOOST_DATA_TEST_CASE(passes_are_adjoint, engines* boost::unit_test::data::xrange(-1, 4), engine, mode) {
     for (const ConvolutionShape& shape : {small, wide}) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr ConvolutionShape shape{
     .batch = 4, .in_channels = 2, .out_channels = 3, .height = 8, .width = 9, .kernel = 3, .padding = 1};
-const auto engine_names = boost::unit_test::data::make({"fft", "direct"});
+const auto made_engines = boost::unit_test::data::make({"fft", "direct", "spatial"});
 
 /// Does the message hold every one of the parts?
 auto says(std::vector<std::string> parts) {
@@ -37,7 +37,7 @@ void check_refused(const std::string& engine, std::vector<std::string> parts, Ch
 
 BOOST_AUTO_TEST_SUITE(errors_name_their_field)
 
-BOOST_DATA_TEST_CASE(wrong_shapes, engine_names, engine) {
+BOOST_DATA_TEST_CASE(wrong_shapes, made_engines, engine) {
     using Shape = ConvolutionShape;
     using Options = ConvolutionOptions;
     check_refused(engine, {"batch", "found 0"}, [](Shape& s, Options&) { s.batch = 0; });
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_tile_must_hold_the_kernel) {
     check_refused("fft", {"tile", "found 2"}, [](ConvolutionShape&, ConvolutionOptions& o) { o.tile = 2; });
 }
 
-BOOST_DATA_TEST_CASE(wrong_arrays, engine_names, engine) {
+BOOST_DATA_TEST_CASE(wrong_arrays, made_engines, engine) {
     auto made = make_engine(engine, shape, {});
     const std::vector<float> wrong(7);
     BOOST_CHECK_EXCEPTION(made->set_weights(wrong), ShapeError, says({"weights", "54", "found 7"}));
@@ -73,7 +73,7 @@ BOOST_DATA_TEST_CASE(wrong_arrays, engine_names, engine) {
     BOOST_CHECK_EXCEPTION(with_mode->set_mode(no_mode), ShapeError, says({"mode", "found -1"}));
 }
 
-BOOST_DATA_TEST_CASE(wrong_tensors, engine_names, engine) {
+BOOST_DATA_TEST_CASE(wrong_tensors, made_engines, engine) {
     auto made = make_engine(engine, shape, {});
     made->set_weights(std::vector<float>(shape.weights()));
     const Tensor x = made->make_input(), dy = made->make_output();
@@ -95,7 +95,7 @@ BOOST_DATA_TEST_CASE(wrong_tensors, engine_names, engine) {
 
 BOOST_AUTO_TEST_CASE(unknown_engines) {
     BOOST_CHECK_EXCEPTION(make_engine("winograd", shape, {}), UsageError,
-                          says({"engine", "fft or direct", "found winograd"}));
+                          says({"engine", "fft, spatial, direct or auto", "found winograd"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

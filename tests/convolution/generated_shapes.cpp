@@ -61,9 +61,14 @@ BOOST_AUTO_TEST_CASE(against_the_oracle) {
         tester.mode(mode).density(pick(densities, random)).biased(random.below(2)).seed(index + 1);
         tester.threads(1 + index % 2).garbage_lanes(index % 3 == 0);
         if (random.below(2)) tester.tile(generated_tile(tester.shape().kernel, random));
-        tester.check("fft").check("direct");
+        tester.check("fft").check("direct").check("spatial");
         if (mode != no_mode)
-            tester.inverse(Inverse::full).threads(2 - index % 2).tile(0).check("fft").check("direct");
+            tester.inverse(Inverse::full)
+                .threads(2 - index % 2)
+                .tile(0)
+                .check("fft")
+                .check("direct")
+                .check("spatial");
     }
 }
 
@@ -94,9 +99,9 @@ BOOST_AUTO_TEST_CASE(larger_layers) {
     };
     for (const ConvolutionShape& shape : shapes) {
         ConvolutionTester tester(shape);
-        tester.check("fft").check("direct");
-        tester.density(0.3).threads(2).check("fft").check("direct");
-        tester.mode(2).check("fft").check("direct");
+        tester.check("fft").check("direct").check("spatial");
+        tester.density(0.3).threads(2).check("fft").check("direct").check("spatial");
+        tester.mode(2).check("fft").check("direct").check("spatial");
     }
 }
 

@@ -38,9 +38,9 @@ void check_layers() {
     };
     for (const ConvolutionShape& shape : shapes) {
         ConvolutionTester tester(shape);
-        tester.biased().check("fft");
-        tester.density(0.4).check("fft");
-        tester.mode(1).garbage_lanes().threads(2).check("fft");
+        tester.biased().check("fft").check("spatial");
+        tester.density(0.4).check("fft").check("spatial");
+        tester.mode(1).garbage_lanes().threads(2).check("fft").check("spatial");
         for (int tile : {10, 12, 16, 20}) tester.tile(tile).check("fft");
     }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fftconv/convolution/mode_selection.hpp"
 #include "fftconv/core/clock.hpp"
 #include "fftconv/core/threads.hpp"
 
@@ -157,15 +158,6 @@ void fill_channel(Tensor& tensor, int channel, float value) {
     std::fill_n(begin, std::size_t(tensor.height()) * tensor.width() * tensor.batch_stride(), value);
 }
 
-/// Calls body(pixel of the whole output, pixel of the mode-K output) for each pixel of the latter.
-template <class Whole, class Selected, class Body>
-void for_each_selected(Whole& whole, Selected& selected, int mode, Body body) {
-    for (int c = 0; c < selected.channels(); ++c)
-        for (int i = 0; i < selected.height(); ++i)
-            for (int j = 0; j < selected.width(); ++j)
-                body(whole.pixel(c, 2 * i + mode / 2, 2 * j + mode % 2), selected.pixel(c, i, j));
-}
-
 }  // namespace
 
 DirectConvolution::DirectConvolution(ConvolutionShape shape, ConvolutionOptions options)
@@ -237,9 +229,7 @@ void DirectConvolution::forward(const Tensor& x, Tensor& y) {
         if (!std::binary_search(outputs.begin(), outputs.end(), o))
             fill_channel(target, o, bias_.empty() ? 0 : bias_[o]);
     correlate({output_lattice(), x, used_inputs(), target, outputs, false, bias_});
-    if (selects_afterwards())
-        for_each_selected(whole_, y, options_.mode,
-                          [&](const float* from, float* to) { std::copy_n(from, y.batch_stride(), to); });
+    if (selects_afterwards()) select_mode(whole_, y, options_.mode);
 }
 
 void DirectConvolution::backward_input(const Tensor& dy, Tensor& dx) {
@@ -303,9 +293,7 @@ void DirectConvolution::backward_weights(const Tensor& x, const Tensor& dy, std:
 /// dy among zeros, at the places of mode K of the whole output.
 const Tensor& DirectConvolution::spread(const Tensor& dy) {
     whole_.reshape({shape_.out_channels, shape_.output_height(), shape_.output_width()}, dy.batch());
-    whole_.fill(0);
-    for_each_selected(whole_, dy, options_.mode,
-                      [&](float* to, const float* from) { std::copy_n(from, dy.batch_stride(), to); });
+    spread_mode(dy, whole_, options_.mode);
     return whole_;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "fftconv/convolution/direct.hpp"
+#include "fftconv/convolution/planner.hpp"
+#include "fftconv/convolution/spatial.hpp"
 #include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
 
@@ -113,11 +115,18 @@ void ConvolutionEngine::check_backward_weights(const Tensor& x, const Tensor& dy
                          " floats, found " + std::to_string(dw.size()));
 }
 
+const std::vector<std::string>& engine_names() {
+    static const std::vector<std::string> names{"fft", "spatial", "direct", "auto"};
+    return names;
+}
+
 std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
                                                const ConvolutionOptions& options) {
     if (name == "fft") return std::make_unique<SpectralConvolution>(shape, options);
     if (name == "direct") return std::make_unique<DirectConvolution>(shape, options);
-    throw UsageError("engine: expected fft or direct, found " + name);
+    if (name == "spatial") return std::make_unique<SpatialConvolution>(shape, options);
+    if (name == "auto") return make_engine(choose_engine(shape, options), shape, options);
+    throw UsageError("engine: expected fft, spatial, direct or auto, found " + name);
 }
 
 }  // namespace fftconv

@@ -124,7 +124,11 @@ class ConvolutionEngine {
     std::uint64_t weights_version_ = 0;
 };
 
-/// The two engines by name, "fft" and "direct". @throws UsageError on another name.
+/// The engines: "fft" (SpectralConvolution), "spatial" (SpatialConvolution), "direct" (DirectConvolution),
+/// and "auto": whichever of the first two the cost model expects to be faster for the layer.
+const std::vector<std::string>& engine_names();
+
+/// An engine by its name. @throws UsageError on another name.
 std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
                                                const ConvolutionOptions& options);
 

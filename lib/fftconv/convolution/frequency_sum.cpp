@@ -15,6 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace fftconv::frequency_sum {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
 
 /// Four rows × V vectors of a real matrix product. weights: (depth, 4); in: depth rows `in_stride` apart.
 /// Starts from `start` (4 rows `start_stride` apart; null: zero); writes or adds the first `rows` rows.

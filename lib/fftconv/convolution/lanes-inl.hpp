@@ -14,7 +14,7 @@
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace fftconv::frequency_sum {
+namespace fftconv {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -72,7 +72,7 @@ HWY_INLINE void pack(D d, int depth, const float* in, std::size_t stride, float*
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace fftconv::frequency_sum
+}  // namespace fftconv
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -12,6 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace fftconv::frequency_sum {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
 
 /// One row of a list. Each of the four real products has a sum of its own, joined at the end: with two
 /// products in a chain, the latency of the multiply-add would set the pace. in: packed, (channel, re or im, V

@@ -11,11 +11,12 @@
 namespace fftconv {
 namespace {
 
-// Rough cycles of one core of Zen 3 (AVX2): those of the transforms from one run on a loaded machine, the rest
-// estimated. They rank tiles; no command of the project prints them yet.
+// Rough cycles of one core of Zen 3 (AVX2): those of the transforms from one run on a loaded machine, the
+// rest estimated. They rank tiles; no command of the project prints them yet.
 constexpr double copy_cycles = 2;               // gather or scatter of one entry of eight lanes
 constexpr double multiply_adds_per_cycle = 14;  // of 16: eight lanes in each of two units
-constexpr double kernel_cycles_per_bin = 1;     // of T², per kernel
+constexpr double spatial_multiply_adds_per_cycle = 11;
+constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
 /// One forward or inverse T × T transform of eight lanes.
 double transform_cycles(int tile) {
@@ -125,6 +126,21 @@ int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options
         }
     }
     return best;
+}
+
+double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const int step = folded(options) ? 2 : 1;
+    const double pixels = double(shape.output_height() / step) * (shape.output_width() / step);
+    const double outputs = (shape.out_channels + 3) / 4 * 4;  // four at a time
+    const double vectors = std::ceil(padded_batch(shape.batch) / 8.0);
+    const double products = pixels * outputs * shape.in_channels * shape.kernel * shape.kernel * vectors * 8;
+    return products / spatial_multiply_adds_per_cycle;
+}
+
+std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    if (options.tile) return "fft";
+    const double spectral = tile_cost(shape, options, choose_tile(shape, options)).total();
+    return spatial_cost(shape, options) < spectral ? "spatial" : "fft";
 }
 
 }  // namespace fftconv

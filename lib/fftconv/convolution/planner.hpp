@@ -1,9 +1,11 @@
 #pragma once
+#include <string>
+
 #include "fftconv/convolution/engine.hpp"
 
 namespace fftconv {
 
-/// What a training step of a layer costs with a tile, in cycles of one core, from a model with named terms.
+/// What forward of a layer costs with a tile, in cycles of one core, from a model with named terms.
 struct TileCost {
     double transforms = 0;  ///< gather, FFT, inverse, scatter
     double sum = 0;         ///< products
@@ -17,5 +19,11 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
 /// cheapest size that has a transform of our own. @throws ShapeError when the tile asked for cannot hold the
 /// kernel.
 int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+/// What forward of a layer costs without transforms, in cycles of one core.
+double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+/// The cheaper engine for a layer, "fft" or "spatial"; "fft" when a tile is asked for.
+std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 }  // namespace fftconv

@@ -108,17 +108,14 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
                                  to_string(architecture), options.batch, threads);
         peaks[threads] = multiply_add_peak(threads);
         for (double pruned : options.pruned_ratios()) {
-            std::shared_ptr<NetworkRun> runs[2];
-            for (const std::string engine : {"fft", "direct"}) {
-                auto& run = runs[engine == "direct"];
-                run = std::make_shared<NetworkRun>(
-                    architecture,
-                    NetworkOptions{.engine = engine, .batch = options.batch, .threads = threads}, pass,
-                    pruned);
-                entries.push_back(
-                    {contender_of(engine, threads, run), pruned, engine == "direct" && pruned == 0});
-            }
-            check_same(*runs[0], *runs[1]);
+            const auto add = [&](const std::string& engine, bool rival) {
+                const NetworkOptions how{.engine = engine, .batch = options.batch, .threads = threads};
+                auto run = std::make_shared<NetworkRun>(architecture, how, pass, pruned);
+                entries.push_back({contender_of(engine, threads, run), pruned, rival});
+                return run;
+            };
+            const auto direct = add("direct", pruned == 0);
+            for (const std::string& engine : options.engines) check_same(*add(engine, false), *direct);
         }
     }
     return time_entries(work, entries, {.rounds = options.rounds, .slice = options.slice}, 0, peaks);

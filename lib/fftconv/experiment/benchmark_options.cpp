@@ -87,6 +87,8 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
         ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
     options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
         ->check(CLI::Range(0.0, 1.0));
+    options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
+        ->check(CLI::IsMember(engine_names()));
     options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
         ->check(CLI::Range(-1, 3));
     options.add("inverse", benchmark.inverses, "with a mode: folded, full, or both")

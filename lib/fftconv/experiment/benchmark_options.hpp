@@ -18,7 +18,7 @@ struct BenchmarkOptions {
     std::string network, pooling = "max";
     int batch = 16;  ///< of --layer and --network
     std::string pass = "forward";
-    std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"};
+    std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"}, engines{"fft"};
     int mode = no_mode, tile = 0;
     bool renew_weights = false;
     int rounds = 15;

@@ -49,22 +49,23 @@ std::vector<BenchmarkRow> LayerBenchmark::run() {
 }
 
 void LayerBenchmark::add_engines(int threads) {
-    for (const std::string& inverse : options_.inverses)
-        for (double pruned : options_.pruned_ratios()) {
-            const bool full = inverse == "full";
-            const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
-            Contender contender = engine_contender(
-                problem_,
-                {.engine = "fft",
-                 .threads = threads,
-                 .tile = options_.tile,
-                 .inverse = full ? Inverse::full : Inverse::folded,
-                 .renew_weights = options_.renew_weights || problem_.pass == LayerPass::backward_input},
-                mask);
-            if (full) contender.name += " full";
-            check(contender, mask);
-            entries_.push_back({std::move(contender), pruned});
-        }
+    for (const std::string& engine : options_.engines)
+        for (const std::string& inverse : options_.inverses)
+            for (double pruned : options_.pruned_ratios()) {
+                const bool full = inverse == "full";
+                const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
+                Contender contender = engine_contender(
+                    problem_,
+                    {.engine = engine,
+                     .threads = threads,
+                     .tile = options_.tile,
+                     .inverse = full ? Inverse::full : Inverse::folded,
+                     .renew_weights = options_.renew_weights || problem_.pass == LayerPass::backward_input},
+                    mask);
+                if (full) contender.name += " full";
+                check(contender, mask);
+                entries_.push_back({std::move(contender), pruned});
+            }
 }
 
 void LayerBenchmark::add_rivals(int threads) {

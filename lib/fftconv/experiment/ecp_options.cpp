@@ -118,8 +118,10 @@ void add_ecp_options(Options& options, EcpOptions& ecp) {
         .add("mode", ecp.modes,
              "K of random and ecp: 0 to 3, all (each of them), or drawn per-run, per-epoch, per-batch")
         ->check(CLI::IsMember(mode_names));
-    options.add("engine", ecp.engine, "convolution engine, fft or direct")
-        ->check(CLI::IsMember({"fft", "direct"}));
+    options
+        .add("engine", ecp.engine,
+             "convolution engine: fft, spatial, direct, or auto (fft or spatial, layer by layer)")
+        ->check(CLI::IsMember(engine_names()));
     options.add("padding", ecp.padding, "convolutions: valid or same")
         ->check(CLI::IsMember({"valid", "same"}));
     options.add("epochs", ecp.epochs, "passes over the training set")->check(at_least_one);

@@ -90,8 +90,10 @@ void add_train_options(Options& options, TrainOptions& train) {
         ->check(CLI::IsMember({"none", "contrast", "whitening"}));
     options.add("validation", train.validation, "share of the training images held out")->check(share);
     options.add("limit", train.limit, "use only so many images of each set; 0 = all")->check(at_least_zero);
-    options.add("engine", train.engine, "convolution engine, fft or direct")
-        ->check(CLI::IsMember({"fft", "direct"}));
+    options
+        .add("engine", train.engine,
+             "convolution engine: fft, spatial, direct, or auto (fft or spatial, layer by layer)")
+        ->check(CLI::IsMember(engine_names()));
     options.add("mode", train.mode, "K of random and ecp poolings: 0 to 3, per-run, per-epoch or per-batch")
         ->check(CLI::IsMember({"0", "1", "2", "3", "per-run", "per-epoch", "per-batch"}));
     options.add_flag("batch-norm", train.batch_norm, "batch normalisation behind every hidden layer");

@@ -1,0 +1,208 @@
+#include "fftconv/convolution/spatial.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "fftconv/convolution/mode_selection.hpp"
+#include "fftconv/core/clock.hpp"
+#include "fftconv/core/threads.hpp"
+
+namespace fftconv {
+namespace {
+
+using spatial_sum::block_channels;
+
+enum SpatialPhase { weight_phase, product_phase, select_phase };
+
+/// Adds the seconds since the last call to a phase; those of a team count for each of its threads.
+class PhaseClock {
+  public:
+    explicit PhaseClock(std::vector<Phase>& phases) : phases_(phases) {}
+    void lap(SpatialPhase phase, int threads = 1) {
+        const std::uint64_t now = ticks();
+        phases_[phase].seconds += double(now - last_) * seconds_per_tick() * threads;
+        last_ = now;
+    }
+
+  private:
+    std::vector<Phase>& phases_;
+    std::uint64_t last_ = ticks();
+};
+
+int blocks_of(int channels) {
+    return (channels + block_channels - 1) / block_channels;
+}
+
+}  // namespace
+
+SpatialConvolution::SpatialConvolution(ConvolutionShape shape, ConvolutionOptions options)
+    : ConvolutionEngine(shape, options) {
+    phases_ = {{"weights"}, {"product"}, {"select"}};
+}
+
+bool SpatialConvolution::kept(int o, int c) const {
+    return mask_.empty() || mask_[std::size_t(o) * shape_.in_channels + c] != 0;
+}
+
+/// Of the outputs that are computed: all, or those of mode K.
+MapShape SpatialConvolution::computed_maps() const {
+    return {shape_.out_channels, shape_.output_height() / step(), shape_.output_width() / step()};
+}
+
+/// Output i reads pixel step·i + offset + tap − p, where there is one.
+SpatialConvolution::Meetings SpatialConvolution::of_outputs(int length, int outputs, int offset) const {
+    Meetings meetings(outputs);
+    for (int i = 0; i < outputs; ++i)
+        for (int tap = 0; tap < shape_.kernel; ++tap)
+            if (const int pixel = step() * i + offset + tap - shape_.padding; pixel >= 0 && pixel < length)
+                meetings[i].push_back({tap, pixel});
+    return meetings;
+}
+
+/// The same pairs, by input pixel.
+SpatialConvolution::Meetings SpatialConvolution::of_inputs(int length, int outputs, int offset) const {
+    Meetings meetings(length);
+    const Meetings forward = of_outputs(length, outputs, offset);
+    for (int i = 0; i < outputs; ++i)
+        for (const auto& [tap, pixel] : forward[i]) meetings[pixel].push_back({tap, i});
+    return meetings;
+}
+
+const SpatialConvolution::Panels& SpatialConvolution::updated(Panels& panels, bool by_output) {
+    if (panels.valid) return panels;
+    const int targets = by_output ? shape_.out_channels : shape_.in_channels,
+              sources = by_output ? shape_.in_channels : shape_.out_channels,
+              taps = shape_.kernel * shape_.kernel;
+    panels.weights.assign(std::size_t(blocks_of(targets)) * block_channels * sources * taps, 0.0f);
+    panels.sources.assign(blocks_of(targets), {});
+    for (int target = 0; target < targets; ++target)
+        for (int source = 0; source < sources; ++source) {
+            const int o = by_output ? target : source, c = by_output ? source : target;
+            if (!kept(o, c)) continue;
+            const int block = target / block_channels;
+            const float* from = &weights_[(std::size_t(o) * shape_.in_channels + c) * taps];
+            float* to = &panels.weights[(std::size_t(block) * sources + source) * taps * block_channels +
+                                        target % block_channels];
+            for (int tap = 0; tap < taps; ++tap) to[tap * block_channels] = from[tap];
+            panels.sources[block].push_back(source);
+        }
+    for (std::vector<int>& used : panels.sources) {
+        std::sort(used.begin(), used.end());
+        used.erase(std::unique(used.begin(), used.end()), used.end());
+    }
+    panels.valid = true;
+    return panels;
+}
+
+void SpatialConvolution::sum(const Panels& panels, const Tensor& source, const Meetings& rows,
+                             const Meetings& columns, std::span<const float> bias, Tensor& target) {
+    const int blocks = blocks_of(target.channels()), kernel = shape_.kernel;
+    const std::size_t panel = std::size_t(source.channels()) * kernel * kernel * block_channels;
+    const std::size_t lanes = source.batch_stride();
+    parallel_for(options_.threads, target.height() * blocks, [&](int item) {
+        const int i = item / blocks, block = item % blocks, first = block * block_channels;
+        std::array<float, block_channels> added{};
+        for (int o = first; o < std::min(first + block_channels, int(bias.size())); ++o)
+            added[o - first] = bias[o];
+        spatial_sum::row({.source = source.data(),
+                          .channel_stride = std::size_t(source.height()) * source.width() * lanes,
+                          .row_stride = source.width() * lanes,
+                          .lanes = lanes,
+                          .channels_of_source = &panels.sources[block],
+                          .rows = &rows[i],
+                          .columns = &columns,
+                          .weights = panels.weights.data() + block * panel,
+                          .kernel = kernel,
+                          .bias = added.data(),
+                          .target = target.pixel(first, i, 0),
+                          .target_channel_stride = std::size_t(target.height()) * target.width() * lanes,
+                          .channels = std::min(block_channels, target.channels() - first)});
+    });
+}
+
+void SpatialConvolution::forward(const Tensor& x, Tensor& y) {
+    check_forward(x, y);
+    PhaseClock clock(phases_);
+    const Panels& panels = updated(by_output_, true);
+    clock.lap(weight_phase);
+    if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch());
+    Tensor& target = selects_afterwards() ? whole_ : y;
+    const MapShape maps = computed_maps();
+    const int row = step() == 2 ? options_.mode / 2 : 0, column = step() == 2 ? options_.mode % 2 : 0;
+    sum(panels, x, of_outputs(shape_.height, maps.height, row), of_outputs(shape_.width, maps.width, column),
+        bias_, target);
+    clock.lap(product_phase, options_.threads);
+    if (selects_afterwards()) select_mode(whole_, y, options_.mode);
+    clock.lap(select_phase);
+}
+
+const Tensor& SpatialConvolution::spread(const Tensor& dy) {
+    if (!selects_afterwards()) return dy;
+    whole_.reshape(computed_maps(), dy.batch());
+    spread_mode(dy, whole_, options_.mode);
+    return whole_;
+}
+
+void SpatialConvolution::backward_input(const Tensor& dy, Tensor& dx) {
+    check_forward(dx, dy);
+    PhaseClock clock(phases_);
+    const Panels& panels = updated(by_channel_, false);
+    clock.lap(weight_phase);
+    const Tensor& gradient = spread(dy);
+    clock.lap(select_phase);
+    const int row = step() == 2 ? options_.mode / 2 : 0, column = step() == 2 ? options_.mode % 2 : 0;
+    sum(panels, gradient, of_inputs(shape_.height, gradient.height(), row),
+        of_inputs(shape_.width, gradient.width(), column), {}, dx);
+    clock.lap(product_phase, options_.threads);
+}
+
+void SpatialConvolution::backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) {
+    check_backward_weights(x, dy, dw);
+    PhaseClock clock(phases_);
+    const Tensor& gradient = spread(dy);
+    clock.lap(select_phase);
+    const int row = step() == 2 ? options_.mode / 2 : 0, column = step() == 2 ? options_.mode % 2 : 0;
+    // The pairs of pixels by tap: {row of dy, row of x}.
+    const auto by_tap = [&](const Meetings& outputs) {
+        Meetings meetings(shape_.kernel);
+        for (int i = 0; i < int(outputs.size()); ++i)
+            for (const auto& [tap, pixel] : outputs[i]) meetings[tap].push_back({i, pixel});
+        return meetings;
+    };
+    const Meetings rows = by_tap(of_outputs(shape_.height, gradient.height(), row)),
+                   columns = by_tap(of_outputs(shape_.width, gradient.width(), column));
+    std::fill(dw.begin(), dw.end(), 0.0f);
+    const int kernel = shape_.kernel, pairs = (shape_.out_channels + 1) / 2, channels = shape_.in_channels;
+    const std::size_t lanes = gradient.batch_stride();
+    parallel_for(options_.threads, pairs * channels, [&](int item) {
+        const int o = item / channels * 2, c = item % channels;
+        std::array<const float*, 2> maps{};
+        std::array<float*, 2> sums{};
+        int used = 0;
+        for (int output = o; output < std::min(o + 2, shape_.out_channels); ++output)
+            if (kept(output, c)) {
+                maps[used] = gradient.pixel(output, 0, 0);
+                sums[used++] = &dw[(std::size_t(output) * channels + c) * kernel * kernel];
+            }
+        if (used == 0) return;
+        for (int u = 0; u < kernel; ++u)
+            spatial_sum::weight_gradient(
+                {.dy = {maps[0], maps[1]},
+                 .x = x.pixel(c, 0, 0),
+                 .dy_row_stride = gradient.width() * lanes,
+                 .x_row_stride = x.width() * lanes,
+                 .lanes = lanes,
+                 .images = std::size_t(x.batch()),
+                 .rows = &rows[u],
+                 .columns = &columns,
+                 .kernel = kernel,
+                 .dw = {sums[0] + u * kernel, sums[1] ? sums[1] + u * kernel : nullptr}});
+    });
+    clock.lap(product_phase, options_.threads);
+}
+
+std::size_t SpatialConvolution::workspace_bytes() const {
+    return (by_output_.weights.size() + by_channel_.weights.size() + whole_.size()) * sizeof(float);
+}
+
+}  // namespace fftconv
