@@ -49,22 +49,47 @@ MapShape SpatialConvolution::computed_maps() const {
     return {shape_.out_channels, shape_.output_height() / step(), shape_.output_width() / step()};
 }
 
+SpatialConvolution::Axis SpatialConvolution::vertical() const {
+    return {shape_.height, computed_maps().height, step() == 2 ? options_.mode / 2 : 0};
+}
+
+SpatialConvolution::Axis SpatialConvolution::horizontal() const {
+    return {shape_.width, computed_maps().width, step() == 2 ? options_.mode % 2 : 0};
+}
+
 /// Output i reads pixel step·i + offset + tap − p, where there is one.
-SpatialConvolution::Meetings SpatialConvolution::of_outputs(int length, int outputs, int offset) const {
-    Meetings meetings(outputs);
-    for (int i = 0; i < outputs; ++i)
-        for (int tap = 0; tap < shape_.kernel; ++tap)
-            if (const int pixel = step() * i + offset + tap - shape_.padding; pixel >= 0 && pixel < length)
-                meetings[i].push_back({tap, pixel});
+std::vector<spatial_sum::Meetings> SpatialConvolution::of_outputs(const Axis& axis) const {
+    std::vector<spatial_sum::Meetings> meetings(axis.outputs);
+    for (int i = 0; i < axis.outputs; ++i) {
+        const int pixel = step() * i + axis.offset - shape_.padding;  // of tap 0
+        const int first = std::max(0, -pixel), last = std::min(shape_.kernel, axis.length - pixel);
+        meetings[i] = {
+            .tap = first, .tap_step = 1, .source = pixel + first, .count = std::max(0, last - first)};
+    }
     return meetings;
 }
 
-/// The same pairs, by input pixel.
-SpatialConvolution::Meetings SpatialConvolution::of_inputs(int length, int outputs, int offset) const {
-    Meetings meetings(length);
-    const Meetings forward = of_outputs(length, outputs, offset);
-    for (int i = 0; i < outputs; ++i)
-        for (const auto& [tap, pixel] : forward[i]) meetings[pixel].push_back({tap, i});
+/// The same pairs, by tap: output i and pixel step·i + offset + tap − p.
+std::vector<spatial_sum::Pairs> SpatialConvolution::of_taps(const Axis& axis) const {
+    std::vector<spatial_sum::Pairs> pairs(shape_.kernel);
+    for (int tap = 0; tap < shape_.kernel; ++tap) {
+        const int pixel = axis.offset + tap - shape_.padding;  // of output 0
+        const int first = std::max(0, (-pixel + step() - 1) / step());
+        const int last = std::min(axis.outputs, (axis.length - pixel + step() - 1) / step());
+        pairs[tap] = {first, pixel + step() * first, step(), std::max(0, last - first)};
+    }
+    return pairs;
+}
+
+/// The same pairs, by input pixel: outputs in ascending order, taps in descending.
+std::vector<spatial_sum::Meetings> SpatialConvolution::of_inputs(const Axis& axis) const {
+    std::vector<spatial_sum::Meetings> meetings(axis.length);
+    const std::vector<spatial_sum::Meetings> forward = of_outputs(axis);
+    for (int i = 0; i < axis.outputs; ++i)
+        for (int j = 0; j < forward[i].count; ++j) {
+            spatial_sum::Meetings& own = meetings[forward[i].source + j];
+            if (own.count++ == 0) own = {forward[i].tap + j, -step(), i, 1};
+        }
     return meetings;
 }
 
@@ -94,8 +119,10 @@ const SpatialConvolution::Panels& SpatialConvolution::updated(Panels& panels, bo
     return panels;
 }
 
-void SpatialConvolution::sum(const Panels& panels, const Tensor& source, const Meetings& rows,
-                             const Meetings& columns, std::span<const float> bias, Tensor& target) {
+void SpatialConvolution::sum(const Panels& panels, const Tensor& source,
+                             const std::vector<spatial_sum::Meetings>& rows,
+                             const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
+                             Tensor& target) {
     const int blocks = blocks_of(target.channels()), kernel = shape_.kernel;
     const std::size_t panel = std::size_t(source.channels()) * kernel * kernel * block_channels;
     const std::size_t lanes = source.batch_stride();
@@ -109,7 +136,7 @@ void SpatialConvolution::sum(const Panels& panels, const Tensor& source, const M
                           .row_stride = source.width() * lanes,
                           .lanes = lanes,
                           .channels_of_source = &panels.sources[block],
-                          .rows = &rows[i],
+                          .rows = rows[i],
                           .columns = &columns,
                           .weights = panels.weights.data() + block * panel,
                           .kernel = kernel,
@@ -127,10 +154,7 @@ void SpatialConvolution::forward(const Tensor& x, Tensor& y) {
     clock.lap(weight_phase);
     if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch());
     Tensor& target = selects_afterwards() ? whole_ : y;
-    const MapShape maps = computed_maps();
-    const int row = step() == 2 ? options_.mode / 2 : 0, column = step() == 2 ? options_.mode % 2 : 0;
-    sum(panels, x, of_outputs(shape_.height, maps.height, row), of_outputs(shape_.width, maps.width, column),
-        bias_, target);
+    sum(panels, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target);
     clock.lap(product_phase, options_.threads);
     if (selects_afterwards()) select_mode(whole_, y, options_.mode);
     clock.lap(select_phase);
@@ -150,9 +174,7 @@ void SpatialConvolution::backward_input(const Tensor& dy, Tensor& dx) {
     clock.lap(weight_phase);
     const Tensor& gradient = spread(dy);
     clock.lap(select_phase);
-    const int row = step() == 2 ? options_.mode / 2 : 0, column = step() == 2 ? options_.mode % 2 : 0;
-    sum(panels, gradient, of_inputs(shape_.height, gradient.height(), row),
-        of_inputs(shape_.width, gradient.width(), column), {}, dx);
+    sum(panels, gradient, of_inputs(vertical()), of_inputs(horizontal()), {}, dx);
     clock.lap(product_phase, options_.threads);
 }
 
@@ -161,16 +183,7 @@ void SpatialConvolution::backward_weights(const Tensor& x, const Tensor& dy, std
     PhaseClock clock(phases_);
     const Tensor& gradient = spread(dy);
     clock.lap(select_phase);
-    const int row = step() == 2 ? options_.mode / 2 : 0, column = step() == 2 ? options_.mode % 2 : 0;
-    // The pairs of pixels by tap: {row of dy, row of x}.
-    const auto by_tap = [&](const Meetings& outputs) {
-        Meetings meetings(shape_.kernel);
-        for (int i = 0; i < int(outputs.size()); ++i)
-            for (const auto& [tap, pixel] : outputs[i]) meetings[tap].push_back({i, pixel});
-        return meetings;
-    };
-    const Meetings rows = by_tap(of_outputs(shape_.height, gradient.height(), row)),
-                   columns = by_tap(of_outputs(shape_.width, gradient.width(), column));
+    const std::vector<spatial_sum::Pairs> rows = of_taps(vertical()), columns = of_taps(horizontal());
     std::fill(dw.begin(), dw.end(), 0.0f);
     const int kernel = shape_.kernel, pairs = (shape_.out_channels + 1) / 2, channels = shape_.in_channels;
     const std::size_t lanes = gradient.batch_stride();
@@ -193,7 +206,7 @@ void SpatialConvolution::backward_weights(const Tensor& x, const Tensor& dy, std
                  .x_row_stride = x.width() * lanes,
                  .lanes = lanes,
                  .images = std::size_t(x.batch()),
-                 .rows = &rows[u],
+                 .rows = rows[u],
                  .columns = &columns,
                  .kernel = kernel,
                  .dw = {sums[0] + u * kernel, sums[1] ? sums[1] + u * kernel : nullptr}});

@@ -33,18 +33,24 @@ class SpatialConvolution : public ConvolutionEngine {
         std::vector<std::vector<int>> sources;
         bool valid = false;
     };
-    using Meetings = std::vector<std::vector<spatial_sum::Meeting>>;  ///< of every pixel of the target
+    /// One axis of the layer: pixels of the input, computed outputs, and the mode's pixel of each window.
+    struct Axis {
+        int length, outputs, offset;
+    };
 
     bool kept(int o, int c) const;
     bool selects_afterwards() const { return options_.mode != no_mode && options_.inverse == Inverse::full; }
     int step() const { return options_.mode != no_mode && !selects_afterwards() ? 2 : 1; }
     MapShape computed_maps() const;
-    Meetings of_outputs(int length, int outputs, int offset) const;
-    Meetings of_inputs(int length, int outputs, int offset) const;
+    Axis vertical() const;
+    Axis horizontal() const;
+    std::vector<spatial_sum::Meetings> of_outputs(const Axis& axis) const;
+    std::vector<spatial_sum::Meetings> of_inputs(const Axis& axis) const;
+    std::vector<spatial_sum::Pairs> of_taps(const Axis& axis) const;
     const Panels& updated(Panels& panels, bool by_output);
     const Tensor& spread(const Tensor& dy);
-    void sum(const Panels& panels, const Tensor& source, const Meetings& rows, const Meetings& columns,
-             std::span<const float> bias, Tensor& target);
+    void sum(const Panels& panels, const Tensor& source, const std::vector<spatial_sum::Meetings>& rows,
+             const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias, Tensor& target);
 
     Panels by_output_, by_channel_;
     Tensor whole_;  ///< every output, for Inverse::full

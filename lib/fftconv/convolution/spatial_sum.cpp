@@ -1,7 +1,7 @@
 #include "fftconv/convolution/spatial_sum.hpp"
 
 #include <algorithm>
-#include <array>
+#include <limits>
 
 #include "fftconv/convolution/highway_targets.hpp"
 
@@ -39,21 +39,21 @@ HWY_INLINE void row_of_pixels(D d, const Row& r, std::size_t lane) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d), taps = std::size_t(r.kernel) * r.kernel * block_channels;
     float* target = r.target + lane;
-    for (const std::vector<Meeting>& columns : *r.columns) {
+    for (const Meetings& columns : *r.columns) {
         Vector sum[Rows][V];
 #pragma GCC unroll 4
         for (int o = 0; o < Rows; ++o)
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v) sum[o][v] = hn::Set(d, r.bias[o]);
-        for (const int channel : *r.channels_of_source)
-            for (const Meeting& vertical : *r.rows) {
-                const float* source =
-                    r.source + channel * r.channel_stride + vertical.source * r.row_stride + lane;
-                const float* weights =
-                    r.weights + channel * taps + std::size_t(vertical.tap) * r.kernel * block_channels;
-                for (const Meeting& horizontal : columns) {
-                    const float* pixel = source + horizontal.source * r.lanes;
-                    const float* w = weights + horizontal.tap * block_channels;
+        const std::ptrdiff_t next_tap = columns.tap_step * block_channels;
+        for (const int channel : *r.channels_of_source) {
+            const float* source = r.source + channel * r.channel_stride + r.rows.source * r.row_stride +
+                                  columns.source * r.lanes + lane;
+            const float* weights = r.weights + channel * taps + columns.tap * block_channels;
+            for (int i = 0; i < r.rows.count; ++i, source += r.row_stride) {
+                const float* pixel = source;
+                const float* w = weights + (r.rows.tap + i * r.rows.tap_step) * r.kernel * block_channels;
+                for (int j = 0; j < columns.count; ++j, pixel += r.lanes, w += next_tap) {
                     Vector z[V];
 #pragma GCC unroll 8
                     for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, pixel + v * n);
@@ -65,6 +65,7 @@ HWY_INLINE void row_of_pixels(D d, const Row& r, std::size_t lane) {
                     }
                 }
             }
+        }
 #pragma GCC unroll 4
         for (int o = 0; o < Rows; ++o)
 #pragma GCC unroll 8
@@ -101,8 +102,8 @@ constexpr int most_taps = 5;  // of one row of the kernel at a time: ten sums st
 /// row of dy. source: where x is read at column 0 of dy, for each tap.
 template <int Taps, int Outputs, class D>
 HWY_INLINE void gradient_of_columns(D d, const WeightGradient& g, const float* const* dy,
-                                    const float* const* source, int begin, int end, std::size_t source_step,
-                                    double (*totals)[2]) {
+                                    const float* const* source, int begin, int end,
+                                    std::ptrdiff_t source_step, double (*totals)[2]) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d), whole = g.images / n * n;
     const auto tail = hn::FirstN(d, g.images - whole);
@@ -141,33 +142,25 @@ HWY_INLINE void gradient_of_columns(D d, const WeightGradient& g, const float* c
     for_each([&](int t, int o) HWY_ATTR { totals[t][o] += hn::GetLane(hn::SumOfLanes(d, row[t][o])); });
 }
 
-/// A row of dy: the columns that all taps have in one go, those that some have tap by tap.
+/// Row i of dy: the columns that all taps have in one go, those that some have tap by tap.
 template <int Taps, int Outputs, class D>
-HWY_INLINE void gradient_of_row(D d, const WeightGradient& g, const Meeting& rows, int first,
-                                double (*totals)[2]) {
-    const float* dy[2] = {g.dy[0] + rows.tap * g.dy_row_stride, nullptr};
-    if (Outputs == 2) dy[1] = g.dy[1] + rows.tap * g.dy_row_stride;
+HWY_INLINE void gradient_of_row(D d, const WeightGradient& g, int i, int first, double (*totals)[2]) {
+    const float* dy[2] = {g.dy[0] + (g.rows.output + i) * g.dy_row_stride, nullptr};
+    if (Outputs == 2) dy[1] = g.dy[1] + (g.rows.output + i) * g.dy_row_stride;
+    const float* row = g.x + (g.rows.input + i * g.rows.input_step) * g.x_row_stride;
     const float* source[Taps];
-    int begin = 0, end = 1 << 30;
-    std::size_t step = 0;
+    int begin = 0, end = std::numeric_limits<int>::max();
+    const std::ptrdiff_t step = g.columns->front().input_step * std::ptrdiff_t(g.lanes);
     for (int t = 0; t < Taps; ++t) {
-        const std::vector<Meeting>& columns = (*g.columns)[first + t];
-        if (columns.empty()) {
-            end = 0;
-            continue;
-        }
-        if (columns.size() > 1) step = std::size_t(columns[1].source - columns[0].source) * g.lanes;
-        begin = std::max(begin, columns.front().tap);
-        end = std::min(end, columns.back().tap + 1);
+        const Pairs& columns = (*g.columns)[first + t];
+        begin = std::max(begin, columns.output);
+        end = std::min(end, columns.output + columns.count);
+        // From before the row on, but only used with columns that lie in it.
+        source[t] = row + columns.input * std::ptrdiff_t(g.lanes) - columns.output * step;
     }
     for (int t = 0; t < Taps; ++t) {
-        const std::vector<Meeting>& columns = (*g.columns)[first + t];
-        if (columns.empty()) continue;
-        // Pointers to before the row are only ever used with columns that lie in it.
-        source[t] = g.x + rows.source * g.x_row_stride + columns.front().source * g.lanes -
-                    columns.front().tap * step;
-        const int left = columns.front().tap, right = columns.back().tap + 1;
-        const int split = end > begin ? begin : right;
+        const Pairs& columns = (*g.columns)[first + t];
+        const int left = columns.output, right = left + columns.count, split = end > begin ? begin : right;
         gradient_of_columns<1, Outputs>(d, g, dy, source + t, left, split, step, totals + t);
         if (end > begin) gradient_of_columns<1, Outputs>(d, g, dy, source + t, end, right, step, totals + t);
     }
@@ -177,11 +170,11 @@ HWY_INLINE void gradient_of_row(D d, const WeightGradient& g, const Meeting& row
 template <int Taps, int Outputs>
 void GradientTaps(const WeightGradient& g, int first) {
     double totals[Taps][2] = {};
-    for (const Meeting& rows : *g.rows) {
+    for (int i = 0; i < g.rows.count; ++i) {
         if (g.lanes >= 8)
-            gradient_of_row<Taps, Outputs>(Narrow(), g, rows, first, totals);
+            gradient_of_row<Taps, Outputs>(Narrow(), g, i, first, totals);
         else
-            gradient_of_row<Taps, Outputs>(hn::CappedTag<float, 1>(), g, rows, first, totals);
+            gradient_of_row<Taps, Outputs>(hn::CappedTag<float, 1>(), g, i, first, totals);
     }
     for (int t = 0; t < Taps; ++t)
         for (int o = 0; o < Outputs; ++o) g.dw[o][first + t] += float(totals[t][o]);

@@ -10,9 +10,10 @@ namespace spatial_sum {
 /// Channels of the target that are summed together: their weights stand side by side.
 inline constexpr int block_channels = 4;
 
-/// Along one axis: what a target pixel meets, a tap of the kernel and the source pixel that it reads.
-struct Meeting {
-    int tap, source;
+/// Along one axis, what a target pixel meets: `count` taps of the kernel, tap + i·tap_step, and the source
+/// pixels that they read, source + i.
+struct Meetings {
+    int tap = 0, tap_step = 1, source = 0, count = 0;
 };
 
 /// One row of the target, `channels` ≤ block_channels of its channels: target[r](j) = bias[r] + Σ over the
@@ -22,9 +23,9 @@ struct Row {
     std::size_t channel_stride, row_stride;
     std::size_t lanes;                           ///< floats of a pixel, in source and target
     const std::vector<int>* channels_of_source;  ///< that have a weight for this block
-    const std::vector<Meeting>* rows;
-    const std::vector<std::vector<Meeting>>* columns;  ///< of every target column
-    const float* weights;                              ///< (source channel, u, v, block_channels)
+    Meetings rows;
+    const std::vector<Meetings>* columns;  ///< of every target column
+    const float* weights;                  ///< (source channel, u, v, block_channels)
     int kernel;
     const float* bias;  ///< block_channels
     float* target;
@@ -33,15 +34,20 @@ struct Row {
 };
 void row(const Row& row);
 
-/// dw(u, v) += Σ over the pixel pairs (i, h) of `rows`, the pairs (j, w) of `columns[v]` and the lanes, of
-/// dy(i, j)·x(h, w), for one u, every v, and one or two outputs with the same input channel.
+/// Along one axis, the pairs of pixels that a tap joins: dy's `output` + i and x's `input` + i·input_step.
+struct Pairs {
+    int output = 0, input = 0, input_step = 1, count = 0;
+};
+
+/// dw(u, v) += Σ over the pairs of rows, those of columns of v, and the images, of dy·x, for one u, every v,
+/// and one or two outputs with the same input channel.
 struct WeightGradient {
     const float* dy[2];  ///< maps of the outputs; the second may be null
     const float* x;      ///< map of the input channel
     std::size_t dy_row_stride, x_row_stride, lanes;
-    std::size_t images;                                ///< lanes that count; the others may hold anything
-    const std::vector<Meeting>* rows;                  ///< tap: row of dy, source: row of x
-    const std::vector<std::vector<Meeting>>* columns;  ///< of every v; consecutive columns of dy
+    std::size_t images;  ///< lanes that count; the others may hold anything
+    Pairs rows;
+    const std::vector<Pairs>* columns;  ///< of every v
     int kernel;
     float* dw[2];  ///< kernel floats each
 };
