@@ -163,7 +163,7 @@ std::string candidates_text(const PruningResults& results) {
     MarkdownTable table(header);
     bool any = false;
     for (const PruningResult& result : results.points) {
-        if (std::isnan(result.best_of.front())) continue;
+        if (std::isnan(result.best_of.front()) || result.repeat > 0) continue;
         std::vector<std::string> cells{result.name};
         for (double value : result.best_of) cells.push_back(number(value));
         table.add(cells);
@@ -213,10 +213,10 @@ std::string paper_text(const PruningResults& results) {
 std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file) {
     std::vector<PruningRecord> runs;
     for (const Experiment& each : read_experiments(file))
-        runs.push_back(
-            {each.name, prune_options_of(each.record.resolved_toml),
-             PruningResults::from(each.record, file.string()), each.record.dataset.name,
-             fmt::format("fftconv {}, commit {}", each.header.library_version, each.header.git_commit)});
+        runs.push_back({each.name, prune_options_of(each.record.resolved_toml),
+                        PruningResults::from(each.record, file.string()), each.record.dataset.name,
+                        fmt::format("fftconv {}, commit {}{}", each.header.library_version,
+                                    each.header.git_commit, each.header.git_dirty ? " with changes" : "")});
     return runs;
 }
 
