@@ -229,11 +229,13 @@ std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& run
     Plot ratios{fmt::format("Pruning of {}, {} retraining", subject, retrained ? "after" : "before"),
                 "requested ratio, %",
                 "test MCR, %",
-                {}};
+                {},
+                true};
     Plot candidates{fmt::format("Best of N random masks, {}, before retraining", subject),
                     "requested ratio, %",
                     "validation MCR, %",
-                    {}};
+                    {},
+                    true};
     for (const PruningRecord& run : runs) add_ratios(ratios, run);
     for (const PruningRecord& run : runs) add_candidates(candidates, run);
     std::vector<PruningFigure> figures;

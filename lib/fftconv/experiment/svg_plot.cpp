@@ -82,7 +82,8 @@ void write_script(std::ostream& out, const Plot& plot, const std::string& svg) {
         << "set title " << for_gnuplot(plot.title) << " noenhanced\n"
         << "set xlabel " << for_gnuplot(plot.x_label) << " noenhanced\n"
         << "set ylabel " << for_gnuplot(plot.y_label) << " noenhanced\n"
-        << "set key bottom right noenhanced\nset grid linecolor '#dddddd'\nset datafile missing 'NaN'\n";
+        << "set key " << (plot.rises ? "top left Left reverse" : "bottom right")
+        << " noenhanced\nset grid linecolor '#dddddd'\nset datafile missing 'NaN'\n";
     out << range(plot, "x", &PlotSeries::x) << range(plot, "y", &PlotSeries::y);
     int index = 0;
     for (const char* colour :

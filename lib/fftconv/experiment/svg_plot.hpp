@@ -16,6 +16,7 @@ struct PlotSeries {
 struct Plot {
     std::string title, x_label, y_label;
     std::vector<PlotSeries> series;
+    bool rises = false;  ///< to the right, so that the upper left is free for the titles
 };
 
 /// Whether gnuplot is installed.
