@@ -1,4 +1,7 @@
 // fftconv-bench: how fast the engine is, beside the best dense library at hand.
+#include <iostream>
+
+#include "fftconv/experiment/benchmark_report.hpp"
 #include "fftconv/experiment/benchmark_run.hpp"
 
 int main(int argc, char** argv) {
@@ -8,5 +11,10 @@ int main(int argc, char** argv) {
         "Times convolution layers on the FFT engine and on its rivals, in turn, in one process: "
         "medians, ratios with their spread, effective GFLOP/s, seconds of each phase.");
     fftconv::add_benchmark_options(options, benchmark);
-    return options.run(argc, argv, [&] { fftconv::run_benchmark(benchmark, options); });
+    return options.run(argc, argv, [&] {
+        if (benchmark.report.empty())
+            fftconv::run_benchmark(benchmark, options);
+        else
+            std::cout << fftconv::benchmark_text(benchmark.report);
+    });
 }

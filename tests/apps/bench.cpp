@@ -1,5 +1,6 @@
 // fftconv-bench from the outside: it runs, writes what it measured, and refuses what it cannot do.
 #include <boost/test/unit_test.hpp>
+#include <sstream>
 
 #include "app.hpp"
 #include "fftconv/storage/results.hpp"
@@ -36,6 +37,13 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
     const ResultRecord record = read_results(out);
     BOOST_TEST(record.tables.at(0).rows() == 10u);  // two layers; four engines and a rival
     BOOST_TEST(contains(text_of(json), "\"rounds_seconds\""));
+    const CommandResult again = run(app("bench") + " --report " + out);  // the tables as they were printed
+    BOOST_TEST(again.status == 0, again.output);
+    const std::string tables = result.output.substr(result.output.find("| contender"));
+    std::istringstream lines(tables);
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with("|")) BOOST_TEST(contains(again.output, line), line);
+    BOOST_TEST(contains(again.output, "1->2 @ 8"));
 }
 
 BOOST_AUTO_TEST_CASE(networks_are_timed) {

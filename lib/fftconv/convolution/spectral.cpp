@@ -24,6 +24,16 @@ std::size_t SpectralConvolution::visited_kernels() const {
     return layer_->visited;
 }
 
+std::size_t SpectralConvolution::sum_multiply_adds(int batch) const {
+    const SpectralLayer& layer = *layer_;
+    const BinOrder order(layer.edge());
+    const LaneGroups groups = layer.forward_blocks(batch).groups;
+    const std::size_t kernels = layer.dense ? std::size_t(shape_.out_channels) * layer.channels()
+                                            : layer.by_output.channel.size(),
+                      real_bins = order.bins() - order.complex_bins;
+    return kernels * groups.groups * groups.lanes * (order.complex_bins * (layer.dense ? 3 : 4) + real_bins);
+}
+
 void SpectralConvolution::weights_changed() {
     layer_->invalidate();
 }

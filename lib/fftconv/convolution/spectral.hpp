@@ -28,6 +28,8 @@ class SpectralConvolution : public ConvolutionEngine {
     int tile() const;
     /// Kernels (o, c) that the last pass visited in each bin; equals surviving_kernels().
     std::size_t visited_kernels() const;
+    /// Real multiply-adds of the sum of forward, padding lanes included, with the present mask.
+    std::size_t sum_multiply_adds(int batch) const;
 
   protected:
     void weights_changed() override;

@@ -24,6 +24,7 @@ struct Contender {
     std::function<void()> run;
     std::function<std::vector<float>()> result = {};  ///< what the last run computed, to be compared
     std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
+    double sum_flop = 0;  ///< of the phase "sum" of a call; 0: not known
 };
 
 struct Timing {

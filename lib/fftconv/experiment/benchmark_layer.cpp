@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
 
@@ -108,6 +109,8 @@ Contender engine_contender(const LayerProblem& problem, const EngineOptions& opt
     auto run = std::make_shared<EngineRun>(problem, options);
     run->engine->set_mask(mask);
     run->engine->set_weights(run->weights);
+    const auto* spectral = dynamic_cast<const SpectralConvolution*>(run->engine.get());
+    const bool known = spectral && problem.pass == LayerPass::forward;
     return {.name = options.engine,
             .threads = options.threads,
             .run = [run] { run->run(); },
@@ -117,7 +120,8 @@ Contender engine_contender(const LayerProblem& problem, const EngineOptions& opt
                     auto phases = run->engine->profile();
                     run->engine->reset_profile();
                     return phases;
-                }};
+                },
+            .sum_flop = known ? 2.0 * double(spectral->sum_multiply_adds(problem.shape.batch)) : 0};
 }
 
 std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned) {

@@ -117,6 +117,10 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
         ->check(CLI::PositiveNumber);
     options.add("json", benchmark.json, "also write the results here, as JSON")->type_name("FILE");
     options.add("out", benchmark.out, "also write the results here, as HDF5")->type_name("FILE");
+    options.app()
+        .add_option("--report", benchmark.report, "time nothing: print the tables of a result file again")
+        ->configurable(false)
+        ->type_name("FILE");
 }
 
 }  // namespace fftconv

@@ -23,7 +23,7 @@ struct BenchmarkOptions {
     bool renew_weights = false;
     int rounds = 15;
     double slice = 0.03;
-    std::string json, out;
+    std::string json, out, report;
 
     /// @throws UsageError on text that cannot be read.
     std::vector<BenchmarkLayer> layers() const;

@@ -4,9 +4,12 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <span>
 #include <sstream>
 
+#include "fftconv/core/error.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/experiment/benchmark_layer.hpp"
 #include "fftconv/experiment/markdown_table.hpp"
@@ -27,11 +30,15 @@ std::string phase_table(const std::vector<BenchmarkRow>& rows) {
         for (const Phase& phase : row.phases) header.push_back(phase.name);
         break;
     }
+    const bool products =
+        std::any_of(rows.begin(), rows.end(), [](const BenchmarkRow& row) { return row.sum_flop > 0; });
+    if (products) header.push_back("sum, of peak");
     MarkdownTable table(header);
     for (const BenchmarkRow& row : rows) {
-        if (row.phases.size() + 3 != header.size()) continue;  // another engine, with other phases
+        if (row.phases.size() + 3 + products != header.size()) continue;  // another engine, with other phases
         std::vector<std::string> cells{row.contender, std::to_string(row.threads), percent(row.pruned)};
         for (const Phase& phase : row.phases) cells.push_back(fmt::format("{:.3f}", 1e3 * phase.seconds));
+        if (products) cells.push_back(std::isnan(row.sum_of_peak()) ? "" : percent(row.sum_of_peak()));
         table.add(cells);
     }
     return table.text();
@@ -81,6 +88,7 @@ Table times_table(const std::vector<BenchmarkRow>& rows) {
              column("seconds", "s", rows, [](const Row& row) { return row.seconds(); }),
              column("flop", "1", rows, [](const Row& row) { return row.flop; }),
              column("peak", "1/s", rows, [](const Row& row) { return row.peak; }),
+             column("sum_flop", "1", rows, [](const Row& row) { return row.sum_flop; }),
              column("ratio_lower_quartile", "1", rows, quartile(&Spread::lower)),
              column("ratio", "1", rows, quartile(&Spread::median)),
              column("ratio_upper_quartile", "1", rows, quartile(&Spread::upper))}};
@@ -112,6 +120,13 @@ std::size_t rival_of(const Entry& entry, std::span<const Entry> entries) {
 
 }  // namespace
 
+double BenchmarkRow::sum_of_peak() const {
+    for (const Phase& phase : phases)
+        if (phase.name == "sum" && sum_flop > 0 && peak > 0)
+            return sum_flop / phase.seconds / (peak / threads);
+    return std::numeric_limits<double>::quiet_NaN();
+}
+
 std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const Entry> entries,
                                        const RoundOptions& options, double flop,
                                        const std::map<int, double>& peaks) {
@@ -130,7 +145,8 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
                         .flop = flop,
                         .peak = peaks.at(threads),
                         .ratio = {},
-                        .phases = timings[i].phases});
+                        .phases = timings[i].phases,
+                        .sum_flop = contenders[i].sum_flop});
         if (rival < entries.size() && rival != i)
             rows[i].ratio = ratio(timings[rival].rounds, timings[i].rounds);
     }
@@ -171,6 +187,69 @@ void write_benchmark_hdf5(const std::string& file, const std::string& resolved_t
     record.dataset.name = "random";
     record.tables = {times_table(rows), phases_table(rows)};
     write_results(file, record);
+}
+
+namespace {
+
+template <class Value>
+const std::vector<Value>& values_of(const ResultRecord& record, const std::string& file,
+                                    const std::string& table, const std::string& column) {
+    for (const Table& each : record.tables)
+        for (const Column& candidate : each.columns)
+            if (each.name == table && candidate.name == column)
+                if (const auto* values = std::get_if<std::vector<Value>>(&candidate.values)) return *values;
+    throw FileError(file, "/summary/" + table + "/" + column, "a column of fftconv-bench", "none");
+}
+
+std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string& file) {
+    const auto numbers = [&](const char* column) -> const std::vector<double>& {
+        return values_of<double>(record, file, "benchmark", column);
+    };
+    const auto &works = values_of<std::string>(record, file, "benchmark", "work"),
+               &contenders = values_of<std::string>(record, file, "benchmark", "contender");
+    std::vector<BenchmarkRow> rows(works.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const Spread ratio{numbers("ratio_lower_quartile")[i], numbers("ratio")[i],
+                           numbers("ratio_upper_quartile")[i]};
+        const bool rival = ratio.lower == 1 && ratio.median == 1 && ratio.upper == 1;
+        rows[i] = {.work = works[i],
+                   .contender = contenders[i],
+                   .threads = int(numbers("threads")[i]),
+                   .pruned = numbers("pruned")[i],
+                   .rounds = {numbers("seconds")[i]},
+                   .flop = numbers("flop")[i],
+                   .peak = numbers("peak")[i],
+                   .ratio = rival ? std::nullopt : std::optional(ratio),
+                   .phases = {},
+                   .sum_flop = numbers("sum_flop")[i]};
+    }
+    const auto& row_numbers = values_of<double>(record, file, "phases", "row");
+    const auto& names = values_of<std::string>(record, file, "phases", "phase");
+    const auto& seconds = values_of<double>(record, file, "phases", "seconds");
+    for (std::size_t i = 0; i < row_numbers.size(); ++i)
+        rows.at(std::size_t(row_numbers[i])).phases.push_back({names[i], seconds[i]});
+    return rows;
+}
+
+}  // namespace
+
+std::string benchmark_text(const std::string& file) {
+    std::string text;
+    for (const Experiment& experiment : read_experiments(file)) {
+        const std::vector<BenchmarkRow> rows = rows_of(experiment.record, file);
+        text += fmt::format("{}made by fftconv {}, commit {}{}\n",
+                            experiment.name.empty() ? "" : experiment.name + ": ",
+                            experiment.header.library_version, experiment.header.git_commit,
+                            experiment.header.git_dirty ? " with changes" : "");
+        for (auto first = rows.begin(); first != rows.end();) {
+            const auto last = std::find_if(first, rows.end(),
+                                           [&](const BenchmarkRow& row) { return row.work != first->work; });
+            text += "\n" + first->work + "\n\n" + report_text({first, last});
+            first = last;
+        }
+        text += "\n";
+    }
+    return text;
 }
 
 }  // namespace fftconv

@@ -21,9 +21,12 @@ struct BenchmarkRow {
     double peak = 0;              ///< of the machine with as many threads, FLOP per second
     std::optional<Spread> ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
     std::vector<Phase> phases;    ///< of the fastest call, summed over threads; empty: not known
+    double sum_flop = 0;          ///< of the phase "sum"; 0: not known
 
     double seconds() const { return spread(rounds).median; }
     double flop_rate() const { return flop / seconds(); }
+    /// Part of the peak that the products of the phase "sum" reach; NaN: not known.
+    double sum_of_peak() const;
 };
 
 /// A contender for a row; within each number of threads the first rival is whom the others are compared with.
@@ -45,5 +48,8 @@ void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRo
 /// Tables "benchmark" (a row per contender) and "phases". @throws FileError when the file cannot be written.
 void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,
                           const std::vector<BenchmarkRow>& rows);
+
+/// The tables of such a file, or of a collection of them. @throws FileError when one is not of fftconv-bench.
+std::string benchmark_text(const std::string& file);
 
 }  // namespace fftconv
