@@ -15,6 +15,6 @@ int main(int argc, char** argv) {
         if (benchmark.report.empty())
             fftconv::run_benchmark(benchmark, options);
         else
-            std::cout << fftconv::benchmark_text(benchmark.report);
+            std::cout << fftconv::benchmark_text(benchmark.report, benchmark.summary);
     });
 }

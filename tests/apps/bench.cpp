@@ -44,6 +44,10 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
     for (std::string line; std::getline(lines, line);)
         if (line.starts_with("|")) BOOST_TEST(contains(again.output, line), line);
     BOOST_TEST(contains(again.output, "1->2 @ 8"));
+    const CommandResult summary = run(app("bench") + " --summary --report " + out);
+    BOOST_TEST(contains(summary.output, "| 1->2 @ 8, 5x5, padding 0, batch 3, mode 1, step"), summary.output);
+    BOOST_TEST(!contains(summary.output, "kernel spectra"));
+    BOOST_TEST(run(app("bench") + " --summary").status == 2);
 }
 
 BOOST_AUTO_TEST_CASE(networks_are_timed) {

@@ -233,7 +233,24 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
 
 }  // namespace
 
-std::string benchmark_text(const std::string& file) {
+namespace {
+
+/// One line for each contender that has a rival.
+std::string summary_table(const std::vector<BenchmarkRow>& rows) {
+    MarkdownTable table(
+        {"work", "contender", "threads", "pruned", "ms", "rival / this", "quartiles", "sum, of peak"});
+    for (const BenchmarkRow& row : rows)
+        if (row.ratio)
+            table.add({row.work, row.contender, std::to_string(row.threads), percent(row.pruned),
+                       fmt::format("{:.3f}", 1e3 * row.seconds()), fmt::format("{:.2f}", row.ratio->median),
+                       fmt::format("{:.2f} to {:.2f}", row.ratio->lower, row.ratio->upper),
+                       std::isnan(row.sum_of_peak()) ? "" : percent(row.sum_of_peak())});
+    return table.text();
+}
+
+}  // namespace
+
+std::string benchmark_text(const std::string& file, bool summary) {
     std::string text;
     for (const Experiment& experiment : read_experiments(file)) {
         const std::vector<BenchmarkRow> rows = rows_of(experiment.record, file);
@@ -241,7 +258,8 @@ std::string benchmark_text(const std::string& file) {
                             experiment.name.empty() ? "" : experiment.name + ": ",
                             experiment.header.library_version, experiment.header.git_commit,
                             experiment.header.git_dirty ? " with changes" : "");
-        for (auto first = rows.begin(); first != rows.end();) {
+        if (summary) text += "\n" + summary_table(rows);
+        for (auto first = summary ? rows.end() : rows.begin(); first != rows.end();) {
             const auto last = std::find_if(first, rows.end(),
                                            [&](const BenchmarkRow& row) { return row.work != first->work; });
             text += "\n" + first->work + "\n\n" + report_text({first, last});

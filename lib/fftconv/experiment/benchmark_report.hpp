@@ -49,7 +49,8 @@ void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRo
 void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,
                           const std::vector<BenchmarkRow>& rows);
 
-/// The tables of such a file, or of a collection of them. @throws FileError when one is not of fftconv-bench.
-std::string benchmark_text(const std::string& file);
+/// The tables of such a file, or of a collection of them; as a summary, one with the ratios alone. @throws
+/// FileError when one is not of fftconv-bench.
+std::string benchmark_text(const std::string& file, bool summary);
 
 }  // namespace fftconv
