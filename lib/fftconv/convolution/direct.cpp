@@ -20,7 +20,7 @@ constexpr int least_columns = 64;              // fewer, and the product spends 
 constexpr int partial_sums = 8;                // of a weight gradient: fixed, so that threads change no bit
 
 /// The positions p = first … last − 1 of a lattice, row by row.
-struct Block {
+struct PositionBlock {
     int first, last;
     int size() const { return last - first; }
 };
@@ -36,14 +36,16 @@ class Partition {
     }
     int count() const { return (positions_ + size_ - 1) / size_; }
     int size() const { return size_; }
-    Block operator[](int index) const { return {index * size_, std::min(positions_, (index + 1) * size_)}; }
+    PositionBlock operator[](int index) const {
+        return {index * size_, std::min(positions_, (index + 1) * size_)};
+    }
 
   private:
     int positions_, size_;
 };
 
 /// Adds the seconds since the last call to `phase`.
-class Stopwatch {
+class PhaseStopwatch {
   public:
     void lap(double& phase) {
         const std::uint64_t now = ticks();
@@ -124,8 +126,8 @@ void gather_row(const Tensor& source, int channel, const Lattice& lattice, const
 
 /// The im2col matrix of a block, row-major (channels · taps) × (positions · batch).
 template <class Lattice>
-void gather(const Tensor& source, const std::vector<int>& channels, const Lattice& lattice, Block block,
-            float* columns) {
+void gather(const Tensor& source, const std::vector<int>& channels, const Lattice& lattice,
+            PositionBlock block, float* columns) {
     for (int channel : channels)
         for (const auto& tap : lattice.taps)
             for (int p = block.first; p < block.last;) {
@@ -139,7 +141,7 @@ void gather(const Tensor& source, const std::vector<int>& channels, const Lattic
 
 /// The block's product, row-major channels × (positions · batch), to its pixels; padding lanes become zero.
 template <class Correlation>
-void scatter(const float* product, const Correlation& correlation, Block block) {
+void scatter(const float* product, const Correlation& correlation, PositionBlock block) {
     const auto& lattice = correlation.lattice;
     Tensor& target = correlation.target;
     for (int channel : correlation.target_channels) {
@@ -244,8 +246,8 @@ void DirectConvolution::backward_input(const Tensor& dy, Tensor& dx) {
             correlate({input_lattice(row, column), source, used_outputs(), dx, inputs, true, {}});
 }
 
-/// dW = Σ over blocks of dY · columnsᵀ. Block b belongs to partial sum b mod partial_sums, and the partial
-/// sums are added in their order.
+/// dW = Σ over blocks of dY · columnsᵀ. PositionBlock b belongs to partial sum b mod partial_sums, and the
+/// partial sums are added in their order.
 void DirectConvolution::backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) {
     check_backward_weights(x, dy, dw);
     const Tensor& gradient = selects_afterwards() ? spread(dy) : dy;
@@ -260,12 +262,12 @@ void DirectConvolution::backward_weights(const Tensor& x, const Tensor& dy, std:
 
     std::vector<Seconds> seconds(workers);
     parallel_for(workers, workers, [&](int worker) {
-        Stopwatch watch;
+        PhaseStopwatch watch;
         float* columns = workspace_.data() + worker * (workspace_.size() / options_.threads);
         float* gradients = columns + block_columns * rows;
         for (int sum = worker; sum < sums; sum += workers)
             for (int index = sum; index < partition.count(); index += sums) {
-                const Block block = partition[index];
+                const PositionBlock block = partition[index];
                 const std::size_t width = block.size() * columns_per_pixel;
                 gather(x, inputs, lattice, block, columns);
                 gather(gradient, outputs, pixels, block, gradients);
@@ -275,7 +277,7 @@ void DirectConvolution::backward_weights(const Tensor& x, const Tensor& dy, std:
                 watch.lap(seconds[worker].product);
             }
     });
-    Stopwatch watch;
+    PhaseStopwatch watch;
     std::fill(dw.begin(), dw.end(), 0.0f);
     const std::size_t taps = lattice.taps.size();
     for (std::size_t o = 0; o < outputs.size(); ++o)
@@ -325,11 +327,11 @@ void DirectConvolution::correlate(const Correlation& correlation) {
 
     std::vector<Seconds> seconds(workers);
     parallel_for(workers, workers, [&](int worker) {
-        Stopwatch watch;
+        PhaseStopwatch watch;
         float* columns = workspace_.data() + worker * (workspace_.size() / options_.threads);
         float* product = columns + block_columns * rows;
         for (int index = worker; index < partition.count(); index += workers) {
-            const Block block = partition[index];
+            const PositionBlock block = partition[index];
             const std::size_t width = block.size() * columns_per_pixel;
             gather(correlation.source, correlation.source_channels, lattice, block, columns);
             watch.lap(seconds[worker].gather);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fftconv/convolution/direct.hpp"
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/convolution/planner.hpp"
 #include "fftconv/convolution/spatial.hpp"
 #include "fftconv/convolution/spectral.hpp"
@@ -122,6 +123,13 @@ const std::vector<std::string>& engine_names() {
 
 std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
                                                const ConvolutionOptions& options) {
+    if (options.measure && options.tile == 0 && (name == "fft" || name == "auto")) {
+        const Plan plan = measured_plan(name, shape, options);
+        ConvolutionOptions planned = options;
+        planned.measure = false;
+        planned.tile = plan.tile;
+        return make_engine(plan.engine, shape, planned);
+    }
     if (name == "fft") return std::make_unique<SpectralConvolution>(shape, options);
     if (name == "direct") return std::make_unique<DirectConvolution>(shape, options);
     if (name == "spatial") return std::make_unique<SpatialConvolution>(shape, options);

@@ -40,6 +40,8 @@ struct ConvolutionOptions {
                          ///< 2×2 window
     Inverse inverse = Inverse::folded;
     int threads = 1;
+    bool measure =
+        false;  ///< make_engine chooses tile ("fft") or engine ("auto") by timing, and remembers it
 };
 
 /// One named phase of the work and its time.
@@ -128,7 +130,8 @@ class ConvolutionEngine {
 /// and "auto": whichever of the first two the cost model expects to be faster for the layer.
 const std::vector<std::string>& engine_names();
 
-/// An engine by its name. @throws UsageError on another name.
+/// An engine by its name. With `measure`, what is not given (the tile, or with "auto" the engine as well)
+/// comes from measured_plan. @throws UsageError on another name.
 std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
                                                const ConvolutionOptions& options);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "fftconv/convolution/tile_transform.hpp"
 #include "fftconv/convolution/tiling.hpp"
@@ -104,6 +105,21 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
     return cost;
 }
 
+namespace {
+
+/// The edges of transformed tiles that have a transform of our own, the cheapest first.
+std::vector<int> ranked_edges(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    std::vector<std::pair<double, int>> costs;
+    for (int edge = std::max(2, most_taps(shape, options)); edge <= 36; ++edge)
+        if (has_vector_transform(edge)) costs.push_back({tile_cost(shape, options, edge).total(), edge});
+    std::sort(costs.begin(), costs.end());
+    std::vector<int> edges;
+    for (const auto& [cost, edge] : costs) edges.push_back(edge);
+    return edges;
+}
+
+}  // namespace
+
 int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options) {
     const int least = most_taps(shape, options);
     if (options.tile) {
@@ -115,17 +131,14 @@ int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options
                              std::to_string(options.tile));
         return tile;
     }
-    int best = 0;
-    double best_cost = 0;
-    for (int tile = std::max(2, least); tile <= 36; ++tile) {
-        if (!has_vector_transform(tile)) continue;
-        const double cost = tile_cost(shape, options, tile).total();
-        if (!best || cost < best_cost) {
-            best = tile;
-            best_cost = cost;
-        }
-    }
-    return best;
+    return ranked_edges(shape, options).front();
+}
+
+std::vector<int> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    std::vector<int> tiles = ranked_edges(shape, options);
+    if (folded(options))
+        for (int& tile : tiles) tile *= 2;
+    return tiles;
 }
 
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "fftconv/convolution/engine.hpp"
 
@@ -19,6 +20,9 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
 /// cheapest size that has a transform of our own. @throws ShapeError when the tile asked for cannot hold the
 /// kernel.
 int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+/// The tiles that `choose_tile` chooses from, as ConvolutionOptions::tile has them, the cheapest first.
+std::vector<int> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 /// What forward of a layer costs without transforms, in cycles of one core.
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options);

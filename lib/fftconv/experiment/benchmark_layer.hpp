@@ -39,11 +39,12 @@ struct LayerProblem {
 std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned);
 
 struct EngineOptions {
-    std::string engine = "fft";  ///< or "direct"
+    std::string engine = "fft";  ///< one of engine_names()
     int threads = 1;
     int tile = 0;
     Inverse inverse = Inverse::folded;
     bool renew_weights = false;  ///< new weights before every run: kernel spectra are counted
+    bool measure = false;        ///< ConvolutionOptions::measure
 };
 
 /// One of our engines; its result is y, dx or dw, row-major, of a step dw. `mask` as

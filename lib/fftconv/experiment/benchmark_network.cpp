@@ -115,7 +115,8 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
         peaks[threads] = multiply_add_peak(threads);
         for (double pruned : options.pruned_ratios()) {
             const auto add = [&](const std::string& engine, bool rival) {
-                const NetworkOptions how{.engine = engine, .batch = options.batch, .threads = threads};
+                const NetworkOptions how{
+                    .engine = engine, .batch = options.batch, .threads = threads, .measure = options.measure};
                 auto run = std::make_shared<NetworkRun>(architecture, how, pass, pruned);
                 entries.push_back({contender_of(engine, threads, run), pruned, rival});
                 return run;

@@ -89,6 +89,7 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
         ->check(CLI::Range(0.0, 1.0));
     options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
         ->check(CLI::IsMember(engine_names()));
+    options.add_flag("measure", benchmark.measure, measure_help);
     options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
         ->check(CLI::Range(-1, 3));
     options.add("inverse", benchmark.inverses, "with a mode: folded, full, or both")

@@ -60,7 +60,8 @@ void LayerBenchmark::add_engines(int threads) {
                      .threads = threads,
                      .tile = options_.tile,
                      .inverse = full ? Inverse::full : Inverse::folded,
-                     .renew_weights = options_.renew_weights || problem_.pass == LayerPass::backward_input},
+                     .renew_weights = options_.renew_weights || problem_.pass == LayerPass::backward_input,
+                     .measure = options_.measure},
                     mask);
                 if (full) contender.name += " full";
                 check(contender, mask);

@@ -122,6 +122,7 @@ void add_ecp_options(Options& options, EcpOptions& ecp) {
         .add("engine", ecp.engine,
              "convolution engine: fft, spatial, direct, or auto (fft or spatial, layer by layer)")
         ->check(CLI::IsMember(engine_names()));
+    options.add_flag("measure", ecp.measure, measure_help);
     options.add("padding", ecp.padding, "convolutions: valid or same")
         ->check(CLI::IsMember({"valid", "same"}));
     options.add("epochs", ecp.epochs, "passes over the training set")->check(at_least_one);

@@ -39,6 +39,7 @@ std::string mode_curve_name(const EcpTraining& training, int mode);
 struct EcpOptions {
     std::vector<std::string> networks{"one-conv", "two-conv"}, methods{"max", "average", "random", "ecp"};
     std::vector<std::string> modes{"all"};
+    bool measure = false;
     std::string engine = "fft", optimizer = "adam", padding = "valid";
     int epochs = 100, batch = 50, repeat = 1, threads = 0, limit = 0, convolution_rounds = 5;
     double rate = 0.001;

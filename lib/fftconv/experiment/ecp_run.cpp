@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/processor.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "fftconv/experiment/ecp_convolution.hpp"
 #include "fftconv/experiment/ecp_figures.hpp"
@@ -36,15 +37,6 @@ struct Training {
 
     int epochs() const { return int(curve.epoch.size()); }
 };
-
-/// The processor's name, as Linux gives it.
-std::string processor_name() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-    }
-    return "unknown";
-}
 
 /// What the times were measured on.
 Table machine_table(int threads) {
@@ -194,7 +186,8 @@ Training EcpRun::make(const EcpTraining& what) const {
                                                                               .batch = ecp_.batch,
                                                                               .threads = ecp_.thread_count(),
                                                                               .mode = what.method.mode,
-                                                                              .seed = seed});
+                                                                              .seed = seed,
+                                                                              .measure = ecp_.measure});
     training.trainer = std::make_unique<Trainer>(
         *training.network, dataset_.train, BatchOptions{.size = ecp_.batch, .shuffled = true, .seed = seed},
         nullptr, how);

@@ -138,6 +138,7 @@ Options::Options(const std::string& app, const std::string& description) : app_(
 }
 
 void Options::remember(const std::string& name, std::function<OptionValue()> value) {
+    defaults_.emplace_back(name, value());
     values_.emplace_back(name, std::move(value));
 }
 
@@ -169,7 +170,10 @@ void Options::load(const std::string& toml) {
 
 void Options::require_same(const std::string& stored, const std::string& file,
                            const std::vector<std::string>& may_differ) const {
-    const toml::table then = toml::parse(stored), now = toml::parse(resolved_toml());
+    toml::table then;
+    for (const auto& [name, value] : defaults_) insert(then, name, value);
+    for (auto&& [key, node] : toml::parse(stored)) then.insert_or_assign(key, node);
+    const toml::table now = toml::parse(resolved_toml());
     for (const auto& [name, value] : values_) {
         const bool free = std::find(may_differ.begin(), may_differ.end(), name) != may_differ.end();
         if (free || printed(then, name) == printed(now, name)) continue;

@@ -13,6 +13,12 @@ namespace fftconv {
 /// One option's value as TOML knows it.
 using OptionValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
+/// The help of --measure, which several apps have.
+inline constexpr const char* measure_help =
+    "time tiles (and engines, with auto) for each layer once on this machine, and remember the fastest; else "
+    "a "
+    "cost model chooses";
+
 /// The parts between separators; one more than there are separators.
 std::vector<std::string> split(const std::string& text, char separator);
 
@@ -48,7 +54,8 @@ class Options {
     /// Takes the values of such a document. @throws UsageError
     void load(const std::string& toml);
     /// Throws when `stored` (another run's resolved_toml) and this configuration differ in anything but
-    /// `may_differ`. @throws UsageError naming `file`, the option, and both values.
+    /// `may_differ`; an option that the run did not know yet had its default. @throws UsageError naming
+    /// `file`, the option, and both values.
     void require_same(const std::string& stored, const std::string& file,
                       const std::vector<std::string>& may_differ) const;
     /// The command of this call, quoted for a shell, with `flag` added unless it is there.
@@ -75,6 +82,7 @@ class Options {
 
     CLI::App app_;
     std::vector<std::pair<std::string, std::function<OptionValue()>>> values_;
+    std::vector<std::pair<std::string, OptionValue>> defaults_;
     std::vector<std::string> arguments_;
 };
 

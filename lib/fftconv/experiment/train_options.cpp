@@ -41,6 +41,7 @@ Architecture TrainOptions::network_for(MapShape images) const {
 NetworkOptions TrainOptions::network_options() const {
     NetworkOptions options;
     options.engine = engine;
+    options.measure = measure;
     options.batch = batch;
     options.threads = thread_count();
     options.dropout = float(dropout);
@@ -94,6 +95,7 @@ void add_train_options(Options& options, TrainOptions& train) {
         .add("engine", train.engine,
              "convolution engine: fft, spatial, direct, or auto (fft or spatial, layer by layer)")
         ->check(CLI::IsMember(engine_names()));
+    options.add_flag("measure", train.measure, measure_help);
     options.add("mode", train.mode, "K of random and ecp poolings: 0 to 3, per-run, per-epoch or per-batch")
         ->check(CLI::IsMember({"0", "1", "2", "3", "per-run", "per-epoch", "per-batch"}));
     options.add_flag("batch-norm", train.batch_norm, "batch normalisation behind every hidden layer");

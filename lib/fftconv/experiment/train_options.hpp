@@ -12,6 +12,7 @@ namespace fftconv {
 
 /// The configuration of fftconv-train.
 struct TrainOptions {
+    bool measure = false;
     std::string architecture = "two-conv", engine = "fft", optimizer = "adam", schedule = "constant",
                 mode = "0";
     std::string preprocess = "none", dataset = "auto", data, out = "network.h5";

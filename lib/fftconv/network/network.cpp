@@ -62,7 +62,8 @@ class Builder {
         const ConvolutionOptions engine{.tile = options_.tile,
                                         .mode = ecp ? options_.mode : no_mode,
                                         .inverse = options_.inverse,
-                                        .threads = options_.threads};
+                                        .threads = options_.threads,
+                                        .measure = options_.measure};
         const std::string name = next_name("conv");
         layers_.push_back(
             std::make_unique<ConvolutionLayer>(name, options_.engine, shape, engine, !spec.batch_norm));

@@ -15,7 +15,7 @@
 namespace fftconv {
 
 struct NetworkOptions {
-    std::string engine = "fft";  ///< or "direct"
+    std::string engine = "fft";  ///< one of engine_names()
     int batch = 50;              ///< images that the engines plan for; passes may bring any number
     int threads = 1;
     int mode = 0;            ///< K of random and ECP poolings
@@ -23,6 +23,7 @@ struct NetworkOptions {
     std::uint64_t seed = 1;  ///< of weights and dropout
     int tile = 0;            ///< ConvolutionOptions::tile of every convolution
     Inverse inverse = Inverse::folded;
+    bool measure = false;  ///< ConvolutionOptions::measure of every convolution
 };
 
 /// A parameter and its full name, "conv1/weight".

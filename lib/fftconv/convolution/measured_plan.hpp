@@ -1,0 +1,28 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "fftconv/convolution/engine.hpp"
+
+namespace fftconv {
+
+/// An engine and, for "fft", the tile (ConvolutionOptions::tile).
+struct Plan {
+    std::string engine;
+    int tile = 0;
+    bool operator==(const Plan&) const = default;
+};
+
+/// The file of measured plans, a line each: the variable FFTCONV_PLANS, else fftconv/plans in XDG_CACHE_HOME
+/// or
+/// ~/.cache.
+std::filesystem::path plan_memory();
+
+/// The fastest plan for a layer on this machine: of "fft" with the few tiles that the cost model likes best
+/// and, for "auto", of "spatial" as well, by timing forward on random numbers. Remembered in the plan memory,
+/// and taken from there when it has this layer, batch, mode and number of threads on this processor.
+/// @throws FileError when the memory is damaged or cannot be written.
+Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
+                   const ConvolutionOptions& options);
+
+}  // namespace fftconv

@@ -1,0 +1,97 @@
+// Plans chosen by timing, and their memory.
+#include "fftconv/convolution/measured_plan.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "fftconv/convolution/planner.hpp"
+#include "fftconv/convolution/spatial.hpp"
+#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/core/error.hpp"
+#include "support/convolution_tester.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+constexpr ConvolutionShape layer{
+    .batch = 8, .in_channels = 9, .out_channels = 10, .height = 16, .width = 12, .kernel = 3, .padding = 1};
+
+/// Points FFTCONV_PLANS to a file in a folder that is not there yet.
+struct Memory {
+    TemporaryFolder folder;
+    std::filesystem::path file = folder / "deep" / "plans";
+
+    Memory() { ::setenv("FFTCONV_PLANS", file.c_str(), 1); }
+    ~Memory() { ::unsetenv("FFTCONV_PLANS"); }
+
+    std::string text() const {
+        std::ifstream in(file);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    void write(const std::string& text) const { std::ofstream(file) << text; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(measured_plans)
+
+BOOST_AUTO_TEST_CASE(a_plan_is_one_of_the_candidates_and_remembered) {
+    const Memory memory;
+    for (const std::string engine : {"fft", "auto"})
+        for (int mode : {no_mode, 1}) {
+            const ConvolutionOptions options{.mode = mode};
+            const Plan plan = measured_plan(engine, layer, options);
+            const std::vector<int> tiles = ranked_tiles(layer, options);
+            if (engine == "fft" || plan.engine != "spatial")
+                BOOST_TEST(std::count(tiles.begin(), tiles.end(), plan.tile) == 1);
+            BOOST_TEST((measured_plan(engine, layer, options) == plan));
+        }
+    const std::string lines = memory.text();
+    BOOST_TEST(std::count(lines.begin(), lines.end(), '\n') == 4);
+    BOOST_TEST(std::distance(std::filesystem::directory_iterator(memory.file.parent_path()),
+                             std::filesystem::directory_iterator()) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_remembered_is_used) {
+    const Memory memory;
+    measured_plan("auto", layer, {});
+    const std::string key = memory.text().substr(0, memory.text().find('\t'));
+    memory.write(key + "\tspatial\t0\n");
+    BOOST_TEST(dynamic_cast<SpatialConvolution*>(make_engine("auto", layer, {.measure = true}).get()));
+    memory.write(key + "\tfft\t20\n");
+    const auto engine = make_engine("auto", layer, {.measure = true});
+    BOOST_REQUIRE(dynamic_cast<SpectralConvolution*>(engine.get()));
+    BOOST_TEST(dynamic_cast<SpectralConvolution&>(*engine).tile() == 20);
+    ConvolutionTester tester(layer);
+    engine->set_weights(tester.weights());
+    tester.check_passes(*engine);
+    // Another layer is measured, what is given is left alone, and the model needs no memory.
+    ConvolutionShape other = layer;
+    other.batch = 9;
+    make_engine("auto", other, {.measure = true});
+    BOOST_TEST(memory.text().starts_with(key + "\tfft\t20\n"));
+    const auto given = make_engine("fft", layer, {.tile = 12, .measure = true});
+    BOOST_TEST(dynamic_cast<SpectralConvolution&>(*given).tile() == 12);
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_memory_is_named) {
+    const Memory memory;
+    measured_plan("fft", layer, {});
+    const std::string good = memory.text();
+    for (const std::string bad :
+         {"nonsense", "layer\twinograd\t4", "layer\tfft\tfour", "layer\tfft\t-4", "layer\tfft"}) {
+        memory.write(good + bad + "\n");
+        BOOST_CHECK_EXCEPTION(measured_plan("fft", layer, {}), FileError, [&](const FileError& error) {
+            return error.file() == memory.file.string() && error.field() == "line 2" && error.found() == bad;
+        });
+    }
+    ::setenv("FFTCONV_PLANS", "/dev/null/plans", 1);
+    BOOST_CHECK_THROW(measured_plan("fft", layer, {}), FileError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
