@@ -3,6 +3,7 @@
 #include "fftconv/convolution/direct.hpp"
 #include "fftconv/convolution/engine.hpp"
 #include "fftconv/convolution/reference.hpp"
+#include "fftconv/convolution/spatial.hpp"
 #include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
