@@ -3,6 +3,7 @@
 
 #include "fftconv/experiment/benchmark_report.hpp"
 #include "fftconv/experiment/benchmark_run.hpp"
+#include "fftconv/experiment/benchmark_transforms.hpp"
 
 int main(int argc, char** argv) {
     fftconv::BenchmarkOptions benchmark;
@@ -12,7 +13,9 @@ int main(int argc, char** argv) {
         "medians, ratios with their spread, effective GFLOP/s, seconds of each phase.");
     fftconv::add_benchmark_options(options, benchmark);
     return options.run(argc, argv, [&] {
-        if (benchmark.report.empty())
+        if (benchmark.transforms)
+            std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});
+        else if (benchmark.report.empty())
             fftconv::run_benchmark(benchmark, options);
         else
             std::cout << fftconv::benchmark_text(benchmark.report, benchmark.summary);

@@ -50,6 +50,19 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
     BOOST_TEST(run(app("bench") + " --summary").status == 2);
 }
 
+BOOST_AUTO_TEST_CASE(transforms_are_timed) {
+    const CommandResult result = run(quick + "--transforms");
+    BOOST_TEST(result.status == 0, result.output);
+    BOOST_TEST(contains(result.output, "of 16 x 16"), result.output);
+    std::istringstream lines(result.output);
+    int rows = 0;
+    for (std::string line; std::getline(lines, line);) {
+        rows += line.starts_with("|");
+        if (line.starts_with("| 16 ")) BOOST_TEST(contains(line, "1.00"), line);
+    }
+    BOOST_TEST(rows > 20, result.output);
+}
+
 BOOST_AUTO_TEST_CASE(networks_are_timed) {
     const CommandResult result =
         run(quick + "--network 1x8x8:2C3-P2-4C3-10Softmax --pooling ecp --batch 3 --pruned 0.5");

@@ -19,7 +19,21 @@ constexpr double multiply_adds_per_cycle = 14;  // of 16: eight lanes in each of
 constexpr double spatial_multiply_adds_per_cycle = 11;
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
-/// One forward or inverse T × T transform of eight lanes.
+bool folded(const ConvolutionOptions& options) {
+    return options.mode != no_mode && options.inverse == Inverse::folded;
+}
+
+/// Taps of a phase kernel in any mode, so that the tile need not change with K.
+int most_taps(const ConvolutionShape& shape, ConvolutionOptions options) {
+    if (!folded(options)) return shape.kernel;
+    int most = 1;
+    for (options.mode = 0; options.mode < 4; ++options.mode)
+        most = std::max(most, LayerAxes(shape, options).vertical.taps);
+    return most;
+}
+
+}  // namespace
+
 double transform_cycles(int tile) {
     switch (tile) {
         case 2:
@@ -72,21 +86,6 @@ double transform_cycles(int tile) {
             return 2.5 * tile * tile * 2 * std::log2(tile) * 8 / 3;  // FFTW
     }
 }
-
-bool folded(const ConvolutionOptions& options) {
-    return options.mode != no_mode && options.inverse == Inverse::folded;
-}
-
-/// Taps of a phase kernel in any mode, so that the tile need not change with K.
-int most_taps(const ConvolutionShape& shape, ConvolutionOptions options) {
-    if (!folded(options)) return shape.kernel;
-    int most = 1;
-    for (options.mode = 0; options.mode < 4; ++options.mode)
-        most = std::max(most, LayerAxes(shape, options).vertical.taps);
-    return most;
-}
-
-}  // namespace
 
 TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile) {
     const LayerAxes axes(shape, options);

@@ -14,6 +14,9 @@ struct TileCost {
     double total() const { return transforms + sum + kernels; }
 };
 
+/// Cycles of one forward or inverse T × T transform of eight lanes, in the model.
+double transform_cycles(int tile);
+
 TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile);
 
 /// The edge of the tiles as they are transformed (half of T with a folded mode): the one asked for, or the

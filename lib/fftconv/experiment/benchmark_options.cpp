@@ -122,6 +122,8 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
         .add_option("--report", benchmark.report, "time nothing: print the tables of a result file again")
         ->configurable(false)
         ->type_name("FILE");
+    options.add_call_flag("transforms", benchmark.transforms,
+                          "time the transforms of all tiles instead, beside the planner's cost model");
     options.add_call_flag("summary", benchmark.summary, "with --report: one table, of the ratios")
         ->needs("--report");
 }

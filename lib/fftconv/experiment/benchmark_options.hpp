@@ -20,7 +20,7 @@ struct BenchmarkOptions {
     std::string pass = "forward";
     std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"}, engines{"fft"};
     int mode = no_mode, tile = 0;
-    bool renew_weights = false, summary = false, measure = false;
+    bool renew_weights = false, summary = false, transforms = false, measure = false;
     int rounds = 15;
     double slice = 0.03;
     std::string json, out, report;
