@@ -17,7 +17,7 @@
 namespace fftconv {
 namespace {
 
-constexpr int tiles_tried = 4;  // the model ranks well enough that the best is among its first few
+constexpr int tiles_tried = 4;  // the cheapest in the model
 constexpr int calls = 3;        // of each candidate; the fastest counts
 
 /// What a plan depends on, in one line without tabs.
@@ -72,7 +72,8 @@ void write_memory(const std::filesystem::path& file, const std::vector<Remembere
         if (!out.flush())
             throw FileError(file.string(), "plan memory", "a place that can be written", "no way to write");
     }
-    std::filesystem::rename(part, file);
+    std::filesystem::rename(part, file, failed);
+    if (failed) throw FileError(file.string(), "plan memory", "a file to replace", failed.message());
 }
 
 double seconds_of_forward(const Plan& plan, const ConvolutionShape& shape, ConvolutionOptions options) {

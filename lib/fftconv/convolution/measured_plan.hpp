@@ -13,9 +13,8 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-/// The file of measured plans, a line each: the variable FFTCONV_PLANS, else fftconv/plans in XDG_CACHE_HOME
-/// or
-/// ~/.cache.
+/// The file of measured plans, a line each: the variable FFTCONV_PLANS, else fftconv/plans in
+/// XDG_CACHE_HOME or ~/.cache.
 std::filesystem::path plan_memory();
 
 /// The fastest plan for a layer on this machine: of "fft" with the few tiles that the cost model likes best

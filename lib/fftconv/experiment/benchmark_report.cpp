@@ -9,7 +9,6 @@
 #include <span>
 #include <sstream>
 
-#include "fftconv/core/error.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/experiment/benchmark_layer.hpp"
 #include "fftconv/experiment/markdown_table.hpp"
@@ -191,22 +190,12 @@ void write_benchmark_hdf5(const std::string& file, const std::string& resolved_t
 
 namespace {
 
-template <class Value>
-const std::vector<Value>& values_of(const ResultRecord& record, const std::string& file,
-                                    const std::string& table, const std::string& column) {
-    for (const Table& each : record.tables)
-        for (const Column& candidate : each.columns)
-            if (each.name == table && candidate.name == column)
-                if (const auto* values = std::get_if<std::vector<Value>>(&candidate.values)) return *values;
-    throw FileError(file, "/summary/" + table + "/" + column, "a column of fftconv-bench", "none");
-}
-
 std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string& file) {
     const auto numbers = [&](const char* column) -> const std::vector<double>& {
-        return values_of<double>(record, file, "benchmark", column);
+        return record.column<double>(file, "benchmark", column);
     };
-    const auto &works = values_of<std::string>(record, file, "benchmark", "work"),
-               &contenders = values_of<std::string>(record, file, "benchmark", "contender");
+    const auto &works = record.column<std::string>(file, "benchmark", "work"),
+               &contenders = record.column<std::string>(file, "benchmark", "contender");
     std::vector<BenchmarkRow> rows(works.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const Spread ratio{numbers("ratio_lower_quartile")[i], numbers("ratio")[i],
@@ -223,17 +212,13 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
                    .phases = {},
                    .sum_flop = numbers("sum_flop")[i]};
     }
-    const auto& row_numbers = values_of<double>(record, file, "phases", "row");
-    const auto& names = values_of<std::string>(record, file, "phases", "phase");
-    const auto& seconds = values_of<double>(record, file, "phases", "seconds");
+    const auto& row_numbers = record.column<double>(file, "phases", "row");
+    const auto& names = record.column<std::string>(file, "phases", "phase");
+    const auto& seconds = record.column<double>(file, "phases", "seconds");
     for (std::size_t i = 0; i < row_numbers.size(); ++i)
         rows.at(std::size_t(row_numbers[i])).phases.push_back({names[i], seconds[i]});
     return rows;
 }
-
-}  // namespace
-
-namespace {
 
 /// One line for each contender that has a rival.
 std::string summary_table(const std::vector<BenchmarkRow>& rows) {

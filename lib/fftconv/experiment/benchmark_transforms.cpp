@@ -24,6 +24,7 @@ struct Transforms {
           layout(BinOrder(tile), 1, lanes),
           rows(tile),
           pixels(std::size_t(tile) * tile * lanes),
+          result(pixels.size()),
           spectrum(layout.size()),
           scratch(transform.scratch_floats(lanes)) {
         std::iota(rows.begin(), rows.end(), 0);
@@ -33,16 +34,14 @@ struct Transforms {
     void run() {
         for (int call = 0; call < calls; ++call) {
             transform.forward(pixels.data(), rows, lanes, spectrum.data(), layout, scratch.data());
-            transform.inverse(spectrum.data(), layout, lanes, rows, pixels.data(), scratch.data());
-            for (float& pixel : pixels) pixel *= scale();  // or sixteen of them would overflow
+            transform.inverse(spectrum.data(), layout, lanes, rows, result.data(), scratch.data());
         }
     }
-    float scale() const { return 1.0f / float(2 * transform.tile() * transform.tile()); }
 
     TileTransform transform;
     SpectrumLayout layout;
     std::vector<int> rows;
-    AlignedFloats pixels, spectrum, scratch;
+    AlignedFloats pixels, result, spectrum, scratch;
 };
 
 }  // namespace

@@ -13,11 +13,12 @@ namespace fftconv {
 /// One option's value as TOML knows it.
 using OptionValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
-/// The help of --measure, which several apps have.
+// Help of options that several apps have.
+inline constexpr const char* engine_help =
+    "convolution engine: fft, spatial, direct, or auto (fft or spatial, layer by layer)";
 inline constexpr const char* measure_help =
-    "time tiles (and engines, with auto) for each layer once on this machine, and remember the fastest; else "
-    "a "
-    "cost model chooses";
+    "time tiles (and engines, with auto) for each layer once on this machine, and remember the fastest; "
+    "else a cost model chooses";
 
 /// The parts between separators; one more than there are separators.
 std::vector<std::string> split(const std::string& text, char separator);

@@ -90,31 +90,16 @@ Table table_of(const std::string& name, const std::string& title, const std::vec
     return table;
 }
 
-const Table& find_table(const ResultRecord& record, const std::string& file, const std::string& name) {
-    for (const Table& table : record.tables)
-        if (table.name == name) return table;
-    throw FileError(file, "/summary/" + name, "a table of fftconv-prune", "none");
-}
-
-template <class Value>
-const std::vector<Value>& column_of(const Table& table, const std::string& file, const std::string& name) {
-    for (const Column& column : table.columns)
-        if (const auto* values = std::get_if<std::vector<Value>>(&column.values);
-            values && column.name == name)
-            return *values;
-    throw FileError(file, "/summary/" + table.name + "/" + name, "a column of fftconv-prune", "none");
-}
-
 template <class Row, class Labels, class Numbers>
-std::vector<Row> rows_of(const Table& table, const std::string& file, const Labels& labels,
-                         const Numbers& numbers) {
-    std::vector<Row> rows(table.rows());
+std::vector<Row> rows_of(const ResultRecord& record, const std::string& file, const std::string& table,
+                         const Labels& labels, const Numbers& numbers) {
+    std::vector<Row> rows(record.column<std::string>(file, table, labels[0].name).size());
     for (const auto& label : labels) {
-        const auto& values = column_of<std::string>(table, file, label.name);
+        const auto& values = record.column<std::string>(file, table, label.name);
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*label.member = values[i];
     }
     for (const auto& number : numbers) {
-        const auto& values = column_of<double>(table, file, number.name);
+        const auto& values = record.column<double>(file, table, number.name);
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*number.member = values[i];
     }
     return rows;
@@ -153,17 +138,15 @@ std::vector<Table> PruningResults::tables(const PruneOptions& options) const {
 
 PruningResults PruningResults::from(const ResultRecord& record, const std::string& file) {
     PruningResults results;
-    const Table& table = find_table(record, file, "points");
-    results.points = rows_of<PruningResult>(table, file, point_labels, point_numbers);
+    results.points = rows_of<PruningResult>(record, file, "points", point_labels, point_numbers);
     for (std::size_t n = 0; n < candidate_counts.size(); ++n) {
-        const auto& values = column_of<double>(table, file, best_of_column(candidate_counts[n]));
+        const auto& values = record.column<double>(file, "points", best_of_column(candidate_counts[n]));
         for (std::size_t i = 0; i < values.size(); ++i) results.points[i].best_of[n] = values[i];
     }
     const auto has_layers = std::any_of(record.tables.begin(), record.tables.end(),
                                         [](const Table& t) { return t.name == "layers"; });
     if (has_layers)
-        results.layers = rows_of<PruningLayerResult>(find_table(record, file, "layers"), file, layer_labels,
-                                                     layer_numbers);
+        results.layers = rows_of<PruningLayerResult>(record, file, "layers", layer_labels, layer_numbers);
     return results;
 }
 

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "fftconv/core/error.hpp"
 #include "fftconv/storage/file_header.hpp"
 
 namespace fftconv {
@@ -50,6 +51,19 @@ struct ResultRecord {
     DatasetRecord dataset = {};
     std::vector<Curve> curves = {};
     std::vector<Table> tables = {};
+
+    /// The table's column; Value is double or std::string. `file` is for the message.
+    /// @throws FileError when there is none of that name and kind.
+    template <class Value>
+    const std::vector<Value>& column(const std::string& file, const std::string& table,
+                                     const std::string& name) const {
+        for (const Table& each : tables)
+            for (const Column& candidate : each.columns)
+                if (each.name == table && candidate.name == name)
+                    if (const auto* values = std::get_if<std::vector<Value>>(&candidate.values))
+                        return *values;
+        throw FileError(file, "/summary/" + table + "/" + name, "a column of the app that reports", "none");
+    }
 
     bool operator==(const ResultRecord&) const = default;
 };
