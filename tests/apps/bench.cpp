@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
         "--out " + out + " --json " + json);
     BOOST_TEST(result.status == 0, result.output);
     for (const char* part :
-         {"3->4 @ 9", "1->2 @ 8", "fft full", "direct", "kernel spectra", "peak of multiply-adds"})
+         {"3->4 @ 9", "1->2 @ 8", "fft full", "direct", "kernel spectra", "Peak of multiply-adds"})
         BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
     const ResultRecord record = read_results(out);
     BOOST_TEST(record.tables.at(0).rows() == 10u);  // two layers; four engines and a rival

@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_CASE(differences_are_relative_and_see_nan) {
 }
 
 BOOST_AUTO_TEST_CASE(the_peak_is_a_rate_that_machines_have) {
-    const double peak = multiply_add_peak(1);
+    const Entry entry[] = {{{.name = "nothing", .run = [] {}}}};
+    const double peak = time_entries("work", entry, {.rounds = 3, .slice = 1e-3}, 0)[0].peak;
     BOOST_TEST((peak > 1e8 && peak < 1e13), "peak " << peak);
 }
 
@@ -132,7 +133,7 @@ BOOST_AUTO_TEST_CASE(reports_compare_with_the_rival_of_the_same_threads) {
     };
     const Entry entries[] = {{{.name = "ours", .run = spin(20000)}, 0.5},
                              {{.name = "theirs", .run = spin(100000)}, 0, true}};
-    const auto rows = time_entries("work", entries, {.rounds = 3, .slice = 1e-4}, 1e6, {{1, 1e9}});
+    const auto rows = time_entries("work", entries, {.rounds = 3, .slice = 1e-4}, 1e6);
     BOOST_TEST(rows.size() == 2u);
     BOOST_TEST((rows[0].ratio && !rows[1].ratio));
     BOOST_TEST((rows[0].ratio->median > 1.5 && rows[0].ratio->median < 15), rows[0].ratio->median);

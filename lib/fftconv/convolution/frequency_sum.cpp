@@ -17,12 +17,13 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
 
-/// Four rows × V vectors of a real matrix product. weights: (depth, 4); in: depth rows `in_stride` apart.
-/// Starts from `start` (4 rows `start_stride` apart; null: zero); writes or adds the first `rows` rows.
+/// Four rows × V vectors of a real matrix product. weights: (depth, 4); in: (depth, V vectors), as `pack`
+/// leaves it. Starts from `start` (4 rows `start_stride` apart; null: zero); writes or adds the first `rows`
+/// rows.
 template <int V, class D>
 HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const float* HWY_RESTRICT in,
-                      std::size_t in_stride, const float* start, std::size_t start_stride, float* out,
-                      std::size_t out_stride, int rows, bool add) {
+                      const float* start, std::size_t start_stride, float* out, std::size_t out_stride,
+                      int rows, bool add) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d);
     Vector sum[panel_rows][V];
@@ -31,18 +32,17 @@ HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const f
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v)
             sum[r][v] = start ? hn::LoadU(d, start + r * start_stride + v * n) : hn::Zero(d);
+#pragma GCC unroll 4  // the end of a loop of this many rounds is foreseen, that of a longer one is not
     for (int k = 0; k < depth; ++k) {
         Vector z[V];
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in + v * n);
+        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in + (k * V + v) * n);
 #pragma GCC unroll 4
         for (int r = 0; r < panel_rows; ++r) {
-            const Vector w = hn::Set(d, weights[r]);
+            const Vector w = hn::Set(d, weights[k * panel_rows + r]);
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(w, z[v], sum[r][v]);
         }
-        weights += panel_rows;
-        in += in_stride;
     }
 #pragma GCC unroll 4
     for (int r = 0; r < panel_rows; ++r) {
@@ -55,71 +55,115 @@ HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const f
     }
 }
 
-/// Rows at a time whose three weight matrices stay in the second-level cache (16384 floats each).
+/// Rows at a time whose three weight matrices stay in the second-level cache (8192 floats each) beside those
+/// of the next rows, on their way.
 int RowBlock(int rows, int depth) {
-    return std::min(padded_rows(rows), std::max(panel_rows, 16384 / depth / panel_rows * panel_rows));
+    return std::min(padded_rows(rows), std::max(panel_rows, 8192 / depth / panel_rows * panel_rows));
 }
 
-template <class F>
-HWY_INLINE void for_each_vector(std::size_t floats, const F& f) {
-    const hn::ScalableTag<float> d;
-    const std::size_t n = hn::Lanes(d);
-    std::size_t i = 0;
-    for (; i + n <= floats; i += n) f(d, i);
-    for (; i < floats; ++i) f(hn::CappedTag<float, 1>(), i);
-}
+/// Fetches memory into the second-level cache, a few lines at each step of other work: the processor's own
+/// prefetching follows one bin's memory, but not to the next bin's.
+class Fetcher {
+  public:
+    Fetcher(const Next& next, std::size_t steps) : next_(next) {
+        std::size_t floats = 0;
+        for (const auto& range : next_) floats += range.size();
+        per_step_ = steps ? (floats + steps * line - 1) / (steps * line) : 0;
+    }
+
+    HWY_INLINE void step() {
+        for (std::size_t i = 0; i < per_step_ && range_ < next_.size(); ++i) {
+            if (at_ < next_[range_].size()) __builtin_prefetch(next_[range_].data() + at_, 0, 2);
+            at_ += line;
+            if (at_ >= next_[range_].size()) {
+                at_ = 0;
+                ++range_;
+            }
+        }
+    }
+
+  private:
+    static constexpr std::size_t line = 16;  // floats
+    Next next_;
+    std::size_t per_step_ = 0, at_ = 0, range_ = 0;
+};
 
 void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool add, float* scratch) {
     for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
         pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch, vectors * hn::Lanes(d));
         for (int row = 0; row < rows; row += panel_rows)
-            panel<vectors>(d, depth, weights + std::size_t(row) * depth, scratch, vectors * hn::Lanes(d),
-                           nullptr, 0, p.out_re + row * p.lanes + lane, p.lanes,
-                           std::min(panel_rows, rows - row), add);
+            panel<vectors>(d, depth, weights + std::size_t(row) * depth, scratch, nullptr, 0,
+                           p.out_re + row * p.lanes + lane, p.lanes, std::min(panel_rows, rows - row), add);
     });
 }
 
+/// One visit's lanes of z_r, z_r + z_i (or its negative) and z_i − z_r, each as `pack` leaves it, `plane`
+/// floats apart.
+template <int V, class D>
+HWY_INLINE void pack_sums(D d, int depth, const Planes& p, std::size_t lane, bool negative, float* out,
+                          std::size_t plane) {
+    const std::size_t n = hn::Lanes(d);
+    const auto sign = hn::Set(d, negative ? -0.0f : 0.0f);
+    for (int k = 0; k < depth; ++k, out += V * n)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+            const std::size_t at = k * p.lanes + lane + v * n;
+            const auto re = hn::LoadU(d, p.in_re + at), im = hn::LoadU(d, p.in_im + at);
+            hn::StoreU(re, d, out + v * n);
+            hn::StoreU(hn::Xor(hn::Add(re, im), sign), d, out + plane + v * n);
+            hn::StoreU(hn::Sub(im, re), d, out + 2 * plane + v * n);
+        }
+}
+
+/// out = w_r − w_i, or w_r + w_i.
+void derive(bool conjugated, const float* weights_re, const float* weights_im, std::size_t floats,
+            float* out) {
+    const Narrow d;  // panels are of four rows: a multiple of four floats
+    std::size_t i = 0;
+    for (; i + hn::Lanes(d) <= floats; i += hn::Lanes(d)) {
+        const auto re = hn::LoadU(d, weights_re + i), im = hn::LoadU(d, weights_im + i);
+        hn::StoreU(conjugated ? hn::Sub(re, im) : hn::Add(re, im), d, out + i);
+    }
+    for (; i < floats; ++i)
+        out[i] = conjugated ? weights_re[i] - weights_im[i] : weights_re[i] + weights_im[i];
+}
+
 void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re, const float* weights_im,
-                  const Planes& p, bool add, float* scratch) {
+                  const Planes& p, bool add, float* scratch, const Next& next) {
     const int block = RowBlock(rows, depth);
     const std::size_t plane = depth * p.lanes;
-    float* in_re = scratch;  // the operands, packed visit by visit
-    float* in_im = in_re + plane;
-    float* in_sum = in_im + plane;                                  // z_r + z_i
-    float* difference = in_sum + plane;                             // w_i − w_r, in panels
-    float* negative_sum = difference + std::size_t(block) * depth;  // −(w_r + w_i)
-    float* common = negative_sum + std::size_t(block) * depth;      // k, (block, lanes of one visit)
+    float* derived = scratch + 3 * plane;                  // w_r ∓ w_i, in panels
+    float* common = derived + std::size_t(block) * depth;  // k, (block, lanes of one visit)
     for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
-        const std::size_t width = vectors * hn::Lanes(d);
-        pack<vectors>(d, depth, p.in_re + lane, p.lanes, in_re + depth * lane, width);
-        pack<vectors>(d, depth, p.in_im + lane, p.lanes, in_im + depth * lane, width);
+        pack_sums<vectors>(d, depth, p, lane, !conjugated, scratch + depth * lane, plane);
     });
-    for_each_vector(plane, [&](auto d, std::size_t i) HWY_ATTR {
-        hn::StoreU(hn::Add(hn::LoadU(d, in_re + i), hn::LoadU(d, in_im + i)), d, in_sum + i);
-    });
+    const std::size_t visits = 1 + (p.lanes - 1) / (panel_vectors * hn::Lanes(Wide()));
     for (int first = 0; first < rows; first += block) {
         const int count = std::min(block, rows - first);
         const float* w_re = weights_re + std::size_t(first) * depth;
         const float* w_im = weights_im + std::size_t(first) * depth;
-        for_each_vector(std::size_t(padded_rows(count)) * depth, [&](auto d, std::size_t i) HWY_ATTR {
-            const auto re = hn::LoadU(d, w_re + i), im = hn::LoadU(d, w_im + i);
-            hn::StoreU(hn::Sub(im, re), d, difference + i);
-            hn::StoreU(hn::Neg(hn::Add(re, im)), d, negative_sum + i);
-        });
-        const float* to_re = conjugated ? difference : negative_sum;
-        const float* to_im = conjugated ? negative_sum : difference;
+        const std::size_t floats = std::size_t(padded_rows(count)) * depth;
+        derive(conjugated, w_re, w_im, floats, derived);
+        const bool last = first + count == rows;
+        const std::size_t steps = visits * 3 * (padded_rows(count) / panel_rows);
+        const std::size_t following =
+            last ? 0 : std::size_t(padded_rows(std::min(block, rows - first - count))) * depth;
+        Fetcher fetcher(last ? next : Next{{{w_re + floats, following}, {w_im + floats, following}}}, steps);
         for_lanes<panel_vectors>(p.lanes, [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
             const std::size_t width = vectors * hn::Lanes(d);
             const auto product = [&](const float* weights, const float* in, const float* start, float* out,
                                      std::size_t out_stride, int limit, bool add_to) HWY_ATTR {
-                for (int row = 0; row < count; row += panel_rows)
-                    panel<vectors>(d, depth, weights + std::size_t(row) * depth, in + depth * lane, width,
+                for (int row = 0; row < count; row += panel_rows) {
+                    fetcher.step();
+                    panel<vectors>(d, depth, weights + std::size_t(row) * depth, in + depth * lane,
                                    start ? start + row * width : nullptr, width, out + row * out_stride,
                                    out_stride, std::min(panel_rows, limit - row), add_to);
+                }
             };
-            product(w_re, in_sum, nullptr, common, width, padded_rows(count), false);
-            product(to_re, in_im, common, p.out_re + first * p.lanes + lane, p.lanes, count, add);
-            product(to_im, in_re, common, p.out_im + first * p.lanes + lane, p.lanes, count, add);
+            product(derived, scratch, nullptr, common, width, padded_rows(count), false);
+            product(w_im, scratch + plane, common, p.out_re + first * p.lanes + lane, p.lanes, count, add);
+            product(w_re, scratch + 2 * plane, common, p.out_im + first * p.lanes + lane, p.lanes, count,
+                    add);
         });
     }
 }
@@ -197,13 +241,17 @@ HWY_EXPORT(TargetName);
 
 std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes) {
     const std::size_t block = HWY_DYNAMIC_DISPATCH(RowBlock)(rows, depth);
-    return 3 * depth * lanes + 2 * block * depth + block * widest_visit;
+    return 3 * depth * lanes + block * depth + block * widest_visit;
+}
+
+std::size_t first_weights(int rows, int depth) {
+    return std::size_t(HWY_DYNAMIC_DISPATCH(RowBlock)(rows, depth)) * depth;
 }
 
 void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im,
-           const Planes& planes, bool add, float* scratch) {
+           const Planes& planes, bool add, float* scratch, const Next& next) {
     if (weights_im) HWY_DYNAMIC_DISPATCH(DenseComplex)
-    (kind == Weights::conjugated, rows, depth, weights_re, weights_im, planes, add, scratch);
+    (kind == Weights::conjugated, rows, depth, weights_re, weights_im, planes, add, scratch, next);
     else HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add, scratch);
 }
 

@@ -227,11 +227,23 @@ void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelS
     const frequency_sum::Planes planes{z, z + in.plane, y, y + out.plane, std::size_t(in.lanes)};
     const auto kind = forward ? frequency_sum::Weights::conjugated : frequency_sum::Weights::plain;
     std::size_t visits = std::size_t(out.channels) * in.channels;
-    if (dense)
-        frequency_sum::dense(kind, out.channels, in.channels, w, w_im, planes, false, worker.scratch.data());
-    else
+    if (dense) {
+        frequency_sum::Next next;
+        // Threads take bins in turn, so a thread's next bin is about as many further.
+        if (const int after = bin + int(workers.size()); after < in.order.complex_bins) {
+            const float* w_next = store.spectra.data() + store.layout->bin(after);
+            const std::size_t first = frequency_sum::first_weights(out.channels, in.channels);
+            next = {{{w_next, first},
+                     {w_next + store.layout->plane, first},
+                     {from.data() + in.bin(after), 2 * in.plane},
+                     {to.data() + out.bin(after), 2 * out.plane}}};
+        }
+        frequency_sum::dense(kind, out.channels, in.channels, w, w_im, planes, false, worker.scratch.data(),
+                             next);
+    } else {
         visits = frequency_sum::listed(kind, forward ? by_output : by_channel, in.channels, w, w_im, planes,
                                        worker.scratch.data());
+    }
     if (bin == in.order.complex_bins) {  // frequency zero
         visited = visits / kernels->phases;
         for (std::size_t o = 0; o < bias.size(); ++o)

@@ -24,7 +24,7 @@ struct Contender {
     std::function<void()> run;
     std::function<std::vector<float>()> result = {};  ///< what the last run computed, to be compared
     std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
-    double sum_flop = 0;  ///< of the phase "sum" of a call; 0: not known
+    double sum_flop = 0;                              ///< of the phase "sum" of a call; 0: not known
 };
 
 struct Timing {
@@ -54,9 +54,9 @@ double largest_difference(const std::vector<float>& found, const std::vector<flo
 /// more.
 inline constexpr double largest_allowed_difference = 1e-4;
 
-/// This machine's multiply-add peak, FLOP per second (a multiply-add counts two), with `threads` threads, on
-/// the widest SIMD target that the library itself uses: the best of several bursts of independent
-/// multiply-adds.
-double multiply_add_peak(int threads);
+/// About a millisecond of independent multiply-adds on `threads` threads, on the widest SIMD target that the
+/// library itself uses. Returns the FLOP (a multiply-add counts two); with the fastest time of many bursts,
+/// the peak of this machine.
+double multiply_add_burst(int threads);
 
 }  // namespace fftconv

@@ -107,12 +107,10 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
     const std::string name = pass == NetworkPass::inference ? "inference" : "training step";
     const std::string work = fmt::format("{}, batch {}, {}", to_string(architecture), options.batch, name);
     std::cout << "## " << work << "\n\n";
-    std::map<int, double> peaks;
     std::vector<Entry> entries;
     for (int threads : options.thread_counts()) {
         std::cout << fmt::format("    apps/bench_pytorch.py '{}' --batch {} --threads {}\n",
                                  to_string(architecture), options.batch, threads);
-        peaks[threads] = multiply_add_peak(threads);
         for (double pruned : options.pruned_ratios()) {
             const auto add = [&](const std::string& engine, bool rival) {
                 const NetworkOptions how{
@@ -125,7 +123,7 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
             for (const std::string& engine : options.engines) check_same(*add(engine, false), *direct, pass);
         }
     }
-    return time_entries(work, entries, {.rounds = options.rounds, .slice = options.slice}, 0, peaks);
+    return time_entries(work, entries, {.rounds = options.rounds, .slice = options.slice}, 0);
 }
 
 }  // namespace fftconv

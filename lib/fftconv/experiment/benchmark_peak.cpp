@@ -40,8 +40,6 @@ float multiply_add(long steps, double* flop) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "fftconv/core/threads.hpp"
@@ -51,21 +49,14 @@ namespace fftconv {
 
 HWY_EXPORT(multiply_add);
 
-double multiply_add_peak(int threads) {
-    constexpr int bursts = 12;
-    constexpr long steps = 400000;  // about a millisecond
-    double best = 0;
-    for (int burst = 0; burst < bursts; ++burst) {
-        std::vector<double> flop(threads);
-        std::vector<float> sums(threads);
-        const auto start = std::chrono::steady_clock::now();
-        parallel_for(threads, threads,
-                     [&](int i) { sums[i] = HWY_DYNAMIC_DISPATCH(multiply_add)(steps, &flop[i]); });
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        // Every chain tends to 2; the comparison only keeps the sums alive.
-        if (sums[0] > 0) best = std::max(best, threads * flop[0] / seconds.count());
-    }
-    return best;
+double multiply_add_burst(int threads) {
+    constexpr long steps = 400000;
+    std::vector<double> flop(threads);
+    std::vector<float> sums(threads);
+    parallel_for(threads, threads,
+                 [&](int i) { sums[i] = HWY_DYNAMIC_DISPATCH(multiply_add)(steps, &flop[i]); });
+    // Every chain tends to 2; the comparison only keeps the sums alive.
+    return sums[0] > 0 ? threads * flop[0] : 0;
 }
 
 }  // namespace fftconv

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <span>
 #include <sstream>
 
@@ -127,11 +128,20 @@ double BenchmarkRow::sum_of_peak() const {
 }
 
 std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const Entry> entries,
-                                       const RoundOptions& options, double flop,
-                                       const std::map<int, double>& peaks) {
+                                       const RoundOptions& options, double flop) {
     std::vector<Contender> contenders;
-    for (const Entry& entry : entries) contenders.push_back(entry.contender);
+    std::map<int, double> peaks;  // by threads; here, the FLOP of a burst
+    for (const Entry& entry : entries) {
+        contenders.push_back(entry.contender);
+        peaks[entry.contender.threads] = 0;
+    }
+    for (auto& [threads, flop_of_burst] : peaks)
+        contenders.push_back({.name = "peak", .threads = threads, .run = [&flop_of_burst, count = threads] {
+                                  flop_of_burst = multiply_add_burst(count);
+                              }});
     const std::vector<Timing> timings = time_in_turn(contenders, options);
+    for (std::size_t i = entries.size(); i < contenders.size(); ++i)
+        peaks[contenders[i].threads] /= *std::min_element(timings[i].rounds.begin(), timings[i].rounds.end());
     std::vector<BenchmarkRow> rows;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         const std::size_t rival = rival_of(entries[i], entries);
@@ -162,7 +172,13 @@ std::string report_text(const std::vector<BenchmarkRow>& rows) {
                    row.flop > 0 ? percent(row.flop_rate() / row.peak) : "",
                    row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
                    row.ratio ? fmt::format("{:.2f} to {:.2f}", row.ratio->lower, row.ratio->upper) : ""});
-    return table.text() + "\n" + phase_table(rows);
+    std::map<int, double> peaks;
+    for (const BenchmarkRow& row : rows) peaks[row.threads] = row.peak;
+    std::string text;
+    for (const auto& [threads, peak] : peaks)
+        text += fmt::format("Peak of multiply-adds, {} thread{}: {:.1f} GFLOP/s\n", threads,
+                            threads == 1 ? "" : "s", 1e-9 * peak);
+    return text + "\n" + table.text() + "\n" + phase_table(rows);
 }
 
 void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRow>& rows) {

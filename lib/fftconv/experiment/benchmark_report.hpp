@@ -1,5 +1,4 @@
 #pragma once
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,7 +17,7 @@ struct BenchmarkRow {
     double pruned = 0;            ///< part of the kernels
     Rounds rounds;                ///< seconds of a call, by round
     double flop = 0;              ///< of a call, by the direct algorithm with every kernel; 0: not known
-    double peak = 0;              ///< of the machine with as many threads, FLOP per second
+    double peak = 0;              ///< of the machine with as many threads in the best round, FLOP per second
     std::optional<Spread> ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
     std::vector<Phase> phases;    ///< of the fastest call, summed over threads; empty: not known
     double sum_flop = 0;          ///< of the phase "sum"; 0: not known
@@ -36,10 +35,10 @@ struct Entry {
     bool rival = false;
 };
 
-/// Times the entries in turn. `flop` of a call (0: not known); `peaks` by number of threads.
+/// Times the entries in turn, and the machine's peak of multiply-adds with as many threads among them, in the
+/// same rounds. `flop` of a call (0: not known).
 std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const Entry> entries,
-                                       const RoundOptions& options, double flop,
-                                       const std::map<int, double>& peaks);
+                                       const RoundOptions& options, double flop);
 
 /// The rows of one work: two Markdown tables, of times and of phases.
 std::string report_text(const std::vector<BenchmarkRow>& rows);

@@ -3,7 +3,6 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <iostream>
-#include <map>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/experiment/benchmark_layer.hpp"
@@ -36,16 +35,12 @@ class LayerBenchmark {
 
 std::vector<BenchmarkRow> LayerBenchmark::run() {
     std::cout << "## " << work() << "\n\n";
-    std::map<int, double> peaks;
     for (int threads : options_.thread_counts()) {
-        peaks[threads] = multiply_add_peak(threads);
-        std::cout << fmt::format("    peak of multiply-adds, {} threads: {:.1f} GFLOP/s\n", threads,
-                                 peaks[threads] * 1e-9);
         add_engines(threads);
         add_rivals(threads);
     }
     return time_entries(work(), entries_, {.rounds = options_.rounds, .slice = options_.slice},
-                        problem_.flop(), peaks);
+                        problem_.flop());
 }
 
 void LayerBenchmark::add_engines(int threads) {
