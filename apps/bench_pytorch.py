@@ -5,10 +5,13 @@ The architecture is the full form that `fftconv-bench --network NAME` prints, fo
     bench_pytorch.py '1x28x28:20C5v-P2-32C5v-P2-100FC-10Softmax' --batch 50 --threads 1
 P2(ecp) becomes what PyTorch has for it, a convolution with stride 2. As in fftconv-bench, a round's value is its
 fastest call, and the median of the rounds is printed. Needs python3-torch.
+
+`fftconv-bench --network NAME --pytorch apps/bench_pytorch.py` lets it take turns with our engines (--serve).
 """
 import argparse
 import re
 import statistics
+import sys
 import time
 import warnings
 
@@ -85,6 +88,8 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
     parser.add_argument("--rounds", type=int, default=15, help="rounds (default 15)")
     parser.add_argument("--slice", type=float, default=0.03, help="seconds of a round, at least (default 0.03)")
+    parser.add_argument("--serve", action="store_true",
+                        help="one call for each line of the input, training or inference, answered by a line")
     options = parser.parse_args()
 
     warnings.filterwarnings("ignore", message="Lazy modules")
@@ -106,6 +111,14 @@ def main():
         with torch.inference_mode():
             model(images)
 
+    if options.serve:
+        print(f"PyTorch {torch.__version__}", flush=True)
+        for line in sys.stdin:
+            training = line.strip() == "training"
+            model.train(training)
+            (training_step if training else inference)()
+            print("done", flush=True)
+        return
     print(f"PyTorch {torch.__version__}, {options.architecture}, batch {options.batch}, threads {options.threads}")
     for name, work in (("training step", training_step), ("inference", inference)):
         model.train(work is training_step)

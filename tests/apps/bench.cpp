@@ -1,5 +1,7 @@
 // fftconv-bench from the outside: it runs, writes what it measured, and refuses what it cannot do.
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "app.hpp"
@@ -50,6 +52,30 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
     BOOST_TEST(run(app("bench") + " --summary").status == 2);
 }
 
+BOOST_AUTO_TEST_CASE(tiles_take_turns) {
+    const CommandResult result = run(quick + "--layer 3,4,9,3,1 --batch 3 --tiles 2");
+    BOOST_TEST(result.status == 0, result.output);
+    std::size_t tiles = 0;
+    for (std::size_t at = 0; (at = result.output.find("| fft, tile ", at)) != std::string::npos; ++at)
+        ++tiles;
+    BOOST_TEST(tiles == 6u, result.output);  // the chosen one and two others, in both tables
+    BOOST_TEST(contains(result.output, "(chosen)"), result.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_answers_takes_its_turn) {
+    const TemporaryFolder folder;
+    const auto script = folder / "pytorch";
+    std::ofstream(script) << "#!/bin/sh\necho \"PyTorch, it says\"\nwhile read line; do echo done; done\n";
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    const std::string network = "--network 1x8x8:2C3-P2-3Softmax --batch 2 --pytorch ";
+    const CommandResult result = run(quick + network + script.string());
+    BOOST_TEST(result.status == 0, result.output);
+    BOOST_TEST(contains(result.output, "| PyTorch, it says |"), result.output);
+    BOOST_TEST(!contains(result.output, "| direct"), result.output);
+    bench_fails(network + "/bin/true", 1, "/bin/true: it ended without an answer");
+    bench_fails(network + (folder / "nothing").string(), 1, "nothing: it ended without an answer");
+}
+
 BOOST_AUTO_TEST_CASE(transforms_are_timed) {
     const CommandResult result = run(quick + "--transforms");
     BOOST_TEST(result.status == 0, result.output);
@@ -67,7 +93,7 @@ BOOST_AUTO_TEST_CASE(networks_are_timed) {
     const CommandResult result =
         run(quick + "--network 1x8x8:2C3-P2-4C3-10Softmax --pooling ecp --batch 3 --pruned 0.5");
     BOOST_TEST(result.status == 0, result.output);
-    for (const char* part : {"training step", "inference", "P2(ecp)", "other layers", "bench_pytorch.py"})
+    for (const char* part : {"training step", "inference", "P2(ecp)", "other layers", "direct"})
         BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
 }
 

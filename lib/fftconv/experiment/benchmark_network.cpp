@@ -8,6 +8,7 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/experiment/benchmark_layer.hpp"
+#include "fftconv/experiment/benchmark_pytorch.hpp"
 #include "fftconv/network/loss.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/training/optimizer.hpp"
@@ -108,19 +109,26 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
     const std::string work = fmt::format("{}, batch {}, {}", to_string(architecture), options.batch, name);
     std::cout << "## " << work << "\n\n";
     std::vector<Entry> entries;
+    const bool with_pytorch = !options.pytorch.empty();
     for (int threads : options.thread_counts()) {
-        std::cout << fmt::format("    apps/bench_pytorch.py '{}' --batch {} --threads {}\n",
-                                 to_string(architecture), options.batch, threads);
+        if (with_pytorch)
+            entries.push_back({.contender = pytorch_contender(options.pytorch, to_string(architecture),
+                                                              options.batch, threads, pass),
+                               .rival = true});
         for (double pruned : options.pruned_ratios()) {
-            const auto add = [&](const std::string& engine, bool rival) {
+            const auto make = [&](const std::string& engine) {
                 const NetworkOptions how{
                     .engine = engine, .batch = options.batch, .threads = threads, .measure = options.measure};
-                auto run = std::make_shared<NetworkRun>(architecture, how, pass, pruned);
-                entries.push_back({contender_of(engine, threads, run), pruned, rival});
-                return run;
+                return std::make_shared<NetworkRun>(architecture, how, pass, pruned);
             };
-            const auto direct = add("direct", pruned == 0);
-            for (const std::string& engine : options.engines) check_same(*add(engine, false), *direct, pass);
+            const auto direct = make("direct");
+            for (const std::string& engine : options.engines) {
+                const auto run = make(engine);
+                check_same(*run, *direct, pass);
+                entries.push_back({contender_of(engine, threads, run), pruned});
+            }
+            if (!with_pytorch)
+                entries.push_back({contender_of("direct", threads, direct), pruned, pruned == 0});
         }
     }
     return time_entries(work, entries, {.rounds = options.rounds, .slice = options.slice}, 0);

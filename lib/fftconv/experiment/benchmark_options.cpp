@@ -96,6 +96,10 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
         ->check(CLI::IsMember({"folded", "full"}));
     options.add("tile", benchmark.tile, "edge of the transformed tiles; 0 = choose")
         ->check(CLI::Range(0, 1 << 12));
+    options
+        .add("tiles", benchmark.tiles,
+             "also time so many other tiles with the FFT engine, those that the cost model likes best")
+        ->check(CLI::Range(0, 100));
     options.add("threads", benchmark.threads, "numbers of threads")->check(at_least_one);
     options
         .add("peer", benchmark.peers,
@@ -113,6 +117,11 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
         ->type_name("ARCHITECTURE");
     options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
         ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
+    options
+        .add("pytorch", benchmark.pytorch,
+             "with --network: apps/bench_pytorch.py; compares with PyTorch (python3-torch) in place of our "
+             "direct engine")
+        ->type_name("SCRIPT");
     options.add("rounds", benchmark.rounds, "rounds in which the contenders take turns")->check(at_least_one);
     options.add("slice", benchmark.slice, "seconds of each contender in each round")
         ->check(CLI::PositiveNumber);

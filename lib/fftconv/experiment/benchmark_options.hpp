@@ -19,11 +19,11 @@ struct BenchmarkOptions {
     int batch = 16;  ///< of --layer and --network
     std::string pass = "forward";
     std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"}, engines{"fft"};
-    int mode = no_mode, tile = 0;
+    int mode = no_mode, tile = 0, tiles = 0;
     bool renew_weights = false, summary = false, transforms = false, measure = false;
     int rounds = 15;
     double slice = 0.03;
-    std::string json, out, report;
+    std::string json, out, report, pytorch;
 
     /// @throws UsageError on text that cannot be read.
     std::vector<BenchmarkLayer> layers() const;

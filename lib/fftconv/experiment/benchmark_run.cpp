@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "fftconv/convolution/planner.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/experiment/benchmark_layer.hpp"
 #include "fftconv/experiment/benchmark_network.hpp"
@@ -47,20 +48,32 @@ void LayerBenchmark::add_engines(int threads) {
     for (const std::string& engine : options_.engines)
         for (const std::string& inverse : options_.inverses)
             for (double pruned : options_.pruned_ratios()) {
-                const bool full = inverse == "full";
-                const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
-                Contender contender = engine_contender(
-                    problem_,
-                    {.engine = engine,
-                     .threads = threads,
-                     .tile = options_.tile,
-                     .inverse = full ? Inverse::full : Inverse::folded,
-                     .renew_weights = options_.renew_weights || problem_.pass == LayerPass::backward_input,
-                     .measure = options_.measure},
-                    mask);
-                if (full) contender.name += " full";
-                check(contender, mask);
-                entries_.push_back({std::move(contender), pruned});
+                const auto add = [&](int tile, const std::string& remark) {
+                    const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
+                    Contender contender =
+                        engine_contender(problem_,
+                                         {.engine = engine,
+                                          .threads = threads,
+                                          .tile = tile,
+                                          .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
+                                          .renew_weights = options_.renew_weights ||
+                                                           problem_.pass == LayerPass::backward_input,
+                                          .measure = options_.measure},
+                                         mask);
+                    contender.name += (inverse == "full" ? " full" : "") + remark;
+                    check(contender, mask);
+                    entries_.push_back({std::move(contender), pruned});
+                };
+                if (engine != "fft" || options_.tiles == 0) {
+                    add(options_.tile, "");
+                    continue;
+                }
+                std::vector<int> tiles = ranked_tiles(
+                    problem_.shape,
+                    {.mode = problem_.mode, .inverse = inverse == "full" ? Inverse::full : Inverse::folded});
+                tiles.resize(std::min(tiles.size(), 1 + std::size_t(options_.tiles)));
+                for (int tile : tiles)
+                    add(tile, fmt::format(", tile {}{}", tile, tile == tiles[0] ? " (chosen)" : ""));
             }
 }
 
