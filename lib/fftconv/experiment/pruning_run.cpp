@@ -221,7 +221,9 @@ void run_pruning(const PruneOptions& prune, const Options& options) {
     if (prune.train_baseline) train_baseline(prune, options);
     Checkpoint baseline = read_checkpoint(prune.baseline_file());
     const Dataset dataset = load_data(prune, baseline);
-    std::erase_if(baseline.extra, [](const NamedArray& array) { return array.name.starts_with("best/"); });
+    std::erase_if(baseline.extra, [](const NamedArray& array) {
+        return array.name.starts_with("best/") || array.name.starts_with("last/");
+    });
     PruningRun(prune, options, baseline, dataset).run();
     report_pruning(prune.train.out, prune.figures_folder());
 }

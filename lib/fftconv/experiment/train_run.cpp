@@ -43,6 +43,8 @@ std::string epoch_text(const EpochRecord& record, int epochs) {
     return text + fmt::format(", {:.2f} s", record.train_seconds);
 }
 
+const std::string last_prefix = "last/";
+
 /// One run: the network, its trainer, and the file that both go to.
 class TrainRun {
   public:
@@ -60,6 +62,11 @@ class TrainRun {
         options_.require_same(stored.resolved_toml, train_.out,
                               {"threads", "epochs", "patience", "data", "out"});
         restore_training(stored, train_.out, record_of(dataset_), network_, trainer_);
+        std::vector<NamedArray> last;
+        for (const NamedArray& array : stored.extra)
+            if (array.name.starts_with(last_prefix))
+                last.push_back({array.name.substr(last_prefix.size()), array.shape, array.values});
+        if (!last.empty()) network_.load_state(last);
     }
 
     void run() {
@@ -82,7 +89,10 @@ class TrainRun {
 
   private:
     void finish() {
-        if (train_.keep_best) network_.load_state(trainer_.state().best);
+        if (train_.keep_best) {
+            last_ = network_.state();
+            trainer_.restore_best();
+        }
         if (network_.has_mode()) network_.set_mode(trainer_.evaluation_mode());
         const Evaluation test = evaluate_test(network_, dataset_.test);
         save();
@@ -96,6 +106,8 @@ class TrainRun {
             make_checkpoint(network_, trainer_, {curve_of("training", trainer_.history())},
                             options_.resolved_toml(), record_of(dataset_));
         for (NamedArray& array : preprocessing_.arrays()) checkpoint.extra.push_back(std::move(array));
+        for (const NamedArray& array : last_)
+            checkpoint.extra.push_back({last_prefix + array.name, array.shape, array.values});
         write_checkpoint(train_.out, checkpoint);
     }
 
@@ -110,6 +122,8 @@ class TrainRun {
     const Preprocessing& preprocessing_;
     Network network_;
     Trainer trainer_;
+    /// Of the last epoch, once the network has those of the best one: a longer run goes on from here.
+    std::vector<NamedArray> last_;
 };
 
 }  // namespace
