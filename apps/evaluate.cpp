@@ -77,6 +77,7 @@ void run(const EvaluateOptions& given) {
     how.batch = given.batch;
     how.threads = given.threads > 0 ? given.threads : available_threads();
     how.mode = given.mode;
+    how.fixed_weights = true;
     Network network = load_network(checkpoint, given.checkpoint, how);
     const std::string name =
         given.dataset == "as trained" ? loader_name(checkpoint.dataset.name) : given.dataset;

@@ -57,6 +57,19 @@ BOOST_AUTO_TEST_CASE(a_plan_is_one_of_the_candidates_and_remembered) {
                              std::filesystem::directory_iterator()) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(fixed_weights_allow_larger_tiles) {
+    const ConvolutionShape large{.batch = 16,
+                                 .in_channels = 64,
+                                 .out_channels = 64,
+                                 .height = 32,
+                                 .width = 32,
+                                 .kernel = 5,
+                                 .padding = 2};
+    BOOST_TEST(tile_cost(large, {}, 36).kernels > 0);
+    BOOST_TEST(tile_cost(large, {.fixed_weights = true}, 36).kernels == 0);
+    BOOST_TEST(choose_tile(large, {.fixed_weights = true}) > choose_tile(large, {}));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_remembered_is_used) {
     const Memory memory;
     measured_plan("auto", layer, {});

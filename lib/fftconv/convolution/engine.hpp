@@ -40,6 +40,8 @@ struct ConvolutionOptions {
                          ///< 2×2 window
     Inverse inverse = Inverse::folded;
     int threads = 1;
+    bool fixed_weights = false;  ///< many calls with the same weights, as in inference: the tile is chosen
+                                 ///< without the cost of their spectra
     bool measure =
         false;  ///< make_engine chooses tile ("fft") or engine ("auto") by timing, and remembers it
 };

@@ -101,7 +101,7 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
     const double products =
         channels >= 8 && outputs >= 8 ? 1.5 : 2;  // real multiply-adds per lane and bin of the T²
     cost.sum = products * bins * channels * outputs * vectors * 8 / multiply_adds_per_cycle;
-    cost.kernels = kernel_cycles_per_bin * bins * channels * outputs;
+    if (!options.fixed_weights) cost.kernels = kernel_cycles_per_bin * bins * channels * outputs;
     return cost;
 }
 

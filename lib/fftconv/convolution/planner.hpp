@@ -10,7 +10,7 @@ namespace fftconv {
 struct TileCost {
     double transforms = 0;  ///< gather, FFT, inverse, scatter
     double sum = 0;         ///< products
-    double kernels = 0;     ///< kernel spectra
+    double kernels = 0;     ///< kernel spectra; none with fixed_weights
     double total() const { return transforms + sum + kernels; }
 };
 

@@ -35,6 +35,7 @@ struct EngineRun {
                               .mode = problem.mode,
                               .inverse = options.inverse,
                               .threads = options.threads,
+                              .fixed_weights = problem_of.pass == LayerPass::forward && !renew,
                               .measure = options.measure})),
           x(from_nchw(problem.x, problem.input_maps(), problem.shape.batch)),
           dy(from_nchw(problem.dy, problem.output_maps(), problem.shape.batch)),

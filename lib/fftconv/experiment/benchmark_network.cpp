@@ -117,8 +117,11 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
                                .rival = true});
         for (double pruned : options.pruned_ratios()) {
             const auto make = [&](const std::string& engine) {
-                const NetworkOptions how{
-                    .engine = engine, .batch = options.batch, .threads = threads, .measure = options.measure};
+                const NetworkOptions how{.engine = engine,
+                                         .batch = options.batch,
+                                         .threads = threads,
+                                         .fixed_weights = pass == NetworkPass::inference,
+                                         .measure = options.measure};
                 return std::make_shared<NetworkRun>(architecture, how, pass, pruned);
             };
             const auto direct = make("direct");

@@ -70,7 +70,9 @@ void LayerBenchmark::add_engines(int threads) {
                 }
                 std::vector<int> tiles = ranked_tiles(
                     problem_.shape,
-                    {.mode = problem_.mode, .inverse = inverse == "full" ? Inverse::full : Inverse::folded});
+                    {.mode = problem_.mode,
+                     .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
+                     .fixed_weights = problem_.pass == LayerPass::forward && !options_.renew_weights});
                 tiles.resize(std::min(tiles.size(), 1 + std::size_t(options_.tiles)));
                 for (int tile : tiles)
                     add(tile, fmt::format(", tile {}{}", tile, tile == tiles[0] ? " (chosen)" : ""));

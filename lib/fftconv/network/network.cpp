@@ -63,6 +63,7 @@ class Builder {
                                         .mode = ecp ? options_.mode : no_mode,
                                         .inverse = options_.inverse,
                                         .threads = options_.threads,
+                                        .fixed_weights = options_.fixed_weights,
                                         .measure = options_.measure};
         const std::string name = next_name("conv");
         layers_.push_back(

@@ -23,7 +23,8 @@ struct NetworkOptions {
     std::uint64_t seed = 1;  ///< of weights and dropout
     int tile = 0;            ///< ConvolutionOptions::tile of every convolution
     Inverse inverse = Inverse::folded;
-    bool measure = false;  ///< ConvolutionOptions::measure of every convolution
+    bool fixed_weights = false;  ///< for inference: ConvolutionOptions::fixed_weights of every convolution
+    bool measure = false;        ///< ConvolutionOptions::measure of every convolution
 };
 
 /// A parameter and its full name, "conv1/weight".
