@@ -59,6 +59,14 @@ BOOST_AUTO_TEST_CASE(auto_is_one_of_the_others) {
     BOOST_TEST(dynamic_cast<SpectralConvolution*>(make_engine("auto", one_channel, {.tile = 16}).get()));
 }
 
+BOOST_AUTO_TEST_CASE(auto_counts_the_kernels_that_survive) {
+    const ConvolutionShape layer{
+        .batch = 50, .in_channels = 20, .out_channels = 32, .height = 12, .width = 12, .kernel = 5};
+    BOOST_TEST(dynamic_cast<SpectralConvolution*>(make_engine("auto", layer, {}).get()));
+    BOOST_TEST(dynamic_cast<SpectralConvolution*>(make_engine("auto", layer, {.surviving = 0.9}).get()));
+    BOOST_TEST(dynamic_cast<SpatialConvolution*>(make_engine("auto", layer, {.surviving = 0.1}).get()));
+}
+
 BOOST_DATA_TEST_CASE(passes_are_adjoint, engines* boost::unit_test::data::xrange(-1, 4), engine, mode) {
     for (const ConvolutionShape& shape : {small, wide}) {
         ConvolutionTester tester(shape);

@@ -53,6 +53,8 @@ BOOST_DATA_TEST_CASE(wrong_shapes, made_engines, engine) {
                   [](Shape& s, Options& o) { s.width = 1, o.mode = 2; });
     check_refused(engine, {"mode", "0 to 3", "found 4"}, [](Shape&, Options& o) { o.mode = 4; });
     check_refused(engine, {"threads", "found 0"}, [](Shape&, Options& o) { o.threads = 0; });
+    check_refused(engine, {"surviving", "0 to 1", "found 1.5"},
+                  [](Shape&, Options& o) { o.surviving = 1.5; });
     check_refused(engine, {"tile", "found -8"}, [](Shape&, Options& o) { o.tile = -8; });
 }
 

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <memory>
 
+#include "fftconv/convolution/spatial.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/activation.hpp"
 #include "fftconv/network/batch_norm.hpp"
@@ -82,6 +83,35 @@ BOOST_AUTO_TEST_CASE(masked_convolution) {
                 BOOST_CHECK_LE(largest_error(masked.dx, zeroed.dx), 1e-5);
                 BOOST_CHECK_THROW(layer.set_kernel_mask(std::vector<std::uint8_t>(5, 1)), ShapeError);
             }
+}
+
+BOOST_AUTO_TEST_CASE(auto_changes_the_engine_with_the_mask) {
+    const ConvolutionShape shape{
+        .batch = 40, .in_channels = 64, .out_channels = 64, .height = 12, .width = 12, .kernel = 5};
+    ConvolutionLayer chosen("conv1", "auto", shape, {.mode = 1}),
+        spectral("conv1", "fft", shape, {.mode = 1});
+    randomise(chosen);
+    randomise(spectral);
+    chosen.set_mode(2);
+    spectral.set_mode(2);
+    const Tensor x = random_tensor(chosen.input_maps(), 40, "x");
+    std::vector<std::uint8_t> few(shape.kernels());
+    for (std::size_t kernel = 3; kernel < few.size(); kernel += 10) few[kernel] = 1;
+    const auto check = [&](bool is_spatial) {
+        const Passes found = run(chosen, x, {}), expected = run(spectral, x, {});
+        BOOST_CHECK_EQUAL(dynamic_cast<SpatialConvolution*>(&chosen.engine()) != nullptr, is_spatial);
+        BOOST_CHECK_EQUAL(chosen.mode(), 2);
+        BOOST_CHECK_LE(largest_error(found.y, expected.y), 1e-5);
+        BOOST_CHECK_LE(largest_error(found.dx, expected.dx), 1e-5);
+    };
+    check(false);
+    for (ConvolutionLayer* layer : {&chosen, &spectral}) layer->set_kernel_mask(few);
+    check(true);
+    for (ConvolutionLayer* layer : {&chosen, &spectral}) layer->set_kernel_mask({});
+    check(false);
+    chosen.keep_pruned_spectra(true);  // a search over masks keeps its engine
+    for (ConvolutionLayer* layer : {&chosen, &spectral}) layer->set_kernel_mask(few);
+    check(false);
 }
 
 BOOST_AUTO_TEST_CASE(single_weights_held_leave_the_kernel_alive) {

@@ -46,6 +46,9 @@ ConvolutionEngine::ConvolutionEngine(ConvolutionShape shape, ConvolutionOptions 
             "room for the kernel (and a pooling window)", shape.width);
     require(options.threads >= 1, "threads", "at least 1", options.threads);
     require(options.tile >= 0, "tile", "0 (choose) or a size", options.tile);
+    if (!(options.surviving >= 0 && options.surviving <= 1))
+        throw ShapeError("convolution: surviving: expected 0 to 1, found " +
+                         std::to_string(options.surviving));
     weights_.assign(shape.weights(), 0.0f);
 }
 

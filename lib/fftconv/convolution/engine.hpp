@@ -42,6 +42,8 @@ struct ConvolutionOptions {
     int threads = 1;
     bool fixed_weights = false;  ///< many calls with the same weights, as in inference: the tile is chosen
                                  ///< without the cost of their spectra
+    double surviving = 1;  ///< the share of kernels that set_mask is going to leave, 0 to 1: for the choice
+                           ///< of tile, and with "auto" of the engine
     bool measure =
         false;  ///< make_engine chooses tile ("fft") or engine ("auto") by timing, and remembers it
 };
@@ -129,7 +131,8 @@ class ConvolutionEngine {
 };
 
 /// The engines: "fft" (SpectralConvolution), "spatial" (SpatialConvolution), "direct" (DirectConvolution),
-/// and "auto": whichever of the first two the cost model expects to be faster for the layer.
+/// and "auto": whichever of the first two the cost model expects to be faster for the layer, and for the
+/// share of its kernels that survives (ConvolutionOptions::surviving).
 const std::vector<std::string>& engine_names();
 
 /// An engine by its name. With `measure`, what is not given (the tile, or with "auto" the engine as well)

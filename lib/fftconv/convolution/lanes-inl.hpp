@@ -60,6 +60,21 @@ HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit) {
         visit(Narrow(), std::integral_constant<int, 1>(), lane);  // half a vector of sixteen lanes
 }
 
+/// Any number of lanes that a tensor can have: a power of two below eight, or a multiple of eight.
+template <int Most, class Visit>
+HWY_INLINE void for_any_lanes(std::size_t lanes, const Visit& visit) {
+    if (lanes >= 8) {
+        for_lanes<Most>(lanes, visit);
+    } else {
+        const std::integral_constant<int, 1> one;
+        if (lanes == 4 && hn::Lanes(hn::CappedTag<float, 4>()) == 4) {
+            visit(hn::CappedTag<float, 4>(), one, 0);
+        } else {
+            for (std::size_t lane = 0; lane < lanes; ++lane) visit(hn::CappedTag<float, 1>(), one, lane);
+        }
+    }
+}
+
 /// Channels of one visit's lanes, close together: depth × V vectors, `out_stride` apart. In place, a column
 /// of lanes would meet the same few sets of the first-level cache in every channel, and push itself out.
 template <int V, class D>

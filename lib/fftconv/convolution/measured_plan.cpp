@@ -28,6 +28,7 @@ std::string key_of(const std::string& engine, const ConvolutionShape& s, const C
         << ", padding " << s.padding << ", batch " << s.batch << ", mode " << options.mode
         << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "") << ", threads "
         << options.threads;
+    if (options.surviving < 1) key << ", surviving " << options.surviving;
     return key.str();
 }
 
@@ -85,6 +86,11 @@ double seconds_of_forward(const Plan& plan, const ConvolutionShape& shape, Convo
     Tensor x = engine->make_input(), y = engine->make_output();
     std::generate_n(x.data(), x.size(), [&] { return random.uniform(-1, 1); });
     engine->set_weights(weights);
+    if (options.surviving < 1) {
+        std::vector<std::uint8_t> mask(shape.kernels());
+        for (std::uint8_t& kept : mask) kept = random.uniform(0, 1) < options.surviving;
+        engine->set_mask(mask);
+    }
     engine->forward(x, y);  // kernel spectra, memory
     std::uint64_t fastest = std::numeric_limits<std::uint64_t>::max();
     for (int call = 0; call < calls; ++call) {

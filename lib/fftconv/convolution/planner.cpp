@@ -13,11 +13,12 @@ namespace fftconv {
 namespace {
 
 // Rough cycles of one core of Zen 3 (AVX2): those of the transforms from one run on a loaded machine, the
-// rest estimated. They rank tiles and engines; `fftconv-bench --transforms` prints those of the transforms
-// beside what a machine measures.
-constexpr double copy_cycles = 2;               // gather or scatter of one entry of eight lanes
-constexpr double multiply_adds_per_cycle = 14;  // of 16: eight lanes in each of two units
-constexpr double spatial_multiply_adds_per_cycle = 11;
+// rest from the phases that `fftconv-bench` prints for the table's layers. They rank tiles and engines;
+// `fftconv-bench --transforms` prints those of the transforms beside what a machine measures.
+constexpr double copy_cycles = 8;               // gather or scatter of one entry of eight lanes
+constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
+constexpr double listed_multiply_adds_per_cycle = 7;
+constexpr double spatial_multiply_adds_per_cycle = 11, spatial_listed_multiply_adds_per_cycle = 9;
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
 bool folded(const ConvolutionOptions& options) {
@@ -98,10 +99,13 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
     const double bins = double(tile) * tile;
     TileCost cost;
     cost.transforms = (channels + outputs) * vectors * (transform_cycles(tile) + copy_cycles * bins);
-    const double products =
-        channels >= 8 && outputs >= 8 ? 1.5 : 2;  // real multiply-adds per lane and bin of the T²
-    cost.sum = products * bins * channels * outputs * vectors * 8 / multiply_adds_per_cycle;
-    if (!options.fixed_weights) cost.kernels = kernel_cycles_per_bin * bins * channels * outputs;
+    const double kernels = channels * outputs * options.surviving;
+    const bool listed = options.surviving < 1;
+    // Real multiply-adds per lane and bin of the T².
+    const double products = !listed && channels >= 8 && outputs >= 8 ? 1.5 : 2;
+    cost.sum = products * bins * kernels * vectors * 8 /
+               (listed ? listed_multiply_adds_per_cycle : multiply_adds_per_cycle);
+    if (!options.fixed_weights) cost.kernels = kernel_cycles_per_bin * bins * kernels;
     return cost;
 }
 
@@ -144,10 +148,12 @@ std::vector<int> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOp
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {
     const int step = folded(options) ? 2 : 1;
     const double pixels = double(shape.output_height() / step) * (shape.output_width() / step);
-    const double outputs = (shape.out_channels + 3) / 4 * 4;  // four at a time
     const double vectors = std::ceil(padded_batch(shape.batch) / 8.0);
-    const double products = pixels * outputs * shape.in_channels * shape.kernel * shape.kernel * vectors * 8;
-    return products / spatial_multiply_adds_per_cycle;
+    const double products =
+        pixels * shape.in_channels * shape.kernel * shape.kernel * vectors * 8;  // per output
+    if (options.surviving < 1)
+        return products * options.surviving * shape.out_channels / spatial_listed_multiply_adds_per_cycle;
+    return products * ((shape.out_channels + 3) / 4 * 4) / spatial_multiply_adds_per_cycle;  // four at a time
 }
 
 std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options) {

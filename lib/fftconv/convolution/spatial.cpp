@@ -59,14 +59,10 @@ SpatialConvolution::Axis SpatialConvolution::horizontal() const {
 
 /// Output i reads pixel step·i + offset + tap − p, where there is one.
 std::vector<spatial_sum::Meetings> SpatialConvolution::of_outputs(const Axis& axis) const {
-    std::vector<spatial_sum::Meetings> meetings(axis.outputs);
-    for (int i = 0; i < axis.outputs; ++i) {
-        const int pixel = step() * i + axis.offset - shape_.padding;  // of tap 0
-        const int first = std::max(0, -pixel), last = std::min(shape_.kernel, axis.length - pixel);
-        meetings[i] = {
-            .tap = first, .tap_step = 1, .source = pixel + first, .count = std::max(0, last - first)};
-    }
-    return meetings;
+    return {{.count = axis.outputs,
+             .source = axis.offset - shape_.padding,
+             .source_step = step(),
+             .taps = shape_.kernel}};
 }
 
 /// The same pairs, by tap: output i and pixel step·i + offset + tap − p.
@@ -81,64 +77,94 @@ std::vector<spatial_sum::Pairs> SpatialConvolution::of_taps(const Axis& axis) co
     return pairs;
 }
 
-/// The same pairs, by input pixel: outputs in ascending order, taps in descending.
+/// The same pairs, by input pixel: those at a distance of `step` meet the same taps, in descending order.
 std::vector<spatial_sum::Meetings> SpatialConvolution::of_inputs(const Axis& axis) const {
-    std::vector<spatial_sum::Meetings> meetings(axis.length);
-    const std::vector<spatial_sum::Meetings> forward = of_outputs(axis);
-    for (int i = 0; i < axis.outputs; ++i)
-        for (int j = 0; j < forward[i].count; ++j) {
-            spatial_sum::Meetings& own = meetings[forward[i].source + j];
-            if (own.count++ == 0) own = {forward[i].tap + j, -step(), i, 1};
-        }
+    std::vector<spatial_sum::Meetings> meetings;
+    for (int pixel = 0; pixel < std::min(step(), axis.length); ++pixel) {
+        const int place = pixel + shape_.padding - axis.offset;  // of pixel − output·step among the taps
+        const int tap = ((place % step()) + step()) % step();
+        const int taps = (shape_.kernel - tap + step() - 1) / step();
+        meetings.push_back({.target = pixel,
+                            .target_step = step(),
+                            .count = (axis.length - pixel + step() - 1) / step(),
+                            .source = (place - tap) / step() - (taps - 1),
+                            .tap = tap + (taps - 1) * step(),
+                            .tap_step = -step(),
+                            .taps = taps});
+    }
     return meetings;
 }
 
-const SpatialConvolution::Panels& SpatialConvolution::updated(Panels& panels, bool by_output) {
-    if (panels.valid) return panels;
+void SpatialConvolution::list_kernels(Weights& weights, bool by_output) const {
+    const std::size_t taps = shape_.kernel * shape_.kernel;
+    weights.blocks.clear();
+    weights.kernels.assign(by_output ? shape_.out_channels : shape_.in_channels, {});
+    for (int o = 0; o < shape_.out_channels; ++o)
+        for (int c = 0; c < shape_.in_channels; ++c)
+            if (kept(o, c))
+                weights.kernels[by_output ? o : c].push_back(
+                    {.source_channel = std::size_t(by_output ? c : o),
+                     .weights = &weights_[(std::size_t(o) * shape_.in_channels + c) * taps]});
+}
+
+void SpatialConvolution::fill_blocks(Weights& weights, bool by_output) const {
     const int targets = by_output ? shape_.out_channels : shape_.in_channels,
               sources = by_output ? shape_.in_channels : shape_.out_channels,
               taps = shape_.kernel * shape_.kernel;
-    panels.weights.assign(std::size_t(blocks_of(targets)) * block_channels * sources * taps, 0.0f);
-    panels.sources.assign(blocks_of(targets), {});
+    weights.kernels.clear();
+    weights.blocks.assign(std::size_t(blocks_of(targets)) * block_channels * sources * taps, 0.0f);
     for (int target = 0; target < targets; ++target)
         for (int source = 0; source < sources; ++source) {
             const int o = by_output ? target : source, c = by_output ? source : target;
-            if (!kept(o, c)) continue;
-            const int block = target / block_channels;
             const float* from = &weights_[(std::size_t(o) * shape_.in_channels + c) * taps];
-            float* to = &panels.weights[(std::size_t(block) * sources + source) * taps * block_channels +
+            float* to = &weights.blocks[(std::size_t(target / block_channels) * sources + source) * taps *
+                                            block_channels +
                                         target % block_channels];
             for (int tap = 0; tap < taps; ++tap) to[tap * block_channels] = from[tap];
-            panels.sources[block].push_back(source);
         }
-    for (std::vector<int>& used : panels.sources) {
-        std::sort(used.begin(), used.end());
-        used.erase(std::unique(used.begin(), used.end()), used.end());
-    }
-    panels.valid = true;
-    return panels;
 }
 
-void SpatialConvolution::sum(const Panels& panels, const Tensor& source,
+const SpatialConvolution::Weights& SpatialConvolution::updated(Weights& weights, bool by_output) {
+    if (weights.valid) return weights;
+    if (mask_.empty())
+        fill_blocks(weights, by_output);
+    else
+        list_kernels(weights, by_output);
+    weights.valid = true;
+    return weights;
+}
+
+void SpatialConvolution::sum(const Weights& weights, const Tensor& source,
                              const std::vector<spatial_sum::Meetings>& rows,
                              const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
                              Tensor& target) {
+    if (mask_.empty())
+        sum_dense(weights, source, rows, columns, bias, target);
+    else
+        sum_lists(weights, source, rows, columns, bias, target);
+}
+
+void SpatialConvolution::sum_dense(const Weights& weights, const Tensor& source,
+                                   const std::vector<spatial_sum::Meetings>& rows,
+                                   const std::vector<spatial_sum::Meetings>& columns,
+                                   std::span<const float> bias, Tensor& target) {
     const int blocks = blocks_of(target.channels()), kernel = shape_.kernel;
-    const std::size_t panel = std::size_t(source.channels()) * kernel * kernel * block_channels;
+    const std::size_t block_weights = std::size_t(source.channels()) * kernel * kernel * block_channels;
     const std::size_t lanes = source.batch_stride();
     parallel_for(options_.threads, target.height() * blocks, [&](int item) {
         const int i = item / blocks, block = item % blocks, first = block * block_channels;
+        const spatial_sum::Meetings& row = rows[i % rows.size()];  // there is one for every step of targets
         std::array<float, block_channels> added{};
         for (int o = first; o < std::min(first + block_channels, int(bias.size())); ++o)
             added[o - first] = bias[o];
         spatial_sum::row({.source = source.data(),
-                          .channel_stride = std::size_t(source.height()) * source.width() * lanes,
-                          .row_stride = source.width() * lanes,
+                          .source_channels = source.channels(),
+                          .source_channel_stride = std::size_t(source.height()) * source.width() * lanes,
+                          .source_width = source.width(),
                           .lanes = lanes,
-                          .channels_of_source = &panels.sources[block],
-                          .rows = rows[i],
+                          .rows = spatial_sum::met(row, i / int(rows.size()), source.height()),
                           .columns = &columns,
-                          .weights = panels.weights.data() + block * panel,
+                          .weights = weights.blocks.data() + block * block_weights,
                           .kernel = kernel,
                           .bias = added.data(),
                           .target = target.pixel(first, i, 0),
@@ -147,14 +173,41 @@ void SpatialConvolution::sum(const Panels& panels, const Tensor& source,
     });
 }
 
+void SpatialConvolution::sum_lists(const Weights& weights, const Tensor& source,
+                                   const std::vector<spatial_sum::Meetings>& rows,
+                                   const std::vector<spatial_sum::Meetings>& columns,
+                                   std::span<const float> bias, Tensor& target) {
+    const std::size_t lanes = source.batch_stride();
+    const std::vector<std::size_t> begins = spatial_sum::blocks_of_lanes(lanes);
+    const int channels = target.channels();
+    // Lanes outermost: those of all source channels stay in the cache for every channel of the target.
+    parallel_for(options_.threads, int(begins.size() - 1) * channels, [&](int item) {
+        const std::size_t first = begins[item / channels], last = begins[item / channels + 1];
+        const int channel = item % channels;
+        spatial_sum::map({.source = source.data() + first,
+                          .source_channel_stride = std::size_t(source.height()) * source.width() * lanes,
+                          .source_height = source.height(),
+                          .source_width = source.width(),
+                          .pixel_stride = lanes,
+                          .lanes = last - first,
+                          .kernels = &weights.kernels[channel],
+                          .kernel = shape_.kernel,
+                          .rows = &rows,
+                          .columns = &columns,
+                          .bias = bias.empty() ? 0.0f : bias[channel],
+                          .target = target.pixel(channel, 0, 0) + first,
+                          .target_width = target.width()});
+    });
+}
+
 void SpatialConvolution::forward(const Tensor& x, Tensor& y) {
     check_forward(x, y);
     PhaseClock clock(phases_);
-    const Panels& panels = updated(by_output_, true);
+    const Weights& weights = updated(by_output_, true);
     clock.lap(weight_phase);
     if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch());
     Tensor& target = selects_afterwards() ? whole_ : y;
-    sum(panels, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target);
+    sum(weights, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target);
     clock.lap(product_phase, options_.threads);
     if (selects_afterwards()) select_mode(whole_, y, options_.mode);
     clock.lap(select_phase);
@@ -170,11 +223,11 @@ const Tensor& SpatialConvolution::spread(const Tensor& dy) {
 void SpatialConvolution::backward_input(const Tensor& dy, Tensor& dx) {
     check_forward(dx, dy);
     PhaseClock clock(phases_);
-    const Panels& panels = updated(by_channel_, false);
+    const Weights& weights = updated(by_input_, false);
     clock.lap(weight_phase);
     const Tensor& gradient = spread(dy);
     clock.lap(select_phase);
-    sum(panels, gradient, of_inputs(vertical()), of_inputs(horizontal()), {}, dx);
+    sum(weights, gradient, of_inputs(vertical()), of_inputs(horizontal()), {}, dx);
     clock.lap(product_phase, options_.threads);
 }
 
@@ -215,7 +268,13 @@ void SpatialConvolution::backward_weights(const Tensor& x, const Tensor& dy, std
 }
 
 std::size_t SpatialConvolution::workspace_bytes() const {
-    return (by_output_.weights.size() + by_channel_.weights.size() + whole_.size()) * sizeof(float);
+    std::size_t bytes = whole_.size() * sizeof(float);
+    for (const Weights* weights : {&by_output_, &by_input_}) {
+        bytes += weights->blocks.size() * sizeof(float);
+        for (const auto& kernels : weights->kernels)
+            bytes += kernels.capacity() * sizeof(spatial_sum::Kernel);
+    }
+    return bytes;
 }
 
 }  // namespace fftconv

@@ -8,10 +8,10 @@
 
 namespace fftconv {
 
-/// The third engine: the sum as it is written, over whole vectors of images, with four channels of the result
-/// in registers. Nothing is transformed and nothing copied, so that layers with one or a few channels, where
-/// transforms have nobody to share them with, run at the speed of the multiplier. A pruned kernel is left out
-/// where the three that share its registers are pruned as well, else it is zeros. Options: `tile` has no
+/// The third engine: the sum as it is written, over whole vectors of images. Nothing is transformed and
+/// nothing copied: for layers with one or a few channels, and for those of which a mask leaves few kernels,
+/// so that transforms have nobody to share them with. Dense layers keep four channels of the result in
+/// registers; those with a mask sum one channel at a time, over its surviving kernels. Options: `tile` has no
 /// meaning here. Phases: weights, product, select.
 class SpatialConvolution : public ConvolutionEngine {
   public:
@@ -23,14 +23,15 @@ class SpatialConvolution : public ConvolutionEngine {
     std::size_t workspace_bytes() const override;
 
   protected:
-    void weights_changed() override { by_output_.valid = by_channel_.valid = false; }
+    void weights_changed() override { by_output_.valid = by_input_.valid = false; }
     void mask_changed() override { weights_changed(); }
 
   private:
-    /// Weights in the order of a sum, and which source channels each block of the target has weights for.
-    struct Panels {
-        AlignedFloats weights;  ///< (target / 4, source, u, v, 4)
-        std::vector<std::vector<int>> sources;
+    /// The weights in the order of a sum: all, in blocks of channels of the target, or without them where
+    /// there is a mask, the surviving kernels of each channel.
+    struct Weights {
+        AlignedFloats blocks;  ///< (target / 4, source, u, v, 4)
+        std::vector<std::vector<spatial_sum::Kernel>> kernels;
         bool valid = false;
     };
     /// One axis of the layer: pixels of the input, computed outputs, and the mode's pixel of each window.
@@ -47,12 +48,22 @@ class SpatialConvolution : public ConvolutionEngine {
     std::vector<spatial_sum::Meetings> of_outputs(const Axis& axis) const;
     std::vector<spatial_sum::Meetings> of_inputs(const Axis& axis) const;
     std::vector<spatial_sum::Pairs> of_taps(const Axis& axis) const;
-    const Panels& updated(Panels& panels, bool by_output);
+    const Weights& updated(Weights& weights, bool by_output);
+    void list_kernels(Weights& weights, bool by_output) const;
+    void fill_blocks(Weights& weights, bool by_output) const;
     const Tensor& spread(const Tensor& dy);
-    void sum(const Panels& panels, const Tensor& source, const std::vector<spatial_sum::Meetings>& rows,
+    void sum(const Weights& weights, const Tensor& source, const std::vector<spatial_sum::Meetings>& rows,
              const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias, Tensor& target);
+    void sum_dense(const Weights& weights, const Tensor& source,
+                   const std::vector<spatial_sum::Meetings>& rows,
+                   const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
+                   Tensor& target);
+    void sum_lists(const Weights& weights, const Tensor& source,
+                   const std::vector<spatial_sum::Meetings>& rows,
+                   const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
+                   Tensor& target);
 
-    Panels by_output_, by_channel_;
+    Weights by_output_, by_input_;
     Tensor whole_;  ///< every output, for Inverse::full
 };
 

@@ -18,61 +18,48 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
 
-/// Any number of lanes that a tensor can have: a power of two below eight, or a multiple of eight.
-template <int Most, class Visit>
-HWY_INLINE void for_any_lanes(std::size_t lanes, const Visit& visit) {
-    if (lanes >= 8) {
-        for_lanes<Most>(lanes, visit);
-    } else {
-        const std::integral_constant<int, 1> one;
-        if (lanes == 4 && hn::Lanes(hn::CappedTag<float, 4>()) == 4) {
-            visit(hn::CappedTag<float, 4>(), one, 0);
-        } else {
-            for (std::size_t lane = 0; lane < lanes; ++lane) visit(hn::CappedTag<float, 1>(), one, lane);
-        }
-    }
-}
-
 /// Rows channels × V vectors of lanes of every pixel of a row.
 template <int Rows, int V, class D>
 HWY_INLINE void row_of_pixels(D d, const Row& r, std::size_t lane) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d), taps = std::size_t(r.kernel) * r.kernel * block_channels;
-    float* target = r.target + lane;
-    for (const Meetings& columns : *r.columns) {
-        Vector sum[Rows][V];
+    const std::size_t row_stride = r.source_width * r.lanes;
+    for (const Meetings& meetings : *r.columns)
+        for (int j = 0; j < meetings.count; ++j) {
+            const Met columns = met(meetings, j, r.source_width);
+            Vector sum[Rows][V];
 #pragma GCC unroll 4
-        for (int o = 0; o < Rows; ++o)
+            for (int o = 0; o < Rows; ++o)
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[o][v] = hn::Set(d, r.bias[o]);
-        const std::ptrdiff_t next_tap = columns.tap_step * block_channels;
-        for (const int channel : *r.channels_of_source) {
-            const float* source = r.source + channel * r.channel_stride + r.rows.source * r.row_stride +
-                                  columns.source * r.lanes + lane;
-            const float* weights = r.weights + channel * taps + columns.tap * block_channels;
-            for (int i = 0; i < r.rows.count; ++i, source += r.row_stride) {
-                const float* pixel = source;
-                const float* w = weights + (r.rows.tap + i * r.rows.tap_step) * r.kernel * block_channels;
-                for (int j = 0; j < columns.count; ++j, pixel += r.lanes, w += next_tap) {
-                    Vector z[V];
+                for (int v = 0; v < V; ++v) sum[o][v] = hn::Set(d, r.bias[o]);
+            const std::ptrdiff_t next_tap = columns.tap_step * block_channels;
+            for (int channel = 0; channel < r.source_channels; ++channel) {
+                const float* source = r.source + channel * r.source_channel_stride +
+                                      r.rows.source * row_stride + columns.source * r.lanes + lane;
+                const float* weights = r.weights + channel * taps + columns.tap * block_channels;
+                for (int i = 0; i < r.rows.count; ++i, source += row_stride) {
+                    const float* pixel = source;
+                    const float* w = weights + (r.rows.tap + i * r.rows.tap_step) * r.kernel * block_channels;
+                    for (int t = 0; t < columns.count; ++t, pixel += r.lanes, w += next_tap) {
+                        Vector z[V];
 #pragma GCC unroll 8
-                    for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, pixel + v * n);
+                        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, pixel + v * n);
 #pragma GCC unroll 4
-                    for (int o = 0; o < Rows; ++o) {
-                        const Vector weight = hn::Set(d, w[o]);
+                        for (int o = 0; o < Rows; ++o) {
+                            const Vector weight = hn::Set(d, w[o]);
 #pragma GCC unroll 8
-                        for (int v = 0; v < V; ++v) sum[o][v] = hn::MulAdd(weight, z[v], sum[o][v]);
+                            for (int v = 0; v < V; ++v) sum[o][v] = hn::MulAdd(weight, z[v], sum[o][v]);
+                        }
                     }
                 }
             }
-        }
+            float* target = r.target + (meetings.target + j * meetings.target_step) * r.lanes + lane;
 #pragma GCC unroll 4
-        for (int o = 0; o < Rows; ++o)
+            for (int o = 0; o < Rows; ++o)
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v)
-                hn::StoreU(sum[o][v], d, target + o * r.target_channel_stride + v * n);
-        target += r.lanes;
-    }
+                for (int v = 0; v < V; ++v)
+                    hn::StoreU(sum[o][v], d, target + o * r.target_channel_stride + v * n);
+        }
 }
 
 template <int Rows>
@@ -216,6 +203,13 @@ namespace fftconv::spatial_sum {
 
 HWY_EXPORT(RowSum);
 HWY_EXPORT(Gradient);
+
+Met met(const Meetings& meetings, int j, int length) {
+    const int source = meetings.source + j * meetings.source_step;
+    const int first = std::max(0, -source), last = std::min(meetings.taps, length - source);
+    return {meetings.tap + first * meetings.tap_step, meetings.tap_step, source + first,
+            std::max(0, last - first)};
+}
 
 void row(const Row& row) {
     HWY_DYNAMIC_DISPATCH(RowSum)(row);

@@ -5,34 +5,73 @@
 namespace fftconv {
 
 /// The sums of a spatial convolution over whole vectors of images: no transform, no columns in memory.
+/// Dense (spatial_sum.cpp): four channels of the target share what is read. Pruned (spatial_list.cpp): one
+/// channel at a time, over its surviving kernels. Strides are in floats.
 namespace spatial_sum {
+
+/// Along one axis, targets at equal distances that meet the source alike: target + j·target_step, for
+/// 0 ≤ j < count, meets source + j·source_step + t with tap + t·tap_step, for 0 ≤ t < taps. Source pixels
+/// outside of the map are padding.
+struct Meetings {
+    int target = 0, target_step = 1, count = 0;
+    int source = 0, source_step = 1;  ///< a step of 1 or 2
+    int tap = 0, tap_step = 1, taps = 0;
+};
+
+/// What one target meets beside the padding: source + i with tap + i·tap_step, for 0 ≤ i < count.
+struct Met {
+    int tap, tap_step, source, count;
+};
+/// Of target j, where the source has `length` pixels along the axis.
+Met met(const Meetings& meetings, int j, int length);
 
 /// Channels of the target that are summed together: their weights stand side by side.
 inline constexpr int block_channels = 4;
 
-/// Along one axis, what a target pixel meets: `count` taps of the kernel, tap + i·tap_step, and the source
-/// pixels that they read, source + i.
-struct Meetings {
-    int tap = 0, tap_step = 1, source = 0, count = 0;
-};
-
-/// One row of the target, `channels` ≤ block_channels of its channels: target[r](j) = bias[r] + Σ over the
-/// sources, the meetings of the row and those of column j. Strides are in floats.
+/// One row of the target, `channels` ≤ block_channels of its channels: target[o](j) = bias[o] + Σ over the
+/// source channels, the meetings of the row and those of column j.
 struct Row {
     const float* source;
-    std::size_t channel_stride, row_stride;
-    std::size_t lanes;                           ///< floats of a pixel, in source and target
-    const std::vector<int>* channels_of_source;  ///< that have a weight for this block
-    Meetings rows;
-    const std::vector<Meetings>* columns;  ///< of every target column
-    const float* weights;                  ///< (source channel, u, v, block_channels)
-    int kernel;
-    const float* bias;  ///< block_channels
+    int source_channels;
+    std::size_t source_channel_stride;
+    int source_width;
+    std::size_t lanes;  ///< of a pixel, in source and target
+    Met rows;
+    const std::vector<Meetings>* columns;
+    const float* weights;  ///< (source channel, u, v, block_channels)
+    int kernel;            ///< k
+    const float* bias;     ///< block_channels
     float* target;
     std::size_t target_channel_stride;
     int channels;
 };
 void row(const Row& row);
+
+/// A surviving kernel of a target channel: where it reads, and its k × k weights.
+struct Kernel {
+    std::size_t source_channel;
+    const float* weights;
+};
+
+/// One target channel of some lanes: target(i, j) = bias + Σ over its kernels, the meetings of row i and
+/// those of column j. Both maps begin at the first of the lanes.
+struct Map {
+    const float* source;
+    std::size_t source_channel_stride;
+    int source_height, source_width;
+    std::size_t pixel_stride;  ///< all lanes of a pixel, in source and target
+    std::size_t lanes;         ///< that are summed: a block of them
+    const std::vector<Kernel>* kernels;
+    int kernel;  ///< k
+    const std::vector<Meetings>*rows, *columns;
+    float bias;
+    float* target;
+    int target_width;
+};
+void map(const Map& map);
+
+/// Where blocks of lanes begin that map() sums best, and where the last one ends.
+std::vector<std::size_t> blocks_of_lanes(std::size_t lanes);
 
 /// Along one axis, the pairs of pixels that a tap joins: dy's `output` + i and x's `input` + i·input_step.
 struct Pairs {

@@ -25,9 +25,15 @@ const std::pair<const char*, LayerPass> pass_names[] = {{"forward", LayerPass::f
                                                         {"backward-weights", LayerPass::backward_weights},
                                                         {"step", LayerPass::step}};
 
+double surviving_share(std::span<const std::uint8_t> mask) {
+    if (mask.empty()) return 1;
+    return 1 - double(std::count(mask.begin(), mask.end(), 0)) / double(mask.size());
+}
+
 /// What an engine needs for its runs, kept alive by the contender's functions.
 struct EngineRun {
-    EngineRun(const LayerProblem& problem_of, const EngineOptions& options)
+    EngineRun(const LayerProblem& problem_of, const EngineOptions& options,
+              std::span<const std::uint8_t> mask)
         : problem(problem_of),
           renew(options.renew_weights || problem_of.pass == LayerPass::step),
           engine(make_engine(options.engine, problem.shape,
@@ -36,6 +42,7 @@ struct EngineRun {
                               .inverse = options.inverse,
                               .threads = options.threads,
                               .fixed_weights = problem_of.pass == LayerPass::forward && !renew,
+                              .surviving = surviving_share(mask),
                               .measure = options.measure})),
           x(from_nchw(problem.x, problem.input_maps(), problem.shape.batch)),
           dy(from_nchw(problem.dy, problem.output_maps(), problem.shape.batch)),
@@ -44,6 +51,8 @@ struct EngineRun {
           weights(problem.weights),
           dw(weights.size()) {
         engine->keep_input_spectra(problem.pass == LayerPass::step);
+        engine->set_mask(mask);
+        engine->set_weights(weights);
     }
 
     void run() {
@@ -108,9 +117,7 @@ std::string LayerProblem::describe() const {
 
 Contender engine_contender(const LayerProblem& problem, const EngineOptions& options,
                            std::span<const std::uint8_t> mask) {
-    auto run = std::make_shared<EngineRun>(problem, options);
-    run->engine->set_mask(mask);
-    run->engine->set_weights(run->weights);
+    auto run = std::make_shared<EngineRun>(problem, options, mask);
     const auto* spectral = dynamic_cast<const SpectralConvolution*>(run->engine.get());
     const bool known = spectral && problem.pass == LayerPass::forward;
     return {.name = options.engine,

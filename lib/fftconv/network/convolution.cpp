@@ -1,6 +1,8 @@
 #include "fftconv/network/convolution.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <typeinfo>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/chunks.hpp"
@@ -11,6 +13,7 @@ ConvolutionLayer::ConvolutionLayer(std::string name, const std::string& engine, 
                                    const ConvolutionOptions& options, bool with_bias)
     : Layer(std::move(name), {shape.in_channels, shape.height, shape.width}),
       engine_name_(engine),
+      options_(options),
       engine_(make_engine(engine, shape, options)),
       with_bias_(with_bias),
       weight_("weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel}),
@@ -21,10 +24,20 @@ ConvolutionLayer::ConvolutionLayer(std::string name, const std::string& engine, 
 void ConvolutionLayer::set_threads(int threads) {
     if (threads == engine_->options().threads) return;
     Layer::set_threads(threads);
-    ConvolutionOptions options = engine_->options();
-    options.threads = threads;
-    engine_ = make_engine(engine_name_, engine_->shape(), options);
+    options_.threads = threads;
+    engine_ = make_engine(engine_name_, engine_->shape(), options_);
+    engine_->keep_pruned_spectra(keep_pruned_spectra_);
     held_version_ = 0;
+}
+
+void ConvolutionLayer::set_mode(int mode) {
+    engine_->set_mode(mode);
+    options_.mode = mode;
+}
+
+void ConvolutionLayer::keep_pruned_spectra(bool keep) {
+    engine_->keep_pruned_spectra(keep);
+    keep_pruned_spectra_ = keep;
 }
 
 std::vector<Parameter*> ConvolutionLayer::parameters() {
@@ -59,13 +72,22 @@ std::size_t ConvolutionLayer::surviving_kernels() const {
     return mask.size() - std::count(mask.begin(), mask.end(), 0);
 }
 
+void ConvolutionLayer::choose_engine_for(std::span<const std::uint8_t> mask) {
+    const std::size_t kernels = shape().kernels(),
+                      surviving = kernels - std::count(mask.begin(), mask.end(), 0);
+    options_.surviving = std::ceil(20 * double(surviving) / double(kernels)) / 20;  // like masks, like plans
+    std::unique_ptr<ConvolutionEngine> chosen = make_engine(engine_name_, shape(), options_);
+    const ConvolutionEngine &now = *engine_, &then = *chosen;
+    if (typeid(now) != typeid(then)) engine_ = std::move(chosen);
+}
+
 void ConvolutionLayer::update_engine() {
     if (held_version_ != weight_.held_version) {
         held_version_ = weight_.held_version;
-        if (weight_.held.empty())
-            engine_->set_mask({});
-        else
-            engine_->set_mask(kernel_mask());
+        const std::vector<std::uint8_t> mask =
+            weight_.held.empty() ? std::vector<std::uint8_t>() : kernel_mask();
+        if (engine_name_ == "auto" && !keep_pruned_spectra_) choose_engine_for(mask);
+        engine_->set_mask(mask);
     }
     engine_->set_weights(weight_.value, weight_.version);
     if (with_bias_) engine_->set_bias(bias_.value);

@@ -7,12 +7,13 @@
 
 namespace fftconv {
 
-/// Convolution on either engine; with ConvolutionOptions::mode set it is easy convolution pooling (ECP):
+/// Convolution on any engine; with ConvolutionOptions::mode set it is easy convolution pooling (ECP):
 /// convolution and mode-K pooling in one. Weights (O, C, k, k), bias (O). A kernel whose weights are all held
 /// at zero is absent from every pass of the engine.
 class ConvolutionLayer : public Layer {
   public:
-    /// `engine` is "fft" or "direct". @throws UsageError, ShapeError as make_engine does.
+    /// `engine` is one of engine_names(); with "auto" the engine is chosen again for each mask, by the share
+    /// of kernels that it leaves. @throws UsageError, ShapeError as make_engine does.
     ConvolutionLayer(std::string name, const std::string& engine, const ConvolutionShape& shape,
                      const ConvolutionOptions& options, bool with_bias = true);
 
@@ -38,17 +39,21 @@ class ConvolutionLayer : public Layer {
     std::size_t surviving_kernels() const;
 
     /// K = 0..3, when the layer is ECP. @throws ShapeError otherwise.
-    void set_mode(int mode) { engine_->set_mode(mode); }
+    void set_mode(int mode);
     int mode() const { return engine_->options().mode; }
+    /// As ConvolutionEngine::keep_pruned_spectra; while on, masks do not change the engine either.
+    void keep_pruned_spectra(bool keep);
     ConvolutionEngine& engine() { return *engine_; }
     const ConvolutionEngine& engine() const { return *engine_; }
 
   private:
     void update_engine();
+    void choose_engine_for(std::span<const std::uint8_t> mask);
 
     std::string engine_name_;
+    ConvolutionOptions options_;  ///< as given: engine_ may hold what was chosen
     std::unique_ptr<ConvolutionEngine> engine_;
-    bool with_bias_;
+    bool with_bias_, keep_pruned_spectra_ = false;
     Parameter weight_, bias_;
     std::uint64_t held_version_ = 0;  ///< of the mask that the engine has
 };

@@ -63,7 +63,7 @@ MaskTrial::MaskTrial(Network& network) : network_(network), layers_(weighted_lay
     for (const WeightedLayer& layer : layers_) {
         values_.emplace_back();
         for (const Parameter* parameter : parameters_of(layer)) values_.back().push_back(parameter->value);
-        if (layer.convolution) layer.convolution->engine().keep_pruned_spectra(true);
+        if (layer.convolution) layer.convolution->keep_pruned_spectra(true);
     }
     in_part_.assign(layers_.size(), false);
 }
@@ -76,7 +76,7 @@ MaskTrial::~MaskTrial() {
             parameters[p]->changed();
         }
         if (!layers_[i].convolution) continue;
-        layers_[i].convolution->engine().keep_pruned_spectra(false);
+        layers_[i].convolution->keep_pruned_spectra(false);
         layers_[i].convolution->engine().set_mask(layers_[i].convolution->kernel_mask());
     }
 }
