@@ -63,14 +63,13 @@ void add_line(Plot& plot, PlotSeries series) {
     if (!series.x.empty()) plot.series.push_back(std::move(series));
 }
 
-/// The baselines, and how much worse a network may be: once each.
-void add_levels(Plot& plot, const PruningRecord& run) {
+/// The baselines, and how much worse a network may be: once each, over the first to the last ratio.
+void add_levels(Plot& plot, const PruningRecord& run, const std::vector<double>& ratios) {
     const PruningResult* baseline = run.results.baseline();
     if (!baseline) return;
     const double budget = run.options.has_budget() ? run.options.budget : 1;
-    for (PlotSeries line :
-         {level("baseline", baseline->test_mcr, run.options.last_ratios()),
-          level(fmt::format("+{:g} %", budget), baseline->test_mcr + budget, run.options.last_ratios())}) {
+    for (PlotSeries line : {level("baseline", baseline->test_mcr, ratios),
+                            level(fmt::format("+{:g} %", budget), baseline->test_mcr + budget, ratios)}) {
         const auto same = [&](const PlotSeries& other) {
             return other.title == line.title && other.y == line.y;
         };
@@ -90,6 +89,32 @@ void add_ratios(Plot& plot, const PruningRecord& run) {
                     values.push_back(point->test_mcr);
                 if (!values.empty()) add(series, ratio, values, options.repeat > 1);
             }
+            add_line(plot, std::move(series));
+        }
+}
+
+/// The same over what is gone in the end, so that maps and kernels can be compared, as the paper's Figure 4
+/// does; a sequence goes from the baseline's neighbour on through each of its steps.
+void add_kernels_pruned(Plot& plot, const PruningRecord& run) {
+    const PruneOptions& options = run.options;
+    for (const std::string& criterion : options.criteria)
+        for (const PruningPoint& start : options.starts(criterion, 0)) {
+            PlotSeries series{title(start, options), {}, {}, {}, {}};
+            const auto add_point = [&](const PruningPoint& point) {
+                std::vector<double> values;
+                const std::vector<const PruningResult*> found = repeats(run.results, options, point);
+                for (const PruningResult* each : found) values.push_back(each->test_mcr);
+                if (!values.empty())
+                    add(series, mean(found, &PruningResult::pruned_kernels) / 100, values,
+                        options.repeat > 1);
+            };
+            PruningPoint on_the_way = start;
+            on_the_way.steps.clear();
+            for (const PruningStep& step : start.steps) {
+                on_the_way.steps.push_back(step);
+                add_point(on_the_way);
+            }
+            for (double ratio : options.last_ratios()) add_point(options.with_ratio(start, ratio));
             add_line(plot, std::move(series));
         }
 }
@@ -157,6 +182,23 @@ std::string points_text(const PruningResults& results, const PruneOptions& optio
     return table.text();
 }
 
+/// The paper's Table 2: the layers of each sequence of steps.
+std::string layers_text(const PruningResults& results) {
+    std::string text;
+    for (const PruningResult& result : results.points) {
+        if (result.granularity.find('+') == std::string::npos || result.repeat > 0) continue;
+        MarkdownTable table({"layers of " + result.name, "maps", "kept maps", "maps pruned, %", "kernels",
+                             "kept kernels", "kernels pruned, %"});
+        for (const PruningLayerResult& layer : results.layers)
+            if (layer.point == result.name)
+                table.add({layer.layer, number(layer.maps, 0), number(layer.kept_maps, 0),
+                           number(100 * (1 - layer.kept_maps / layer.maps), 1), number(layer.kernels, 0),
+                           number(layer.kept_kernels, 0), number(layer.pruned_kernels, 1)});
+        text += "\n" + table.text();
+    }
+    return text;
+}
+
 std::string candidates_text(const PruningResults& results) {
     std::vector<std::string> header{"validation MCR of the best of N, %"};
     for (int n : candidate_counts) header.push_back(fmt::format("N = {}", n));
@@ -195,6 +237,12 @@ std::string paper_name(const PruningResults& results) {
     return "";
 }
 
+/// The paper's name, or else the architecture.
+std::string network_name(const PruningResults& results) {
+    const std::string name = paper_name(results);
+    return name.empty() && results.baseline() ? results.baseline()->architecture : name;
+}
+
 std::string paper_text(const PruningResults& results) {
     const std::string network = paper_name(results);
     MarkdownTable table({"the paper states (its text)", "where", "percent"});
@@ -225,7 +273,7 @@ std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& run
     const std::string figure = figure_of(runs.front().name), prefix = figure.empty() ? "" : figure + "-";
     const bool retrained = runs.front().options.retrain_epochs > 0;
     const std::string subject =
-        fmt::format("{} ({})", runs.front().options.train.architecture, runs.front().dataset);
+        fmt::format("{} ({})", network_name(runs.front().results), runs.front().dataset);
     Plot ratios{fmt::format("Pruning of {}, {} retraining", subject, retrained ? "after" : "before"),
                 "requested ratio, %",
                 "test MCR, %",
@@ -236,12 +284,21 @@ std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& run
                     "validation MCR, %",
                     {},
                     true};
+    Plot kernels{ratios.title, "kernels pruned in all, %", "test MCR, %", {}, true};
     for (const PruningRecord& run : runs) add_ratios(ratios, run);
     for (const PruningRecord& run : runs) add_candidates(candidates, run);
     std::vector<PruningFigure> figures;
     if (!ratios.series.empty()) {
-        for (const PruningRecord& run : runs) add_levels(ratios, run);
+        for (const PruningRecord& run : runs) add_levels(ratios, run, run.options.last_ratios());
         figures.push_back({prefix + "pruning", std::move(ratios)});
+        const auto like_first = [&](const PruningRecord& run) {
+            return run.options.granularities == runs.front().options.granularities;
+        };
+        if (!std::all_of(runs.begin(), runs.end(), like_first)) {
+            for (const PruningRecord& run : runs) add_kernels_pruned(kernels, run);
+            for (const PruningRecord& run : runs) add_levels(kernels, run, {0, 1});
+            figures.push_back({prefix + "kernels-pruned", std::move(kernels)});
+        }
     }
     if (!candidates.series.empty()) figures.push_back({prefix + "candidates", std::move(candidates)});
     return figures;
@@ -255,7 +312,7 @@ std::string pruning_text(const PruningRecord& run) {
     return fmt::format("{}Pruning of {} on {}, {} engine{}; made by {}\n\n",
                        run.name.empty() ? "" : run.name + ": ", network, run.dataset, options.train.engine,
                        repeats, run.made_by) +
-           points_text(run.results, options) + candidates_text(run.results) +
+           points_text(run.results, options) + layers_text(run.results) + candidates_text(run.results) +
            budget_text(run.results, options) + paper_text(run.results);
 }
 

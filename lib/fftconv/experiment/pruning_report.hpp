@@ -28,11 +28,13 @@ std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& fil
 
 /// "pruning": MCR by ratio, a line for each run, criterion and start of the sequence, mean over the repeats
 /// with a band from the least to the largest, beside the baseline and the budget; after retraining where
-/// there was any. "candidates": validation MCR before retraining of the best of N masks by ratio, a line for
-/// each N. Of runs that make one figure; their names come first ("figure_3b-pruning").
+/// there was any. "kernels-pruned": the same over the share of kernels that is gone in the end, where the
+/// runs prune different units. "candidates": validation MCR before retraining of the best of N masks by
+/// ratio, a line for each N. Of runs that make one figure; their names come first ("figure_3b-pruning").
 std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& runs);
 
-/// The tables, and what the paper states about this network.
+/// The tables (of a sequence the layers too, as the paper's Table 2), and what the paper states about this
+/// network.
 std::string pruning_text(const PruningRecord& run);
 
 }  // namespace fftconv
