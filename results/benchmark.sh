@@ -19,12 +19,13 @@ time_experiment() { # NAME OPTIONS...
 }
 
 wide32='64,64,32,5,2;128,128,32,3,1' wide16='32,64,16,5,2;128,128,16,3,1' wide8='256,256,8,3,1'
+pruned='--engine fft,auto --pruned 0.75,0.85,0.95 --rounds 7'
 parts=()
 time_experiment forward --engine fft,auto --rounds 7
-time_experiment pruned/maps_32 --layer "$wide32" --batch 16 --pruned 0.75,0.85 --rounds 7
-time_experiment pruned/maps_16 --layer "$wide16" --batch 64 --pruned 0.75,0.85 --rounds 7
-time_experiment pruned/maps_12 --layer 20,32,12,5,0 --batch 50 --pruned 0.75,0.85 --rounds 7
-time_experiment pruned/maps_8 --layer "$wide8" --batch 128 --pruned 0.75,0.85 --rounds 7
+time_experiment pruned/maps_32 --layer "$wide32" --batch 16 $pruned
+time_experiment pruned/maps_16 --layer "$wide16" --batch 64 $pruned
+time_experiment pruned/maps_12 --layer 20,32,12,5,0 --batch 50 $pruned
+time_experiment pruned/maps_8 --layer "$wide8" --batch 128 $pruned
 time_experiment backward_input --pass backward-input --engine fft,auto --rounds 7
 time_experiment backward_weights --pass backward-weights --engine fft,auto --rounds 7
 time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.75,0.9 --rounds 9

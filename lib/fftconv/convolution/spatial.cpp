@@ -177,27 +177,39 @@ void SpatialConvolution::sum_lists(const Weights& weights, const Tensor& source,
                                    const std::vector<spatial_sum::Meetings>& rows,
                                    const std::vector<spatial_sum::Meetings>& columns,
                                    std::span<const float> bias, Tensor& target) {
-    const std::size_t lanes = source.batch_stride();
+    const std::size_t lanes = source.batch_stride(), pixels = std::size_t(source.height()) * source.width();
     const std::vector<std::size_t> begins = spatial_sum::blocks_of_lanes(lanes);
-    const int channels = target.channels();
-    // Lanes outermost: those of all source channels stay in the cache for every channel of the target.
-    parallel_for(options_.threads, int(begins.size() - 1) * channels, [&](int item) {
-        const std::size_t first = begins[item / channels], last = begins[item / channels + 1];
-        const int channel = item % channels;
-        spatial_sum::map({.source = source.data() + first,
-                          .source_channel_stride = std::size_t(source.height()) * source.width() * lanes,
-                          .source_height = source.height(),
-                          .source_width = source.width(),
-                          .pixel_stride = lanes,
-                          .lanes = last - first,
-                          .kernels = &weights.kernels[channel],
-                          .kernel = shape_.kernel,
-                          .rows = &rows,
-                          .columns = &columns,
-                          .bias = bias.empty() ? 0.0f : bias[channel],
-                          .target = target.pixel(channel, 0, 0) + first,
-                          .target_width = target.width()});
-    });
+    const bool in_place = begins.size() == 2;
+    for (std::size_t block = 0; block + 1 < begins.size(); ++block) {
+        const std::size_t first = begins[block], count = begins[block + 1] - first;
+        const float* maps = source.data();
+        if (!in_place) {
+            // Close together: in the tensor, a pixel of these lanes shares its cache lines with other lanes,
+            // and each of its kernels would bring those along.
+            packed_.resize(source.channels() * pixels * count);
+            parallel_for(options_.threads, source.channels(), [&](int channel) {
+                spatial_sum::pack(source.pixel(channel, 0, 0) + first, pixels, lanes, count,
+                                  packed_.data() + channel * pixels * count);
+            });
+            maps = packed_.data();
+        }
+        parallel_for(options_.threads, target.channels(), [&](int channel) {
+            spatial_sum::map({.source = maps,
+                              .source_channel_stride = pixels * count,
+                              .source_pixel_stride = count,
+                              .source_height = source.height(),
+                              .source_width = source.width(),
+                              .lanes = count,
+                              .kernels = &weights.kernels[channel],
+                              .kernel = shape_.kernel,
+                              .rows = &rows,
+                              .columns = &columns,
+                              .bias = bias.empty() ? 0.0f : bias[channel],
+                              .target = target.pixel(channel, 0, 0) + first,
+                              .target_pixel_stride = lanes,
+                              .target_width = target.width()});
+        });
+    }
 }
 
 void SpatialConvolution::forward(const Tensor& x, Tensor& y) {
@@ -268,7 +280,7 @@ void SpatialConvolution::backward_weights(const Tensor& x, const Tensor& dy, std
 }
 
 std::size_t SpatialConvolution::workspace_bytes() const {
-    std::size_t bytes = whole_.size() * sizeof(float);
+    std::size_t bytes = (whole_.size() + packed_.size()) * sizeof(float);
     for (const Weights* weights : {&by_output_, &by_input_}) {
         bytes += weights->blocks.size() * sizeof(float);
         for (const auto& kernels : weights->kernels)

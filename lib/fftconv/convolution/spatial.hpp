@@ -64,7 +64,8 @@ class SpatialConvolution : public ConvolutionEngine {
                    Tensor& target);
 
     Weights by_output_, by_input_;
-    Tensor whole_;  ///< every output, for Inverse::full
+    AlignedFloats packed_;  ///< the lanes of one block, of every source channel
+    Tensor whole_;          ///< every output, for Inverse::full
 };
 
 }  // namespace fftconv

@@ -46,9 +46,9 @@ HWY_INLINE void sum_block(D d, const Part& part, const Met& rows, float* target_
     const Map& m = part.map;
     const Meetings& columns = part.columns;
     const std::size_t n = hn::Lanes(d);
-    const std::ptrdiff_t pixel_stride = m.pixel_stride, row_stride = m.source_width * pixel_stride;
-    const std::ptrdiff_t target_step = columns.target_step * pixel_stride;
-    float* target = target_row + columns.target * pixel_stride + first_target * target_step + lane;
+    const std::ptrdiff_t pixel_stride = m.source_pixel_stride, row_stride = m.source_width * pixel_stride;
+    const std::ptrdiff_t target_step = columns.target_step * std::ptrdiff_t(m.target_pixel_stride);
+    float* target = target_row + columns.target * m.target_pixel_stride + first_target * target_step + lane;
     const int first = columns.source + first_target * Step + part.tap;  // source pixel, maybe of the padding
     const unsigned width = m.source_width;
 
@@ -125,7 +125,7 @@ void SumPart(const Part& part) {
                 Met rows = met(meetings, i, m.source_height);
                 if (part.columns.taps == 0) rows.count = 0;
                 const std::size_t row = meetings.target + i * meetings.target_step;
-                float* target = m.target + row * m.target_width * m.pixel_stride;
+                float* target = m.target + row * m.target_width * m.target_pixel_stride;
                 int j = 0;
                 if constexpr (v == 1) j = sum_blocks<8, v, Taps, Step>(d, part, rows, target, j, lane);
                 j = sum_blocks<4, v, Taps, Step>(d, part, rows, target, j, lane);
@@ -177,6 +177,13 @@ void MapSum(const Map& m) {
     } while (begin < m.kernels->size());
 }
 
+void Pack(const float* pixels, std::size_t count, std::size_t stride, std::size_t lanes, float* packed) {
+    const Narrow d;  // lanes are a multiple of eight, where there is more than one block of them
+    for (std::size_t pixel = 0; pixel < count; ++pixel, pixels += stride, packed += lanes)
+        for (std::size_t lane = 0; lane < lanes; lane += hn::Lanes(d))
+            hn::StoreU(hn::LoadU(d, pixels + lane), d, packed + lane);
+}
+
 std::vector<std::size_t> BlocksOfLanes(std::size_t lanes) {
     const std::size_t block = visit_vectors * hn::Lanes(Wide());
     std::vector<std::size_t> begins;
@@ -193,10 +200,15 @@ HWY_AFTER_NAMESPACE();
 namespace fftconv::spatial_sum {
 
 HWY_EXPORT(MapSum);
+HWY_EXPORT(Pack);
 HWY_EXPORT(BlocksOfLanes);
 
 void map(const Map& map) {
     HWY_DYNAMIC_DISPATCH(MapSum)(map);
+}
+
+void pack(const float* pixels, std::size_t count, std::size_t stride, std::size_t lanes, float* packed) {
+    HWY_DYNAMIC_DISPATCH(Pack)(pixels, count, stride, lanes, packed);
 }
 
 std::vector<std::size_t> blocks_of_lanes(std::size_t lanes) {

@@ -57,18 +57,21 @@ struct Kernel {
 /// those of column j. Both maps begin at the first of the lanes.
 struct Map {
     const float* source;
-    std::size_t source_channel_stride;
+    std::size_t source_channel_stride, source_pixel_stride;
     int source_height, source_width;
-    std::size_t pixel_stride;  ///< all lanes of a pixel, in source and target
-    std::size_t lanes;         ///< that are summed: a block of them
+    std::size_t lanes;  ///< that are summed: a block of them
     const std::vector<Kernel>* kernels;
     int kernel;  ///< k
     const std::vector<Meetings>*rows, *columns;
     float bias;
     float* target;
+    std::size_t target_pixel_stride;
     int target_width;
 };
 void map(const Map& map);
+
+/// Some lanes of `count` pixels that are `stride` apart, close together.
+void pack(const float* pixels, std::size_t count, std::size_t stride, std::size_t lanes, float* packed);
 
 /// Where blocks of lanes begin that map() sums best, and where the last one ends.
 std::vector<std::size_t> blocks_of_lanes(std::size_t lanes);
