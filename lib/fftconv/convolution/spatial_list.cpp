@@ -98,13 +98,19 @@ HWY_INLINE void sum_block(D d, const Part& part, const Met& rows, float* target_
     for_each([&](Vector one, float* to) HWY_ATTR { hn::StoreU(one, d, to); });
 }
 
+/// Whether a tag is of the machine's whole vectors. Parts of one (a few images, the last half of sixteen),
+/// and single pixels, are too rare to be worth code of their own: there is much of it for each case.
+template <class D>
+constexpr bool is_whole = hn::MaxLanes(D()) == hn::MaxLanes(Wide());
+
 /// The next targets of a row, as many whole blocks as there are.
 template <int Targets, int V, int Taps, int Step, class D>
 HWY_INLINE int sum_blocks(D d, const Part& part, const Met& rows, float* target, int j, std::size_t lane) {
     for (; j + Targets <= part.columns.count; j += Targets) {
         const int first = part.columns.source + j * Step + part.tap;
-        if (first >= 0 && first + (Targets - 1) * Step + Taps <= part.map.source_width)
-            sum_block<Targets, V, Taps, Step, true>(d, part, rows, target, j, lane);
+        constexpr bool worth = Targets > 1 && is_whole<D>;
+        if (worth && first >= 0 && first + (Targets - 1) * Step + Taps <= part.map.source_width)
+            sum_block<Targets, V, Taps, Step, worth>(d, part, rows, target, j, lane);
         else
             sum_block<Targets, V, Taps, Step, false>(d, part, rows, target, j, lane);
     }
@@ -127,7 +133,8 @@ void SumPart(const Part& part) {
                 const std::size_t row = meetings.target + i * meetings.target_step;
                 float* target = m.target + row * m.target_width * m.target_pixel_stride;
                 int j = 0;
-                if constexpr (v == 1) j = sum_blocks<8, v, Taps, Step>(d, part, rows, target, j, lane);
+                if constexpr (v == 1 && is_whole<decltype(d)>)
+                    j = sum_blocks<8, v, Taps, Step>(d, part, rows, target, j, lane);
                 j = sum_blocks<4, v, Taps, Step>(d, part, rows, target, j, lane);
                 sum_blocks<1, v, Taps, Step>(d, part, rows, target, j, lane);
             }
