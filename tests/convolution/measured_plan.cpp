@@ -57,6 +57,37 @@ BOOST_AUTO_TEST_CASE(a_plan_is_one_of_the_candidates_and_remembered) {
                              std::filesystem::directory_iterator()) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(every_option_that_matters_has_a_plan_of_its_own) {
+    const Memory memory;
+    int lines = 0;
+    for (const ConvolutionOptions& options :
+         {ConvolutionOptions{}, ConvolutionOptions{.mode = 0},
+          ConvolutionOptions{.mode = 0, .inverse = Inverse::full}, ConvolutionOptions{.threads = 2},
+          ConvolutionOptions{.fixed_weights = true}, ConvolutionOptions{.surviving = 0.5}}) {
+        measured_plan("fft", layer, options);
+        const std::string text = memory.text();
+        BOOST_TEST(std::count(text.begin(), text.end(), '\n') == ++lines);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
+    const ConvolutionShape large{.batch = 16,
+                                 .in_channels = 64,
+                                 .out_channels = 64,
+                                 .height = 32,
+                                 .width = 32,
+                                 .kernel = 5,
+                                 .padding = 2};
+    const Plan dense = plan_layer("auto", large, {}), few = plan_layer("auto", large, {.surviving = 0.01});
+    BOOST_TEST(dense.engine == "fft");
+    BOOST_TEST(dense.tile == choose_tile(large, {}));
+    BOOST_TEST(few.engine == "spatial");
+    BOOST_TEST((plan_layer("auto", large, {.tile = 12}) == Plan{"fft", 12}));
+    BOOST_TEST((plan_layer("fft", large, {}) == Plan{"fft", 0}));
+    BOOST_TEST(surviving_share({}) == 1);
+    BOOST_TEST(surviving_share(std::vector<std::uint8_t>{1, 0, 0, 0}) == 0.25);
+}
+
 BOOST_AUTO_TEST_CASE(fixed_weights_allow_larger_tiles) {
     const ConvolutionShape large{.batch = 16,
                                  .in_channels = 64,

@@ -4,7 +4,6 @@
 
 #include "fftconv/convolution/direct.hpp"
 #include "fftconv/convolution/measured_plan.hpp"
-#include "fftconv/convolution/planner.hpp"
 #include "fftconv/convolution/spatial.hpp"
 #include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
@@ -126,17 +125,13 @@ const std::vector<std::string>& engine_names() {
 
 std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
                                                const ConvolutionOptions& options) {
-    if (options.measure && options.tile == 0 && (name == "fft" || name == "auto")) {
-        const Plan plan = measured_plan(name, shape, options);
-        ConvolutionOptions planned = options;
-        planned.measure = false;
-        planned.tile = plan.tile;
-        return make_engine(plan.engine, shape, planned);
-    }
-    if (name == "fft") return std::make_unique<SpectralConvolution>(shape, options);
-    if (name == "direct") return std::make_unique<DirectConvolution>(shape, options);
-    if (name == "spatial") return std::make_unique<SpatialConvolution>(shape, options);
-    if (name == "auto") return make_engine(choose_engine(shape, options), shape, options);
+    const Plan plan = plan_layer(name, shape, options);
+    ConvolutionOptions planned = options;
+    planned.measure = false;
+    planned.tile = plan.tile;
+    if (plan.engine == "fft") return std::make_unique<SpectralConvolution>(shape, planned);
+    if (plan.engine == "direct") return std::make_unique<DirectConvolution>(shape, planned);
+    if (plan.engine == "spatial") return std::make_unique<SpatialConvolution>(shape, planned);
     throw UsageError("engine: expected fft, spatial, direct or auto, found " + name);
 }
 

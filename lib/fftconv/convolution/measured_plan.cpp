@@ -29,6 +29,7 @@ std::string key_of(const std::string& engine, const ConvolutionShape& s, const C
         << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "") << ", threads "
         << options.threads;
     if (options.surviving < 1) key << ", surviving " << options.surviving;
+    if (options.fixed_weights) key << ", fixed weights";
     return key.str();
 }
 
@@ -135,6 +136,15 @@ Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
     plans.push_back({key, best});
     write_memory(plan_memory(), plans);
     return best;
+}
+
+Plan plan_layer(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const bool chosen = engine == "auto" || engine == "fft";
+    if (chosen && options.measure && options.tile == 0) return measured_plan(engine, shape, options);
+    if (engine != "auto") return {engine, options.tile};
+    const std::string cheaper = choose_engine(shape, options);
+    if (cheaper != "fft" || options.tile) return {cheaper, options.tile};
+    return {cheaper, ranked_tiles(shape, options).front()};
 }
 
 }  // namespace fftconv

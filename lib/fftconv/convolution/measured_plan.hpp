@@ -19,10 +19,13 @@ std::filesystem::path plan_memory();
 
 /// The fastest plan for a layer on this machine: of "fft" with the few tiles that the cost model likes best
 /// and, for "auto", of "spatial" as well, by timing forward on random numbers. Remembered in the plan memory,
-/// and taken from there when it has this layer, batch, mode, number of threads and share of surviving kernels
-/// on this processor.
+/// and taken from there when it has this layer with these options on this processor.
 /// @throws FileError when the memory is damaged or cannot be written.
 Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
                    const ConvolutionOptions& options);
+
+/// What make_engine makes of these arguments: what they name, and of "auto" (or with `measure`, where no tile
+/// is given) what the cost model or measured_plan chooses.
+Plan plan_layer(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 }  // namespace fftconv

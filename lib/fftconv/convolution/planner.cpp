@@ -156,6 +156,11 @@ double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& opt
     return products * ((shape.out_channels + 3) / 4 * 4) / spatial_multiply_adds_per_cycle;  // four at a time
 }
 
+double surviving_share(std::span<const std::uint8_t> mask) {
+    if (mask.empty()) return 1;
+    return 1 - double(std::count(mask.begin(), mask.end(), 0)) / double(mask.size());
+}
+
 std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options) {
     if (options.tile) return "fft";
     const double spectral = tile_cost(shape, options, choose_tile(shape, options)).total();

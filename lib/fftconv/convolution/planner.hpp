@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,9 @@ std::vector<int> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOp
 
 /// What forward of a layer costs without transforms, in cycles of one core.
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+/// The share of kernels that a mask leaves, as ConvolutionOptions::surviving; 1 when it is empty.
+double surviving_share(std::span<const std::uint8_t> mask);
 
 /// The cheaper engine for a layer, "fft" or "spatial"; "fft" when a tile is asked for.
 std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options);

@@ -98,8 +98,8 @@ HWY_INLINE void sum_block(D d, const Part& part, const Met& rows, float* target_
     for_each([&](Vector one, float* to) HWY_ATTR { hn::StoreU(one, d, to); });
 }
 
-/// Whether a tag is of the machine's whole vectors. Parts of one (a few images, the last half of sixteen),
-/// and single pixels, are too rare to be worth code of their own: there is much of it for each case.
+/// Whether a tag is of the machine's whole vectors. Parts of one (a few images, the last half of sixteen) are
+/// too rare to be worth code of their own for every case.
 template <class D>
 constexpr bool is_whole = hn::MaxLanes(D()) == hn::MaxLanes(Wide());
 
@@ -108,7 +108,7 @@ template <int Targets, int V, int Taps, int Step, class D>
 HWY_INLINE int sum_blocks(D d, const Part& part, const Met& rows, float* target, int j, std::size_t lane) {
     for (; j + Targets <= part.columns.count; j += Targets) {
         const int first = part.columns.source + j * Step + part.tap;
-        constexpr bool worth = Targets > 1 && is_whole<D>;
+        constexpr bool worth = Targets > 1 && is_whole<D>;  // nor are single pixels
         if (worth && first >= 0 && first + (Targets - 1) * Step + Taps <= part.map.source_width)
             sum_block<Targets, V, Taps, Step, worth>(d, part, rows, target, j, lane);
         else
@@ -161,8 +161,8 @@ void MapSum(const Map& m) {
     // The rows that a row of the target meets stay in the first-level cache for all of its columns, and for
     // the next row: as many kernels at a time as that holds.
     constexpr std::size_t near_floats = 6144;
-    const std::size_t met = std::size_t(m.kernel) * m.source_width * ((m.lanes + 15) / 16 * 16);
-    const std::size_t at_a_time = std::max<std::size_t>(1, near_floats / met);
+    const std::size_t row_floats = std::size_t(m.kernel) * m.source_width * ((m.lanes + 15) / 16 * 16);
+    const std::size_t at_a_time = std::max<std::size_t>(1, near_floats / row_floats);
     std::size_t begin = 0;
     do {
         const std::span<const Kernel> some(m.kernels->data() + begin,

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "fftconv/convolution/planner.hpp"
 #include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
@@ -24,11 +25,6 @@ const std::pair<const char*, LayerPass> pass_names[] = {{"forward", LayerPass::f
                                                         {"backward-input", LayerPass::backward_input},
                                                         {"backward-weights", LayerPass::backward_weights},
                                                         {"step", LayerPass::step}};
-
-double surviving_share(std::span<const std::uint8_t> mask) {
-    if (mask.empty()) return 1;
-    return 1 - double(std::count(mask.begin(), mask.end(), 0)) / double(mask.size());
-}
 
 /// What an engine needs for its runs, kept alive by the contender's functions.
 struct EngineRun {

@@ -48,8 +48,8 @@ void LayerBenchmark::add_engines(int threads) {
     for (const std::string& engine : options_.engines)
         for (const std::string& inverse : options_.inverses)
             for (double pruned : options_.pruned_ratios()) {
+                const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
                 const auto add = [&](int tile, const std::string& remark) {
-                    const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
                     Contender contender =
                         engine_contender(problem_,
                                          {.engine = engine,
@@ -72,7 +72,8 @@ void LayerBenchmark::add_engines(int threads) {
                     problem_.shape,
                     {.mode = problem_.mode,
                      .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
-                     .fixed_weights = problem_.pass == LayerPass::forward && !options_.renew_weights});
+                     .fixed_weights = problem_.pass == LayerPass::forward && !options_.renew_weights,
+                     .surviving = surviving_share(mask)});
                 tiles.resize(std::min(tiles.size(), 1 + std::size_t(options_.tiles)));
                 for (int tile : tiles)
                     add(tile, fmt::format(", tile {}{}", tile, tile == tiles[0] ? " (chosen)" : ""));

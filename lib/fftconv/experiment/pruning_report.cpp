@@ -93,8 +93,8 @@ void add_ratios(Plot& plot, const PruningRecord& run) {
         }
 }
 
-/// The same over what is gone in the end, so that maps and kernels can be compared, as the paper's Figure 4
-/// does; a sequence goes from the baseline's neighbour on through each of its steps.
+/// The same over the share of kernels that is gone in the end, so that maps and kernels can be compared. A
+/// sequence is drawn from its first step to its last.
 void add_kernels_pruned(Plot& plot, const PruningRecord& run) {
     const PruneOptions& options = run.options;
     for (const std::string& criterion : options.criteria)

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <typeinfo>
 
+#include "fftconv/convolution/measured_plan.hpp"
+#include "fftconv/convolution/planner.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/chunks.hpp"
 
@@ -73,12 +74,10 @@ std::size_t ConvolutionLayer::surviving_kernels() const {
 }
 
 void ConvolutionLayer::choose_engine_for(std::span<const std::uint8_t> mask) {
-    const std::size_t kernels = shape().kernels(),
-                      surviving = kernels - std::count(mask.begin(), mask.end(), 0);
-    options_.surviving = std::ceil(20 * double(surviving) / double(kernels)) / 20;  // like masks, like plans
-    std::unique_ptr<ConvolutionEngine> chosen = make_engine(engine_name_, shape(), options_);
-    const ConvolutionEngine &now = *engine_, &then = *chosen;
-    if (typeid(now) != typeid(then)) engine_ = std::move(chosen);
+    const Plan before = plan_layer(engine_name_, shape(), options_);
+    options_.surviving = std::ceil(20 * surviving_share(mask)) / 20;  // like masks, like plans
+    if (plan_layer(engine_name_, shape(), options_) != before)
+        engine_ = make_engine(engine_name_, shape(), options_);
 }
 
 void ConvolutionLayer::update_engine() {
