@@ -35,8 +35,8 @@ struct Planes {
 /// Floats of scratch that `dense` needs.
 std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes);
 
-/// Memory that the next call will work on, fetched into the second-level cache meanwhile.
-using Next = std::array<std::span<const float>, 4>;
+/// Memory that is going to be worked on, fetched into the second-level cache meanwhile.
+using Next = std::array<std::span<const float>, 6>;
 
 /// Every kernel. A complex product in three real ones (Gauss): k = (w_r − w_i)z_r; Re w̄z = k + w_i(z_r +
 /// z_i), Im w̄z = k + w_r(z_i − z_r), and wz with −w_i for w_i, so that a complex bin is three real matrix
@@ -45,8 +45,9 @@ using Next = std::array<std::span<const float>, 4>;
 void dense(Weights kind, int rows, int depth, const float* weights_re, const float* weights_im,
            const Planes& planes, bool add, float* scratch, const Next& next = {});
 
-/// Floats of each plane of weights that are worth fetching before a call.
-std::size_t first_weights(int rows, int depth);
+/// What a call of `dense` works on first: its inputs, and the weights and outputs of the first rows. It
+/// fetches the others itself.
+Next first_needs(int rows, int depth, const float* weights_re, const float* weights_im, const Planes& planes);
 
 /// The kernels that survive, row by row: row r sums the entries begin[r] .. begin[r+1]−1; entry e has input
 /// channel channel[e] and its weight at position[e].

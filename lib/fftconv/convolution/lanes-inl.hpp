@@ -24,15 +24,23 @@ using Narrow = hn::CappedTag<float, 8>;
 /// Vectors of lanes whose four sums (of a panel's rows, or of a list's four real products) stay in registers.
 constexpr int panel_vectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 6 : 3;
 
-/// Calls visit(tag, std::integral_constant vectors, first lane) over all lanes, most vectors at a time.
+/// Vectors of a visit when so many are left: `most`, but never a single one for the end, which alone cannot
+/// hide the latency of its sums.
+template <int Most>
+constexpr std::size_t next_visit(std::size_t left, std::size_t most = Most) {
+    if (left == most + 1) return most < Most ? left : (left + 1) / 2;
+    return std::min(left, most);
+}
+
+/// Calls visit(tag, std::integral_constant vectors, first lane) over all lanes, most ≤ Most vectors at a
+/// time.
 template <int Most, class Visit>
-HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit) {
+HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit, std::size_t most = Most) {
     const Wide wide;
     const std::size_t n = hn::Lanes(wide);
     std::size_t lane = 0;
     for (std::size_t left = lanes / n; left > 0;) {
-        // Never leave a single vector for the end: one alone cannot hide the latency of its sums.
-        const std::size_t take = left == Most + 1 ? (left + 1) / 2 : std::min<std::size_t>(left, Most);
+        const std::size_t take = next_visit<Most>(left, most);
         switch (take) {
             case 1:
                 visit(wide, std::integral_constant<int, 1>(), lane);

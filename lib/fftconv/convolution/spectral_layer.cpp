@@ -232,11 +232,11 @@ void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelS
         // Threads take bins in turn, so a thread's next bin is about as many further.
         if (const int after = bin + int(workers.size()); after < in.order.complex_bins) {
             const float* w_next = store.spectra.data() + store.layout->bin(after);
-            const std::size_t first = frequency_sum::first_weights(out.channels, in.channels);
-            next = {{{w_next, first},
-                     {w_next + store.layout->plane, first},
-                     {from.data() + in.bin(after), 2 * in.plane},
-                     {to.data() + out.bin(after), 2 * out.plane}}};
+            const float* z_next = from.data() + in.bin(after);
+            float* y_next = to.data() + out.bin(after);
+            next = frequency_sum::first_needs(
+                out.channels, in.channels, w_next, w_next + store.layout->plane,
+                {z_next, z_next + in.plane, y_next, y_next + out.plane, std::size_t(in.lanes)});
         }
         frequency_sum::dense(kind, out.channels, in.channels, w, w_im, planes, false, worker.scratch.data(),
                              next);
