@@ -19,21 +19,22 @@ time_experiment() { # NAME OPTIONS...
 }
 
 wide32='64,64,32,5,2;128,128,32,3,1' wide16='32,64,16,5,2;128,128,16,3,1' wide8='256,256,8,3,1'
-pruned='--engine fft,auto --pruned 0.75,0.85,0.95 --rounds 7'
+timing='--rounds 7 --slice 0.1' two='--threads 1,2 --rounds 7 --slice 0.2'
+pruned="--engine fft,auto --pruned 0.75,0.85,0.95 $timing"
 parts=()
-time_experiment forward --engine fft,auto --rounds 7
+time_experiment forward --engine fft,auto $timing
 time_experiment pruned/maps_32 --layer "$wide32" --batch 16 $pruned
 time_experiment pruned/maps_16 --layer "$wide16" --batch 64 $pruned
 time_experiment pruned/maps_12 --layer 20,32,12,5,0 --batch 50 $pruned
 time_experiment pruned/maps_8 --layer "$wide8" --batch 128 $pruned
-time_experiment backward_input --pass backward-input --engine fft,auto --rounds 7
-time_experiment backward_weights --pass backward-weights --engine fft,auto --rounds 7
+time_experiment backward_input --pass backward-input --engine fft,auto $timing
+time_experiment backward_weights --pass backward-weights --engine fft,auto $timing
 time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.75,0.9 --rounds 9
 time_experiment easy_convolution_pooling --layer '64,64,32,5,2;32,64,16,5,2;20,32,12,5,0' --batch 50 \
-    --mode 0 --inverse folded,full --rounds 7
-time_experiment threads/maps_32 --layer "$wide32" --batch 16 --threads 1,2 --rounds 7
-time_experiment threads/maps_16 --layer "$wide16" --batch 64 --threads 1,2 --rounds 7
-time_experiment threads/maps_8 --layer "$wide8" --batch 128 --threads 1,2 --rounds 7
+    --mode 0 --inverse folded,full $timing
+time_experiment threads/maps_32 --layer "$wide32" --batch 16 $two
+time_experiment threads/maps_16 --layer "$wide16" --batch 64 $two
+time_experiment threads/maps_8 --layer "$wide8" --batch 128 $two
 time_experiment tiles --tiles 3 --peer direct --rounds 5
 time_experiment pytorch/two_conv_max --network two-conv --batch 50 --threads 1,2 --rounds 7 \
     --pytorch ../../apps/bench_pytorch.py

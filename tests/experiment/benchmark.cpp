@@ -11,6 +11,7 @@
 #include "fftconv/experiment/benchmark_layer.hpp"
 #include "fftconv/experiment/benchmark_options.hpp"
 #include "fftconv/experiment/benchmark_report.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fftconv;
 
@@ -132,20 +133,32 @@ BOOST_AUTO_TEST_CASE(reports_compare_with_the_rival_of_the_same_threads) {
         };
     };
     const Entry entries[] = {{{.name = "ours", .run = spin(20000)}, 0.5},
-                             {{.name = "theirs", .run = spin(100000)}, 0, true}};
+                             {{.name = "theirs", .run = spin(100000)}, 0, true},
+                             {{.name = "ours", .threads = 2, .run = spin(4000)}, 0.5},
+                             {{.name = "ours", .threads = 2, .run = spin(4000)}, 0}};
     const auto rows = time_entries("work", entries, {.rounds = 3, .slice = 1e-4}, 1e6);
-    BOOST_TEST(rows.size() == 2u);
-    BOOST_TEST((rows[0].ratio && !rows[1].ratio));
+    BOOST_TEST(rows.size() == 4u);
+    BOOST_TEST((rows[0].ratio && !rows[1].ratio && !rows[2].ratio));  // nobody else has two threads
+    BOOST_TEST((!rows[0].speedup && rows[2].speedup && !rows[3].speedup));
+    BOOST_TEST((rows[2].speedup->median > 1.5 && rows[2].speedup->median < 15), rows[2].speedup->median);
     BOOST_TEST((rows[0].ratio->median > 1.5 && rows[0].ratio->median < 15), rows[0].ratio->median);
     const std::string text = report_text(rows);
-    for (const char* part : {"ours", "theirs", "50 %", "GFLOP/s"})
+    for (const char* part : {"ours", "theirs", "50 %", "GFLOP/s", "one thread / this"})
         BOOST_TEST(text.find(part) != std::string::npos, part);
 
-    const auto file = std::filesystem::temp_directory_path() / "fftconv-benchmark.json";
+    // A file tells what the run told.
+    const test::TemporaryFolder folder;
+    const std::string results = folder / "benchmark.h5";
+    write_benchmark_hdf5(results, "", rows);
+    BOOST_TEST(benchmark_text(results, false).find(text) != std::string::npos);
+    const std::string summary = benchmark_text(results, true);
+    for (const char* part : {"rival / this", "one thread / this"})
+        BOOST_TEST(summary.find(part) != std::string::npos, part);
+
+    const std::filesystem::path file = folder / "benchmark.json";
     write_benchmark_json(file.string(), rows);
     std::stringstream json;
     json << std::ifstream(file).rdbuf();
-    std::filesystem::remove(file);
     for (const char* part : {"\"contender\"", "\"ours\"", "\"rounds_seconds\"", "\"upper_quartile\""})
         BOOST_TEST(json.str().find(part) != std::string::npos, part);
 }

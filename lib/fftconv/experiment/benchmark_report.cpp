@@ -23,6 +23,41 @@ std::string percent(double part) {
     return fmt::format("{:.0f} %", 100 * part);
 }
 
+std::string quartiles(const Spread& spread) {
+    return fmt::format("{:.2f} to {:.2f}", spread.lower, spread.upper);
+}
+
+/// Compares rows with that of one thread that did the same.
+void add_speedups(std::vector<BenchmarkRow>& rows) {
+    for (BenchmarkRow& row : rows) {
+        const auto one = std::find_if(rows.begin(), rows.end(), [&](const BenchmarkRow& other) {
+            return other.threads == 1 && other.work == row.work && other.contender == row.contender &&
+                   other.pruned == row.pruned;
+        });
+        if (row.threads > 1 && one != rows.end()) row.speedup = ratio(one->rounds, row.rounds);
+    }
+}
+
+/// Columns for those that ran on several threads, if any did.
+class SpeedupColumns {
+  public:
+    explicit SpeedupColumns(const std::vector<BenchmarkRow>& rows)
+        : any_(std::any_of(rows.begin(), rows.end(),
+                           [](const BenchmarkRow& row) { return row.speedup.has_value(); })) {}
+
+    void add_header(std::vector<std::string>& header) const {
+        if (any_) header.insert(header.end(), {"one thread / this", "its quartiles"});
+    }
+    void add_cells(const BenchmarkRow& row, std::vector<std::string>& cells) const {
+        if (!any_) return;
+        cells.push_back(row.speedup ? fmt::format("{:.2f}", row.speedup->median) : "");
+        cells.push_back(row.speedup ? quartiles(*row.speedup) : "");
+    }
+
+  private:
+    bool any_;
+};
+
 std::string phase_table(const std::vector<BenchmarkRow>& rows) {
     std::vector<std::string> header{"ms of a call", "threads", "pruned"};
     for (const BenchmarkRow& row : rows) {
@@ -94,19 +129,39 @@ Table times_table(const std::vector<BenchmarkRow>& rows) {
              column("ratio_upper_quartile", "1", rows, quartile(&Spread::upper))}};
 }
 
+std::string name_of(const BenchmarkRow& row) {
+    return row.work + ", " + row.contender;
+}
+
+Table rounds_table(const std::vector<BenchmarkRow>& rows) {
+    std::vector<std::string> works;
+    std::vector<double> row_numbers, seconds;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        for (double round : rows[i].rounds) {
+            works.push_back(name_of(rows[i]));
+            row_numbers.push_back(double(i));
+            seconds.push_back(round);
+        }
+    return {"rounds",
+            "Seconds of the fastest call of each round; row counts the rows of the first table from 0",
+            {{"work", "", works}, {"row", "1", row_numbers}, {"seconds", "s", seconds}}};
+}
+
 Table phases_table(const std::vector<BenchmarkRow>& rows) {
     std::vector<std::string> works, names;
     std::vector<double> row_numbers, seconds;
     for (std::size_t i = 0; i < rows.size(); ++i)
         for (const Phase& phase : rows[i].phases) {
-            works.push_back(rows[i].work + ", " + rows[i].contender);
+            works.push_back(name_of(rows[i]));
             row_numbers.push_back(double(i));
             names.push_back(phase.name);
             seconds.push_back(phase.seconds);
         }
     return {
         "phases",
-        "Seconds of each phase of a call, summed over threads; row counts the rows of the other table from 0",
+        "Seconds of each phase of the fastest call, summed over threads; row counts the rows of the first "
+        "table "
+        "from 0",
         {{"work", "", works}, {"row", "1", row_numbers}, {"phase", "", names}, {"seconds", "s", seconds}}};
 }
 
@@ -154,24 +209,35 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
                         .flop = flop,
                         .peak = peaks.at(threads),
                         .ratio = {},
+                        .speedup = {},
                         .phases = timings[i].phases,
                         .sum_flop = contenders[i].sum_flop});
         if (rival < entries.size() && rival != i)
             rows[i].ratio = ratio(timings[rival].rounds, timings[i].rounds);
     }
+    add_speedups(rows);
     return rows;
 }
 
 std::string report_text(const std::vector<BenchmarkRow>& rows) {
-    MarkdownTable table(
-        {"contender", "threads", "pruned", "median ms", "GFLOP/s", "of peak", "rival / this", "quartiles"});
-    for (const BenchmarkRow& row : rows)
-        table.add({row.contender, std::to_string(row.threads), percent(row.pruned),
-                   fmt::format("{:.3f}", 1e3 * row.seconds()),
-                   row.flop > 0 ? fmt::format("{:.1f}", 1e-9 * row.flop_rate()) : "",
-                   row.flop > 0 ? percent(row.flop_rate() / row.peak) : "",
-                   row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
-                   row.ratio ? fmt::format("{:.2f} to {:.2f}", row.ratio->lower, row.ratio->upper) : ""});
+    const SpeedupColumns speedup(rows);
+    std::vector<std::string> header{"contender", "threads", "pruned",       "median ms", "fastest",
+                                    "GFLOP/s",   "of peak", "rival / this", "quartiles"};
+    speedup.add_header(header);
+    MarkdownTable table(header);
+    for (const BenchmarkRow& row : rows) {
+        std::vector<std::string> cells{row.contender,
+                                       std::to_string(row.threads),
+                                       percent(row.pruned),
+                                       fmt::format("{:.3f}", 1e3 * row.seconds()),
+                                       fmt::format("{:.3f}", 1e3 * row.fastest()),
+                                       row.flop > 0 ? fmt::format("{:.1f}", 1e-9 * row.flop_rate()) : "",
+                                       row.flop > 0 ? percent(row.flop_rate() / row.peak) : "",
+                                       row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
+                                       row.ratio ? quartiles(*row.ratio) : ""};
+        speedup.add_cells(row, cells);
+        table.add(cells);
+    }
     std::map<int, double> peaks;
     for (const BenchmarkRow& row : rows) peaks[row.threads] = row.peak;
     std::string text;
@@ -200,7 +266,7 @@ void write_benchmark_hdf5(const std::string& file, const std::string& resolved_t
     ResultRecord record;
     record.resolved_toml = resolved_toml;
     record.dataset.name = "random";
-    record.tables = {times_table(rows), phases_table(rows)};
+    record.tables = {times_table(rows), rounds_table(rows), phases_table(rows)};
     write_results(file, record);
 }
 
@@ -221,31 +287,46 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
                    .contender = contenders[i],
                    .threads = int(numbers("threads")[i]),
                    .pruned = numbers("pruned")[i],
-                   .rounds = {numbers("seconds")[i]},
+                   .rounds = {},
                    .flop = numbers("flop")[i],
                    .peak = numbers("peak")[i],
                    .ratio = rival ? std::nullopt : std::optional(ratio),
+                   .speedup = {},
                    .phases = {},
                    .sum_flop = numbers("sum_flop")[i]};
     }
+    const auto& timed = record.column<double>(file, "rounds", "row");
+    const auto& rounds = record.column<double>(file, "rounds", "seconds");
+    for (std::size_t i = 0; i < timed.size(); ++i) rows.at(std::size_t(timed[i])).rounds.push_back(rounds[i]);
     const auto& row_numbers = record.column<double>(file, "phases", "row");
     const auto& names = record.column<std::string>(file, "phases", "phase");
     const auto& seconds = record.column<double>(file, "phases", "seconds");
     for (std::size_t i = 0; i < row_numbers.size(); ++i)
         rows.at(std::size_t(row_numbers[i])).phases.push_back({names[i], seconds[i]});
+    add_speedups(rows);
     return rows;
 }
 
-/// One line for each contender that has a rival.
+/// One line for each contender that is compared with another.
 std::string summary_table(const std::vector<BenchmarkRow>& rows) {
-    MarkdownTable table(
-        {"work", "contender", "threads", "pruned", "ms", "rival / this", "quartiles", "sum, of peak"});
+    const SpeedupColumns speedup(rows);
+    std::vector<std::string> header{"work", "contender",    "threads",   "pruned",
+                                    "ms",   "rival / this", "quartiles", "sum, of peak"};
+    speedup.add_header(header);
+    MarkdownTable table(header);
     for (const BenchmarkRow& row : rows)
-        if (row.ratio)
-            table.add({row.work, row.contender, std::to_string(row.threads), percent(row.pruned),
-                       fmt::format("{:.3f}", 1e3 * row.seconds()), fmt::format("{:.2f}", row.ratio->median),
-                       fmt::format("{:.2f} to {:.2f}", row.ratio->lower, row.ratio->upper),
-                       std::isnan(row.sum_of_peak()) ? "" : percent(row.sum_of_peak())});
+        if (row.ratio || row.speedup) {
+            std::vector<std::string> cells{row.work,
+                                           row.contender,
+                                           std::to_string(row.threads),
+                                           percent(row.pruned),
+                                           fmt::format("{:.3f}", 1e3 * row.seconds()),
+                                           row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
+                                           row.ratio ? quartiles(*row.ratio) : "",
+                                           std::isnan(row.sum_of_peak()) ? "" : percent(row.sum_of_peak())};
+            speedup.add_cells(row, cells);
+            table.add(cells);
+        }
     return table.text();
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,10 +20,12 @@ struct BenchmarkRow {
     double flop = 0;              ///< of a call, by the direct algorithm with every kernel; 0: not known
     double peak = 0;              ///< of the machine with as many threads in the best round, FLOP per second
     std::optional<Spread> ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
-    std::vector<Phase> phases;    ///< of the fastest call, summed over threads; empty: not known
-    double sum_flop = 0;          ///< of the phase "sum"; 0: not known
+    std::optional<Spread> speedup;  ///< time of the same on one thread / time of this one, by round
+    std::vector<Phase> phases;      ///< of the fastest call, summed over threads; empty: not known
+    double sum_flop = 0;            ///< of the phase "sum"; 0: not known
 
     double seconds() const { return spread(rounds).median; }
+    double fastest() const { return *std::min_element(rounds.begin(), rounds.end()); }
     double flop_rate() const { return flop / seconds(); }
     /// Part of the peak that the products of the phase "sum" reach; NaN: not known.
     double sum_of_peak() const;
@@ -44,7 +47,8 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
 std::string report_text(const std::vector<BenchmarkRow>& rows);
 /// @throws FileError when the file cannot be written.
 void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRow>& rows);
-/// Tables "benchmark" (a row per contender) and "phases". @throws FileError when the file cannot be written.
+/// Tables "benchmark" (a row per contender), "rounds" and "phases". @throws FileError when the file cannot be
+/// written.
 void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,
                           const std::vector<BenchmarkRow>& rows);
 
