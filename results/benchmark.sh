@@ -19,7 +19,7 @@ time_experiment() { # NAME OPTIONS...
 }
 
 wide32='64,64,32,5,2;128,128,32,3,1' wide16='32,64,16,5,2;128,128,16,3,1' wide8='256,256,8,3,1'
-timing='--rounds 7 --slice 0.1' two='--threads 1,2 --rounds 7 --slice 0.2'
+timing='--rounds 7 --slice 0.1' two='--threads 1,2 --rounds 15 --slice 0.2'
 pruned="--engine fft,auto --pruned 0.75,0.85,0.95 $timing"
 parts=()
 time_experiment forward --engine fft,auto $timing

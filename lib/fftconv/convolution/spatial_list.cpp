@@ -161,7 +161,7 @@ void MapSum(const Map& m) {
     // The rows that a row of the target meets stay in the first-level cache for all of its columns, and for
     // the next row: as many kernels at a time as that holds.
     constexpr std::size_t near_floats = 6144;
-    const std::size_t row_floats = std::size_t(m.kernel) * m.source_width * ((m.lanes + 15) / 16 * 16);
+    const std::size_t row_floats = m.kernel * m.source_width * m.source_pixel_stride;
     const std::size_t at_a_time = std::max<std::size_t>(1, near_floats / row_floats);
     std::size_t begin = 0;
     do {
