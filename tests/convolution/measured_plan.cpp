@@ -21,6 +21,9 @@ namespace {
 constexpr ConvolutionShape layer{
     .batch = 8, .in_channels = 9, .out_channels = 10, .height = 16, .width = 12, .kernel = 3, .padding = 1};
 
+constexpr ConvolutionShape large{
+    .batch = 16, .in_channels = 64, .out_channels = 64, .height = 32, .width = 32, .kernel = 5, .padding = 2};
+
 /// Points FFTCONV_PLANS to a file in a folder that is not there yet.
 struct Memory {
     TemporaryFolder folder;
@@ -71,13 +74,6 @@ BOOST_AUTO_TEST_CASE(every_option_that_matters_has_a_plan_of_its_own) {
 }
 
 BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
-    const ConvolutionShape large{.batch = 16,
-                                 .in_channels = 64,
-                                 .out_channels = 64,
-                                 .height = 32,
-                                 .width = 32,
-                                 .kernel = 5,
-                                 .padding = 2};
     const Plan dense = plan_layer("auto", large, {}), few = plan_layer("auto", large, {.surviving = 0.01});
     BOOST_TEST(dense.engine == "fft");
     BOOST_TEST(dense.tile == choose_tile(large, {}));
@@ -89,13 +85,6 @@ BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
 }
 
 BOOST_AUTO_TEST_CASE(fixed_weights_allow_larger_tiles) {
-    const ConvolutionShape large{.batch = 16,
-                                 .in_channels = 64,
-                                 .out_channels = 64,
-                                 .height = 32,
-                                 .width = 32,
-                                 .kernel = 5,
-                                 .padding = 2};
     BOOST_TEST(tile_cost(large, {}, 36).kernels > 0);
     BOOST_TEST(tile_cost(large, {.fixed_weights = true}, 36).kernels == 0);
     BOOST_TEST(choose_tile(large, {.fixed_weights = true}) > choose_tile(large, {}));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "fftconv/convolution/spatial.hpp"
+#include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/activation.hpp"
 #include "fftconv/network/batch_norm.hpp"
@@ -112,6 +113,32 @@ BOOST_AUTO_TEST_CASE(auto_changes_the_engine_with_the_mask) {
     chosen.keep_pruned_spectra(true);  // a search over masks keeps its engine
     for (ConvolutionLayer* layer : {&chosen, &spectral}) layer->set_kernel_mask(few);
     check(false);
+}
+
+BOOST_AUTO_TEST_CASE(auto_changes_the_tile_with_the_mask) {
+    const ConvolutionShape shape{.batch = 8,
+                                 .in_channels = 16,
+                                 .out_channels = 16,
+                                 .height = 32,
+                                 .width = 32,
+                                 .kernel = 5,
+                                 .padding = 2};
+    ConvolutionLayer chosen("conv1", "auto", shape, {}), spectral("conv1", "fft", shape, {});
+    randomise(chosen);
+    randomise(spectral);
+    const Tensor x = random_tensor(chosen.input_maps(), 8, "x");
+    std::vector<std::uint8_t> half(shape.kernels());
+    for (std::size_t kernel = 1; kernel < half.size(); kernel += 2) half[kernel] = 1;
+    const auto tile_of = [&](ConvolutionLayer& layer) {
+        return dynamic_cast<SpectralConvolution&>(layer.engine()).tile();
+    };
+    for (const std::vector<std::uint8_t>& mask : {std::vector<std::uint8_t>(), half, {}}) {
+        for (ConvolutionLayer* layer : {&chosen, &spectral}) layer->set_kernel_mask(mask);
+        const Passes found = run(chosen, x, {}), expected = run(spectral, x, {});
+        BOOST_CHECK_EQUAL(tile_of(chosen) == tile_of(spectral), mask.empty());  // "fft" keeps the dense one
+        BOOST_CHECK_LE(largest_error(found.y, expected.y), 1e-5);
+        BOOST_CHECK_LE(largest_error(found.dx, expected.dx), 1e-5);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(single_weights_held_leave_the_kernel_alive) {
