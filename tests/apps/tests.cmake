@@ -1,8 +1,9 @@
 # The tests of this room run the apps that were built beside them.
 target_compile_definitions(test_apps PRIVATE FFTCONV_APPS="${PROJECT_BINARY_DIR}/apps"
   FFTCONV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-file(GLOB app_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*.cpp)
+file(GLOB app_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*/main.cpp)
 foreach(source IN LISTS app_sources)
-  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(name ${source} DIRECTORY)
+  get_filename_component(name ${name} NAME)
   add_dependencies(test_apps fftconv-${name})
 endforeach()

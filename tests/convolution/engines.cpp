@@ -4,8 +4,9 @@
 #include <numeric>
 
 #include "fftconv/convolution/direct.hpp"
-#include "fftconv/convolution/spatial.hpp"
-#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/convolution/spatial/spatial.hpp"
+#include "fftconv/convolution/spectral/spectral.hpp"
 #include "support/convolution_tester.hpp"
 
 using namespace fftconv;

@@ -2,6 +2,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/error.hpp"
 #include "support/convolution_tester.hpp"
 

@@ -6,9 +6,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "fftconv/convolution/planner.hpp"
-#include "fftconv/convolution/spatial.hpp"
-#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/convolution/spatial/spatial.hpp"
+#include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "support/convolution_tester.hpp"
 #include "support/temporary_folder.hpp"

@@ -1,6 +1,6 @@
 // The frequency-domain loops on every SIMD target that this machine has: dispatch is pinned to one after the
 // other.
-#include "fftconv/convolution/highway_targets.hpp"
+#include "fftconv/convolution/simd/highway_targets.hpp"
 // (before Highway)
 #include <hwy/highway.h>
 

@@ -1,10 +1,10 @@
 # Every installed header compiles alone: one source per header that includes it first, and again. Not
-# installed, as lib/CMakeLists.txt says, are *-inl.hpp (parts of sources) and experiment/.
+# installed, as lib/CMakeLists.txt says, are *-inl.hpp (parts of sources).
 if(FFTCONV_SANITIZE)
   return()  # the other build compiles them
 endif()
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/lib/fftconv/*.hpp)
-list(FILTER headers EXCLUDE REGEX "-inl\\.hpp$|^fftconv/experiment/")
+list(FILTER headers EXCLUDE REGEX "-inl\\.hpp$")
 foreach(header IN LISTS headers)
   string(REPLACE ".hpp" ".cpp" source ${CMAKE_CURRENT_BINARY_DIR}/headers/${header})
   file(CONFIGURE OUTPUT ${source} CONTENT "#include <@header@>\n#include <@header@>\n" @ONLY)

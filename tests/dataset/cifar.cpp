@@ -1,8 +1,8 @@
-#include "fftconv/dataset/cifar.hpp"
+#include "fftconv/dataset/formats/cifar.hpp"
 
 #include "dataset/files.hpp"
-#include "fftconv/dataset/sha256.hpp"
-#include "storage/file_error.hpp"
+#include "fftconv/core/sha256.hpp"
+#include "support/file_error.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -6,9 +6,9 @@
 #include "dataset/files.hpp"
 #include "dataset/mat_file.hpp"
 #include "fftconv/core/error.hpp"
-#include "fftconv/dataset/publishers.hpp"
-#include "fftconv/dataset/sha256.hpp"
-#include "storage/file_error.hpp"
+#include "fftconv/core/sha256.hpp"
+#include "fftconv/dataset/formats/publishers.hpp"
+#include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
 

@@ -1,7 +1,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "dataset/files.hpp"
-#include "fftconv/dataset/sha256.hpp"
+#include "fftconv/core/sha256.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"

@@ -1,8 +1,8 @@
-#include "fftconv/dataset/idx.hpp"
+#include "fftconv/dataset/formats/idx.hpp"
 
 #include "dataset/files.hpp"
-#include "fftconv/dataset/sha256.hpp"
-#include "storage/file_error.hpp"
+#include "fftconv/core/sha256.hpp"
+#include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fftconv::test {

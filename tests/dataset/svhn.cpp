@@ -1,8 +1,8 @@
-#include "fftconv/dataset/svhn.hpp"
+#include "fftconv/dataset/formats/svhn.hpp"
 
 #include "dataset/files.hpp"
 #include "dataset/mat_file.hpp"
-#include "storage/file_error.hpp"
+#include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fftconv::test {

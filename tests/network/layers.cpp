@@ -3,8 +3,8 @@
 #include <boost/test/unit_test.hpp>
 #include <memory>
 
-#include "fftconv/convolution/spatial.hpp"
-#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/convolution/spatial/spatial.hpp"
+#include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/activation.hpp"
 #include "fftconv/network/batch_norm.hpp"

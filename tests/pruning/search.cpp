@@ -1,6 +1,6 @@
 #include "fftconv/pruning/search.hpp"
 
-#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/pruning/cost.hpp"
 #include "fftconv/training/evaluation.hpp"

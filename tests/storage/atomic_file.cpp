@@ -1,4 +1,4 @@
-#include "fftconv/storage/atomic_file.hpp"
+#include "fftconv/core/atomic_file.hpp"
 
 #include <sched.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "fftconv/core/random.hpp"
-#include "file_error.hpp"
+#include "support/file_error.hpp"
 #include "samples.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"

@@ -2,7 +2,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "file_error.hpp"
+#include "support/file_error.hpp"
 #include "h5py.hpp"
 #include "samples.hpp"
 #include "support/temporary_folder.hpp"

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "fftconv/core/version.hpp"
-#include "file_error.hpp"
+#include "support/file_error.hpp"
 #include "samples.hpp"
 #include "support/temporary_folder.hpp"
 

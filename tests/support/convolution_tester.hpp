@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/convolution/reference.hpp"
-#include "fftconv/convolution/spectral.hpp"
+#include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/core/random.hpp"
 
 namespace fftconv::test {

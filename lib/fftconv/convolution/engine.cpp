@@ -2,10 +2,6 @@
 
 #include <algorithm>
 
-#include "fftconv/convolution/direct.hpp"
-#include "fftconv/convolution/measured_plan.hpp"
-#include "fftconv/convolution/spatial.hpp"
-#include "fftconv/convolution/spectral.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {
@@ -116,23 +112,6 @@ void ConvolutionEngine::check_backward_weights(const Tensor& x, const Tensor& dy
     if (dw.size() != shape_.weights())
         throw ShapeError("convolution: weight gradient: expected " + std::to_string(shape_.weights()) +
                          " floats, found " + std::to_string(dw.size()));
-}
-
-const std::vector<std::string>& engine_names() {
-    static const std::vector<std::string> names{"fft", "spatial", "direct", "auto"};
-    return names;
-}
-
-std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
-                                               const ConvolutionOptions& options) {
-    const Plan plan = plan_layer(name, shape, options);
-    ConvolutionOptions planned = options;
-    planned.measure = false;
-    planned.tile = plan.tile;
-    if (plan.engine == "fft") return std::make_unique<SpectralConvolution>(shape, planned);
-    if (plan.engine == "direct") return std::make_unique<DirectConvolution>(shape, planned);
-    if (plan.engine == "spatial") return std::make_unique<SpatialConvolution>(shape, planned);
-    throw UsageError("engine: expected fft, spatial, direct or auto, found " + name);
 }
 
 }  // namespace fftconv

@@ -130,14 +130,4 @@ class ConvolutionEngine {
     std::uint64_t weights_version_ = 0;
 };
 
-/// The engines: "fft" (SpectralConvolution), "spatial" (SpatialConvolution), "direct" (DirectConvolution),
-/// and "auto": whichever of the first two the cost model expects to be faster for the layer, and for the
-/// share of its kernels that survives (ConvolutionOptions::surviving).
-const std::vector<std::string>& engine_names();
-
-/// An engine by its name. With `measure`, what is not given (the tile, or with "auto" the engine as well)
-/// comes from measured_plan. @throws UsageError on another name.
-std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const ConvolutionShape& shape,
-                                               const ConvolutionOptions& options);
-
 }  // namespace fftconv

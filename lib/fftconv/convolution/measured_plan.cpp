@@ -7,8 +7,9 @@
 #include <sstream>
 #include <vector>
 
-#include "fftconv/convolution/frequency_sum.hpp"
-#include "fftconv/convolution/planner.hpp"
+#include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/convolution/spectral/frequency_sum.hpp"
 #include "fftconv/core/clock.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/processor.hpp"
@@ -136,15 +137,6 @@ Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
     plans.push_back({key, best});
     write_memory(plan_memory(), plans);
     return best;
-}
-
-Plan plan_layer(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    const bool chosen = engine == "auto" || engine == "fft";
-    if (chosen && options.measure && options.tile == 0) return measured_plan(engine, shape, options);
-    if (engine != "auto") return {engine, options.tile};
-    const std::string cheaper = choose_engine(shape, options);
-    if (cheaper != "fft" || options.tile) return {cheaper, options.tile};
-    return {cheaper, ranked_tiles(shape, options).front()};
 }
 
 }  // namespace fftconv

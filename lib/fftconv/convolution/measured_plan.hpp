@@ -2,16 +2,9 @@
 #include <filesystem>
 #include <string>
 
-#include "fftconv/convolution/engine.hpp"
+#include "fftconv/convolution/make_engine.hpp"
 
 namespace fftconv {
-
-/// An engine and, for "fft", the tile (ConvolutionOptions::tile).
-struct Plan {
-    std::string engine;
-    int tile = 0;
-    bool operator==(const Plan&) const = default;
-};
 
 /// The file of measured plans, a line each: the variable FFTCONV_PLANS, else fftconv/plans in
 /// XDG_CACHE_HOME or ~/.cache.
@@ -23,9 +16,5 @@ std::filesystem::path plan_memory();
 /// @throws FileError when the memory is damaged or cannot be written.
 Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
                    const ConvolutionOptions& options);
-
-/// What make_engine makes of these arguments: what they name, and of "auto" (or with `measure`, where no tile
-/// is given) what the cost model or measured_plan chooses.
-Plan plan_layer(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 }  // namespace fftconv

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "fftconv/core/error.hpp"
-#include "fftconv/dataset/cifar.hpp"
-#include "fftconv/dataset/idx.hpp"
-#include "fftconv/dataset/publishers.hpp"
-#include "fftconv/dataset/sha256.hpp"
-#include "fftconv/dataset/svhn.hpp"
+#include "fftconv/core/sha256.hpp"
+#include "fftconv/dataset/formats/cifar.hpp"
+#include "fftconv/dataset/formats/idx.hpp"
+#include "fftconv/dataset/formats/publishers.hpp"
+#include "fftconv/dataset/formats/svhn.hpp"
 
 namespace fftconv {
 namespace {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/convolution/measured_plan.hpp"
-#include "fftconv/convolution/planner.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/chunks.hpp"
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/network/layer.hpp"
 
 namespace fftconv {

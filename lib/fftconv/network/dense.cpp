@@ -3,7 +3,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 
-#include "fftconv/convolution/frequency_sum.hpp"
+#include "fftconv/convolution/spectral/frequency_sum.hpp"
 #include "fftconv/core/aligned.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
@@ -67,7 +67,8 @@ void gradient_block(const Tensor& x, const Tensor& dy, std::vector<float>& gradi
     const std::size_t inputs = x.maps().size();
     const std::size_t panel_floats = std::size_t(frequency_sum::padded_rows(outputs)) * lanes;
     const std::size_t slice = std::size_t(lanes) * count, block = std::size_t(outputs) * count;
-    float* panels = scratch(panel_floats + slice + block + frequency_sum::dense_scratch_floats(outputs, lanes, count));
+    float* panels =
+        scratch(panel_floats + slice + block + frequency_sum::dense_scratch_floats(outputs, lanes, count));
     float* x_lanes = panels + panel_floats;
     float* out = x_lanes + slice;
     frequency_sum::transpose(dy.data(), outputs, lanes, lanes, panels, 4, 4 * std::size_t(lanes));
@@ -78,14 +79,18 @@ void gradient_block(const Tensor& x, const Tensor& dy, std::vector<float>& gradi
 }
 
 /// dx rows first … first + count − 1 = Wᵀ dy.
-void input_block_gradient(const std::vector<float>& weights, const Tensor& dy, Tensor& dx, int first, int count) {
+void input_block_gradient(const std::vector<float>& weights, const Tensor& dy, Tensor& dx, int first,
+                          int count) {
     const int outputs = dy.channels();
-    const std::size_t inputs = dx.maps().size(), lanes = dy.batch_stride(), panel_floats = std::size_t(outputs) * count;
+    const std::size_t inputs = dx.maps().size(), lanes = dy.batch_stride(),
+                      panel_floats = std::size_t(outputs) * count;
     float* panels = scratch(panel_floats + frequency_sum::dense_scratch_floats(count, outputs, lanes));
     for (int o = 0; o < outputs; ++o)
         for (int i = 0; i < count; i += 4)
-            std::copy_n(weights.data() + o * inputs + first + i, 4, panels + std::size_t(i) * outputs + 4 * o);
-    product(count, outputs, panels, dy.data(), lanes, dx.data() + std::size_t(first) * lanes, panels + panel_floats);
+            std::copy_n(weights.data() + o * inputs + first + i, 4,
+                        panels + std::size_t(i) * outputs + 4 * o);
+    product(count, outputs, panels, dy.data(), lanes, dx.data() + std::size_t(first) * lanes,
+            panels + panel_floats);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/named_array.hpp"
 #include "fftconv/network/architecture.hpp"
 #include "fftconv/network/convolution.hpp"

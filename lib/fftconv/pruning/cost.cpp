@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "fftconv/convolution/planner.hpp"
-#include "fftconv/convolution/tiling.hpp"
+#include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/convolution/spectral/tiling.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "fftconv/convolution/tile_transform.hpp"
+#include "fftconv/convolution/spectral/tile_transform.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {

@@ -1,7 +1,7 @@
 #include "fftconv/storage/checkpoint.hpp"
 
-#include "fftconv/storage/hdf5.hpp"
-#include "fftconv/storage/parts.hpp"
+#include "fftconv/storage/hdf5/hdf5.hpp"
+#include "fftconv/storage/sections.hpp"
 
 namespace fftconv {
 

@@ -5,7 +5,7 @@
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/version.hpp"
-#include "fftconv/storage/parts.hpp"
+#include "fftconv/storage/sections.hpp"
 
 namespace fftconv::storage {
 

@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "fftconv/core/error.hpp"
-#include "fftconv/storage/hdf5.hpp"
-#include "fftconv/storage/parts.hpp"
+#include "fftconv/storage/hdf5/hdf5.hpp"
+#include "fftconv/storage/sections.hpp"
 
 namespace fftconv {
 

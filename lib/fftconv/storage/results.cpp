@@ -1,8 +1,8 @@
 #include "fftconv/storage/results.hpp"
 
 #include "fftconv/core/error.hpp"
-#include "fftconv/storage/hdf5.hpp"
-#include "fftconv/storage/parts.hpp"
+#include "fftconv/storage/hdf5/hdf5.hpp"
+#include "fftconv/storage/sections.hpp"
 
 namespace fftconv {
 

@@ -1,0 +1,142 @@
+#include "bench/layer.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/convolution/spectral/spectral.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+
+namespace fftconv {
+namespace {
+
+std::vector<float> random_values(std::size_t count, const std::string& name) {
+    RandomStream random(1, name);
+    std::vector<float> values(count);
+    for (float& value : values) value = random.uniform(-1, 1);
+    return values;
+}
+
+const std::pair<const char*, LayerPass> pass_names[] = {{"forward", LayerPass::forward},
+                                                        {"backward-input", LayerPass::backward_input},
+                                                        {"backward-weights", LayerPass::backward_weights},
+                                                        {"step", LayerPass::step}};
+
+/// What an engine needs for its runs, kept alive by the contender's functions.
+struct EngineRun {
+    EngineRun(const LayerProblem& problem_of, const EngineOptions& options,
+              std::span<const std::uint8_t> mask)
+        : problem(problem_of),
+          renew(options.renew_weights || problem_of.pass == LayerPass::step),
+          engine(make_engine(options.engine, problem.shape,
+                             {.tile = options.tile,
+                              .mode = problem.mode,
+                              .inverse = options.inverse,
+                              .threads = options.threads,
+                              .fixed_weights = problem_of.pass == LayerPass::forward && !renew,
+                              .surviving = surviving_share(mask),
+                              .measure = options.measure})),
+          x(from_nchw(problem.x, problem.input_maps(), problem.shape.batch)),
+          dy(from_nchw(problem.dy, problem.output_maps(), problem.shape.batch)),
+          y(engine->make_output()),
+          dx(engine->make_input()),
+          weights(problem.weights),
+          dw(weights.size()) {
+        engine->keep_input_spectra(problem.pass == LayerPass::step);
+        engine->set_mask(mask);
+        engine->set_weights(weights);
+    }
+
+    void run() {
+        if (renew) engine->set_weights(weights);
+        const bool step = problem.pass == LayerPass::step;
+        if (step || problem.pass == LayerPass::forward) engine->forward(x, y);
+        if (step) engine->backward(x, dy, dx, dw);
+        if (problem.pass == LayerPass::backward_weights) engine->backward_weights(x, dy, dw);
+        if (problem.pass == LayerPass::backward_input) engine->backward_input(dy, dx);
+    }
+    std::vector<float> result() const {
+        if (problem.pass == LayerPass::forward) return to_nchw(y);
+        return problem.pass == LayerPass::backward_input ? to_nchw(dx) : dw;
+    }
+
+    const LayerProblem& problem;
+    bool renew;
+    std::unique_ptr<ConvolutionEngine> engine;
+    Tensor x, dy, y, dx;
+    std::vector<float> weights, dw;
+};
+
+}  // namespace
+
+LayerPass parse_layer_pass(const std::string& name) {
+    for (const auto& [known, pass] : pass_names)
+        if (name == known) return pass;
+    throw UsageError("--pass: expected forward, backward-input, backward-weights or step, found " + name);
+}
+
+std::string to_string(LayerPass pass) {
+    for (const auto& [name, known] : pass_names)
+        if (pass == known) return name;
+    return {};
+}
+
+LayerProblem::LayerProblem(const ConvolutionShape& shape_of, int mode_of, LayerPass pass_of)
+    : shape(shape_of),
+      mode(mode_of),
+      pass(pass_of),
+      x(random_values(shape.batch * input_maps().size(), "x")),
+      weights(random_values(shape.weights(), "weights")),
+      dy(random_values(shape.batch * output_maps().size(), "dy")) {}
+
+MapShape LayerProblem::output_maps() const {
+    const int step = mode == no_mode ? 1 : 2;
+    return {shape.out_channels, shape.output_height() / step, shape.output_width() / step};
+}
+
+double LayerProblem::flop() const {
+    const double pixels = double(output_maps().size()) / shape.out_channels * shape.batch;
+    return 2 * double(shape.weights()) * pixels * (pass == LayerPass::step ? 3 : 1);
+}
+
+std::string LayerProblem::describe() const {
+    const std::string size = shape.height == shape.width ? fmt::format("{}", shape.height)
+                                                         : fmt::format("{}x{}", shape.height, shape.width);
+    return fmt::format("{}->{} @ {}, {}x{}, padding {}, batch {}{}", shape.in_channels, shape.out_channels,
+                       size, shape.kernel, shape.kernel, shape.padding, shape.batch,
+                       mode == no_mode ? "" : fmt::format(", mode {}", mode));
+}
+
+Contender engine_contender(const LayerProblem& problem, const EngineOptions& options,
+                           std::span<const std::uint8_t> mask) {
+    auto run = std::make_shared<EngineRun>(problem, options, mask);
+    const auto* spectral = dynamic_cast<const SpectralConvolution*>(run->engine.get());
+    const bool known = spectral && problem.pass == LayerPass::forward;
+    return {.name = options.engine,
+            .threads = options.threads,
+            .run = [run] { run->run(); },
+            .result = [run] { return run->result(); },
+            .phases =
+                [run] {
+                    auto phases = run->engine->profile();
+                    run->engine->reset_profile();
+                    return phases;
+                },
+            .sum_flop = known ? 2.0 * double(spectral->sum_multiply_adds(problem.shape.batch)) : 0};
+}
+
+std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned) {
+    if (pruned == 0) return {};
+    std::vector<std::uint8_t> mask(shape.kernels(), 1);
+    std::fill_n(mask.begin(), std::size_t(std::lround(pruned * double(mask.size()))), 0);
+    RandomStream random(1, "benchmark mask");
+    shuffle(mask, random);
+    return mask;
+}
+
+}  // namespace fftconv

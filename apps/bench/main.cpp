@@ -1,0 +1,23 @@
+// fftconv-bench: how fast the engine is, beside the best dense library at hand.
+#include <iostream>
+
+#include "bench/report.hpp"
+#include "bench/run.hpp"
+#include "bench/transforms.hpp"
+
+int main(int argc, char** argv) {
+    fftconv::BenchmarkOptions benchmark;
+    fftconv::Options options(
+        "fftconv-bench",
+        "Times convolution layers on the FFT engine and on its rivals, in turn, in one process: "
+        "medians, ratios with their spread, effective GFLOP/s, seconds of each phase.");
+    fftconv::add_benchmark_options(options, benchmark);
+    return options.run(argc, argv, [&] {
+        if (benchmark.transforms)
+            std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});
+        else if (benchmark.report.empty())
+            fftconv::run_benchmark(benchmark, options);
+        else
+            std::cout << fftconv::benchmark_text(benchmark.report, benchmark.summary);
+    });
+}

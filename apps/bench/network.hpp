@@ -1,0 +1,18 @@
+#pragma once
+#include <vector>
+
+#include "bench/options.hpp"
+#include "bench/report.hpp"
+
+namespace fftconv {
+
+/// Forward, loss, backward and Adam's update of one batch; or forward alone, with the same weights each time.
+enum class NetworkPass { training_step, inference };
+
+/// Times --network on the engines asked for with every --pruned and --threads, in turn with a rival: PyTorch
+/// (--pytorch), else our direct engine. Images and labels are random. Every engine's results are compared
+/// with those of the direct engine.
+/// @throws ArchitectureError; Error when the engines' logits or gradients differ.
+std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass);
+
+}  // namespace fftconv

@@ -1,0 +1,141 @@
+#include "bench/options.hpp"
+
+#include <charconv>
+
+#include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/core/error.hpp"
+
+namespace fftconv {
+namespace {
+
+/// The layers by which the engine is judged: 5×5, one input channel, 3×3.
+std::vector<BenchmarkLayer> layer_table(int mode) {
+    const auto layer = [mode](int batch, int in, int out, int size, int kernel, int padding) {
+        return BenchmarkLayer{{.batch = batch,
+                               .in_channels = in,
+                               .out_channels = out,
+                               .height = size,
+                               .width = size,
+                               .kernel = kernel,
+                               .padding = padding},
+                              mode};
+    };
+    std::vector<BenchmarkLayer> layers{layer(16, 64, 64, 32, 5, 2),   layer(64, 32, 64, 16, 5, 2),
+                                       layer(50, 20, 32, 12, 5, 0),   layer(50, 1, 20, 28, 5, 0),
+                                       layer(16, 128, 128, 32, 3, 1), layer(64, 128, 128, 16, 3, 1),
+                                       layer(128, 256, 256, 8, 3, 1)};
+    if (mode == no_mode) {  // the easy convolution of the papers' first layer
+        layers.push_back(layers[3]);
+        layers.back().mode = 0;
+    }
+    return layers;
+}
+
+template <class Number>
+Number number(const std::string& option, const std::string& text) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+        throw UsageError(option + ": expected a number, found '" + text + "'");
+    return value;
+}
+
+template <class Number>
+std::vector<Number> numbers(const std::string& option, const std::vector<std::string>& texts) {
+    std::vector<Number> values;
+    for (const std::string& text : texts) values.push_back(number<Number>(option, text));
+    return values;
+}
+
+}  // namespace
+
+std::vector<BenchmarkLayer> BenchmarkOptions::layers() const {
+    if (layer.empty()) return layer_table(mode);
+    std::vector<BenchmarkLayer> layers;
+    for (const std::string& text : split(layer, ';')) {
+        const std::vector<int> fields = numbers<int>("--layer", split(text, ','));
+        if (fields.size() != 5) throw UsageError("--layer: expected C,O,H,k,padding, found '" + text + "'");
+        layers.push_back({{.batch = batch,
+                           .in_channels = fields[0],
+                           .out_channels = fields[1],
+                           .height = fields[2],
+                           .width = fields[2],
+                           .kernel = fields[3],
+                           .padding = fields[4]},
+                          mode});
+    }
+    return layers;
+}
+
+std::vector<int> BenchmarkOptions::thread_counts() const {
+    return numbers<int>("--threads", threads);
+}
+
+std::vector<double> BenchmarkOptions::pruned_ratios() const {
+    return numbers<double>("--pruned", pruned);
+}
+
+void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
+    const CLI::Range at_least_one(1, 1 << 20);
+    options.add(
+        "layer", benchmark.layer,
+        "C,O,H,k,padding: input and output channels, height and width, kernel, padding; several separated by "
+        "semicolons; without it, the table of layers that the engine is judged by");
+    options.add("batch", benchmark.batch, "images, of --layer and --network")->check(at_least_one);
+    options
+        .add("pass", benchmark.pass,
+             "forward, backward-input, backward-weights, or step (new weights and all three)")
+        ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
+    options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
+        ->check(CLI::Range(0.0, 1.0));
+    options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
+        ->check(CLI::IsMember(engine_names()));
+    options.add_flag("measure", benchmark.measure, measure_help);
+    options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
+        ->check(CLI::Range(-1, 3));
+    options.add("inverse", benchmark.inverses, "with a mode: folded, full, or both")
+        ->check(CLI::IsMember({"folded", "full"}));
+    options.add("tile", benchmark.tile, "edge of the transformed tiles; 0 = choose")
+        ->check(CLI::Range(0, 1 << 12));
+    options
+        .add("tiles", benchmark.tiles,
+             "also time so many other tiles with the FFT engine, those that the cost model likes best")
+        ->check(CLI::Range(0, 100));
+    options.add("threads", benchmark.threads, "numbers of threads")->check(at_least_one);
+    options
+        .add("peer", benchmark.peers,
+             "whom to compare with: onednn (the best that it offers), direct (our own)")
+        ->check(CLI::IsMember({"onednn", "direct"}));
+    options.add_flag(
+        "renew-weights", benchmark.renew_weights,
+        "new weights before every call, so that kernel spectra are counted; backward-input and step "
+        "always do so");
+    options
+        .add("network", benchmark.network,
+             "instead of layers: an architecture or its name (two-conv, cnn-small, …), a whole training step "
+             "and "
+             "inference with --batch images, pruned in every convolution but the first")
+        ->type_name("ARCHITECTURE");
+    options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
+        ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
+    options
+        .add("pytorch", benchmark.pytorch,
+             "with --network: apps/bench_pytorch.py; compares with PyTorch (python3-torch) in place of our "
+             "direct engine")
+        ->type_name("SCRIPT");
+    options.add("rounds", benchmark.rounds, "rounds in which the contenders take turns")->check(at_least_one);
+    options.add("slice", benchmark.slice, "seconds of each contender in each round")
+        ->check(CLI::PositiveNumber);
+    options.add("json", benchmark.json, "also write the results here, as JSON")->type_name("FILE");
+    options.add("out", benchmark.out, "also write the results here, as HDF5")->type_name("FILE");
+    options.app()
+        .add_option("--report", benchmark.report, "time nothing: print the tables of a result file again")
+        ->configurable(false)
+        ->type_name("FILE");
+    options.add_call_flag("transforms", benchmark.transforms,
+                          "time the transforms of all tiles instead, beside the planner's cost model");
+    options.add_call_flag("summary", benchmark.summary, "with --report: one table, of the ratios")
+        ->needs("--report");
+}
+
+}  // namespace fftconv

@@ -1,0 +1,37 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "common/options.hpp"
+#include "fftconv/convolution/engine.hpp"
+
+namespace fftconv {
+
+struct BenchmarkLayer {
+    ConvolutionShape shape;
+    int mode = no_mode;
+};
+
+/// The configuration of fftconv-bench.
+struct BenchmarkOptions {
+    std::string layer;  ///< "C,O,H,k,padding", several separated by semicolons; empty: the built-in table
+    std::string network, pooling = "max";
+    int batch = 16;  ///< of --layer and --network
+    std::string pass = "forward";
+    std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"}, engines{"fft"};
+    int mode = no_mode, tile = 0, tiles = 0;
+    bool renew_weights = false, summary = false, transforms = false, measure = false;
+    int rounds = 15;
+    double slice = 0.03;
+    std::string json, out, report, pytorch;
+
+    /// @throws UsageError on text that cannot be read.
+    std::vector<BenchmarkLayer> layers() const;
+    std::vector<int> thread_counts() const;
+    std::vector<double> pruned_ratios() const;
+};
+
+/// Binds the options of fftconv-bench to `benchmark`, which must outlive `options`.
+void add_benchmark_options(Options& options, BenchmarkOptions& benchmark);
+
+}  // namespace fftconv

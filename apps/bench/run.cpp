@@ -1,0 +1,145 @@
+#include "bench/run.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <iostream>
+
+#include "bench/layer.hpp"
+#include "bench/network.hpp"
+#include "bench/report.hpp"
+#include "common/progress.hpp"
+#include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/core/error.hpp"
+
+namespace fftconv {
+namespace {
+
+/// All contenders of one layer, timed together.
+class LayerBenchmark {
+  public:
+    LayerBenchmark(const BenchmarkOptions& options, const BenchmarkLayer& layer)
+        : options_(options), problem_(layer.shape, layer.mode, parse_layer_pass(options.pass)) {}
+
+    std::vector<BenchmarkRow> run();
+
+  private:
+    std::string work() const { return problem_.describe() + ", " + to_string(problem_.pass); }
+    void add_engines(int threads);
+    void add_rivals(int threads);
+    Contender best_of_onednn(int threads) const;
+    void check(const Contender& contender, std::span<const std::uint8_t> mask) const;
+
+    const BenchmarkOptions& options_;
+    LayerProblem problem_;
+    std::vector<Entry> entries_;
+};
+
+std::vector<BenchmarkRow> LayerBenchmark::run() {
+    std::cout << "## " << work() << "\n\n";
+    for (int threads : options_.thread_counts()) {
+        add_engines(threads);
+        add_rivals(threads);
+    }
+    return time_entries(work(), entries_, {.rounds = options_.rounds, .slice = options_.slice},
+                        problem_.flop());
+}
+
+void LayerBenchmark::add_engines(int threads) {
+    for (const std::string& engine : options_.engines)
+        for (const std::string& inverse : options_.inverses)
+            for (double pruned : options_.pruned_ratios()) {
+                const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
+                const auto add = [&](int tile, const std::string& remark) {
+                    Contender contender =
+                        engine_contender(problem_,
+                                         {.engine = engine,
+                                          .threads = threads,
+                                          .tile = tile,
+                                          .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
+                                          .renew_weights = options_.renew_weights ||
+                                                           problem_.pass == LayerPass::backward_input,
+                                          .measure = options_.measure},
+                                         mask);
+                    contender.name += (inverse == "full" ? " full" : "") + remark;
+                    check(contender, mask);
+                    entries_.push_back({std::move(contender), pruned});
+                };
+                if (engine != "fft" || options_.tiles == 0) {
+                    add(options_.tile, "");
+                    continue;
+                }
+                std::vector<int> tiles = ranked_tiles(
+                    problem_.shape,
+                    {.mode = problem_.mode,
+                     .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
+                     .fixed_weights = problem_.pass == LayerPass::forward && !options_.renew_weights,
+                     .surviving = surviving_share(mask)});
+                tiles.resize(std::min(tiles.size(), 1 + std::size_t(options_.tiles)));
+                for (int tile : tiles)
+                    add(tile, fmt::format(", tile {}{}", tile, tile == tiles[0] ? " (chosen)" : ""));
+            }
+}
+
+void LayerBenchmark::add_rivals(int threads) {
+    for (const std::string& peer : options_.peers) {
+        Contender contender = peer == "onednn"
+                                  ? best_of_onednn(threads)
+                                  : engine_contender(problem_, {.engine = "direct", .threads = threads}, {});
+        check(contender, {});
+        entries_.push_back({.contender = std::move(contender), .rival = true});
+    }
+}
+
+/// The fastest of all that oneDNN offers, by a few rounds in which they take turns.
+Contender LayerBenchmark::best_of_onednn(int threads) const {
+    if (onednn_version().empty())
+        throw UsageError(
+            "--peer onednn: this program was built without oneDNN (libdnnl-dev); use --peer direct");
+    const std::vector<Contender> offered = onednn_contenders(problem_, threads);
+    if (offered.empty()) throw Error(onednn_version() + " offers nothing for " + work());
+    const std::vector<Timing> timings = time_in_turn(offered, {.rounds = 5, .slice = options_.slice});
+    std::size_t best = 0;
+    for (std::size_t i = 0; i < offered.size(); ++i) {
+        const double seconds = spread(timings[i].rounds).median;
+        std::cout << fmt::format("    {}, {} threads: {:.3f} ms\n", offered[i].name, threads, 1e3 * seconds);
+        if (seconds < spread(timings[best].rounds).median) best = i;
+    }
+    return offered[best];
+}
+
+/// Against our direct engine with the same mask.
+void LayerBenchmark::check(const Contender& contender, std::span<const std::uint8_t> mask) const {
+    const Contender reference = engine_contender(problem_, {.engine = "direct"}, mask);
+    reference.run();
+    contender.run();
+    const double difference = largest_difference(contender.result(), reference.result());
+    if (!(difference <= largest_allowed_difference))
+        throw Error(fmt::format("{}: {} differs from the direct engine by {:.2g} of the largest value",
+                                work(), contender.name, difference));
+}
+
+}  // namespace
+
+void run_benchmark(const BenchmarkOptions& benchmark, const Options& options) {
+    std::vector<BenchmarkRow> all;
+    const auto report = [&](const std::vector<BenchmarkRow>& rows) {
+        std::cout << '\n' << report_text(rows) << std::endl;
+        all.insert(all.end(), rows.begin(), rows.end());
+        // Each time, so that a run that is stopped leaves what it has measured.
+        if (!benchmark.json.empty()) write_benchmark_json(benchmark.json, all);
+        if (!benchmark.out.empty()) write_benchmark_hdf5(benchmark.out, options.resolved_toml(), all);
+    };
+    if (benchmark.network.empty()) {
+        const std::vector<BenchmarkLayer> layers = benchmark.layers();
+        Progress progress(long(layers.size()));
+        for (const BenchmarkLayer& layer : layers) {
+            report(LayerBenchmark(benchmark, layer).run());
+            progress.advance();
+        }
+    } else {
+        for (NetworkPass pass : {NetworkPass::training_step, NetworkPass::inference})
+            report(time_network(benchmark, pass));
+    }
+}
+
+}  // namespace fftconv

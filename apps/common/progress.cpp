@@ -1,0 +1,87 @@
+#include "common/progress.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace fftconv {
+
+namespace {
+
+/// Lines with the time of day on the standard error output: the standard output is for tables.
+spdlog::logger& log() {
+    static const auto logger = [] {
+        auto made = spdlog::stderr_color_mt("fftconv");
+        made->set_pattern("%H:%M:%S %v");
+        return made;
+    }();
+    return *logger;
+}
+
+double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+    const long whole = long(seconds + 0.5);
+    if (whole >= 3600) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
+    if (whole >= 60) return fmt::format("{} min {} s", whole / 60, whole % 60);
+    return fmt::format("{} s", whole);
+}
+
+Progress::Progress(long total, long done)
+    : total_(total),
+      done_before_(done),
+      done_(done),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      start_(Clock::now()),
+      last_draw_(start_) {}
+
+Progress::~Progress() {
+    erase();
+}
+
+void Progress::advance(long steps) {
+    done_ += steps;
+    if (!terminal_ || seconds_between(last_draw_, Clock::now()) < 0.1) return;
+    draw();
+}
+
+std::string Progress::time_left() const {
+    const long done_here = done_ - done_before_;
+    if (done_here <= 0) return "unknown";
+    return duration_text(seconds_between(start_, Clock::now()) / double(done_here) * double(total_ - done_));
+}
+
+void Progress::line(const std::string& text) {
+    erase();
+    log().info("{} · {} left", text, time_left());
+    if (terminal_) draw();
+}
+
+void Progress::draw() {
+    constexpr int width = 30;
+    const int filled = int(width * std::min(done_, total_) / std::max(total_, 1L));
+    const std::string bar =
+        std::string(std::size_t(filled), '#') + std::string(std::size_t(width - filled), '.');
+    const double percent = 100.0 * double(done_) / double(std::max(total_, 1L));
+    fmt::print(stderr, "\r[{}] {:5.1f} %  {} left  {}\033[K", bar, percent, time_left(), what_);
+    std::fflush(stderr);
+    last_draw_ = Clock::now();
+    drawn_ = true;
+}
+
+void Progress::erase() {
+    if (!drawn_) return;
+    fmt::print(stderr, "\r\033[K");
+    std::fflush(stderr);
+    drawn_ = false;
+}
+
+}  // namespace fftconv

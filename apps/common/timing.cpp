@@ -1,0 +1,89 @@
+#include "common/timing.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fftconv/core/clock.hpp"
+
+namespace fftconv {
+namespace {
+
+double now() {
+    return double(ticks()) * seconds_per_tick();
+}
+
+/// Calls a contender, and keeps what its fastest calls of a round and of all took.
+class Stopwatch {
+  public:
+    Stopwatch(const Contender& contender, Timing& timing) : contender_(&contender), timing_(&timing) {
+        if (contender.phases) contender.phases();  // forget what was before
+    }
+
+    /// As many calls as fit into the slice, at least three.
+    void round(double slice) {
+        double fastest = INFINITY;
+        const double end = now() + slice;
+        for (int calls = 0; calls < 3 || now() < end; ++calls) fastest = std::min(fastest, call());
+        timing_->rounds.push_back(fastest);
+    }
+    double call() {
+        const double start = now();
+        contender_->run();
+        const double seconds = now() - start;
+        if (!contender_->phases) return seconds;
+        std::vector<Phase> phases = contender_->phases();
+        if (seconds < fastest_) timing_->phases = std::move(phases);
+        fastest_ = std::min(fastest_, seconds);
+        return seconds;
+    }
+
+  private:
+    const Contender* contender_;
+    Timing* timing_;
+    double fastest_ = INFINITY;
+};
+
+/// Linear interpolation between the two values around the place `part` of the sorted values.
+double quantile(const std::vector<double>& sorted, double part) {
+    const double place = part * double(sorted.size() - 1);
+    const std::size_t below = std::size_t(place), above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (place - double(below)) * (sorted[above] - sorted[below]);
+}
+
+}  // namespace
+
+std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const RoundOptions& options) {
+    std::vector<Timing> timings(contenders.size());
+    std::vector<Stopwatch> watches;
+    for (std::size_t i = 0; i < contenders.size(); ++i)
+        watches.emplace_back(contenders[i], timings[i]).call();
+    for (int round = 0; round < options.rounds; ++round) {
+        for (Stopwatch& watch : watches) watch.round(options.slice);
+        std::reverse(watches.begin(), watches.end());
+    }
+    return timings;
+}
+
+Spread spread(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return {quantile(values, 0.25), quantile(values, 0.5), quantile(values, 0.75)};
+}
+
+Spread ratio(const Rounds& a, const Rounds& b) {
+    std::vector<double> ratios(a.size());
+    for (std::size_t round = 0; round < a.size(); ++round) ratios[round] = a[round] / b[round];
+    return spread(std::move(ratios));
+}
+
+double largest_difference(const std::vector<float>& found, const std::vector<float>& expected) {
+    if (found.size() != expected.size()) return INFINITY;
+    double difference = 0, largest = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (!std::isfinite(found[i])) return INFINITY;
+        difference = std::max(difference, std::abs(double(found[i]) - expected[i]));
+        largest = std::max(largest, std::abs(double(expected[i])));
+    }
+    return difference == 0 ? 0 : difference / largest;
+}
+
+}  // namespace fftconv

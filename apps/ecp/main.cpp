@@ -1,0 +1,22 @@
+// fftconv-ecp: the experiments of the EasyConvPooling paper (Tables 3 to 6, Figures 5 to 10).
+#include "common/process.hpp"
+#include "ecp/options.hpp"
+#include "ecp/run.hpp"
+
+int main(int argc, char** argv) {
+    fftconv::limit_busy_waiting(argv);
+    fftconv::EcpOptions ecp;
+    fftconv::Options options(
+        "fftconv-ecp",
+        "Trains networks with max, average and random pooling and with easy convolution "
+        "pooling (ECP), and prints the paper's Tables 3 to 6 and draws its Figures 5 to 10 "
+        "with ours beside the paper's numbers.");
+    fftconv::add_ecp_options(options, ecp);
+    return options.run(argc, argv, [&] {
+        if (ecp.report.empty()) {
+            fftconv::run_ecp(ecp, options);
+        } else {
+            fftconv::report_ecp(ecp.report, ecp.figures_folder());
+        }
+    });
+}

@@ -1,0 +1,198 @@
+#include "ecp/results.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace fftconv {
+
+namespace {
+
+double median(std::vector<double> values) {
+    if (values.empty()) return unknown;
+    std::sort(values.begin(), values.end());
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::vector<double> ratios(const std::vector<double>& numerators, const std::vector<double>& denominators) {
+    std::vector<double> result;
+    for (std::size_t i = 0; i < std::min(numerators.size(), denominators.size()); ++i) {
+        result.push_back(numerators[i] / denominators[i]);
+    }
+    return result;
+}
+
+MeanAndSpread mean_and_spread(const std::vector<double>& values) {
+    MeanAndSpread result;
+    result.count = int(values.size());
+    for (double value : values) result.mean += value / double(values.size());
+    for (double value : values) result.spread += (value - result.mean) * (value - result.mean);
+    result.spread = values.size() > 1 ? std::sqrt(result.spread / double(values.size() - 1)) : 0;
+    return result;
+}
+
+/// Percent.
+double accuracy(double mcr) {
+    return 100 - mcr;
+}
+
+std::optional<double> first_epoch_of(const Curve& curve, double wanted) {
+    for (std::size_t i = 0; i < curve.test_mcr.size(); ++i) {
+        if (accuracy(curve.test_mcr[i]) >= wanted - 1e-9) return curve.epoch[i];
+    }
+    return std::nullopt;
+}
+
+double best_of(const Curve& curve) {
+    return accuracy(*std::min_element(curve.test_mcr.begin(), curve.test_mcr.end()));
+}
+
+}  // namespace
+
+std::string convolution_column(const std::string& network, const std::string& engine, bool easy) {
+    std::string name = network + "_" + engine + (easy ? "_ecp" : "_full");
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
+EcpResults::EcpResults(ResultRecord record)
+    : record_(std::move(record)), options_(ecp_options_of(record_.resolved_toml)) {
+    // A file may hold more trainings than its last run was asked for: those are there that have a curve.
+    options_.networks = {"one-conv", "two-conv"};
+    options_.methods = {"max", "average", "random", "ecp"};
+    options_.modes = {"all", "per-run", "per-epoch", "per-batch"};
+}
+
+std::string EcpResults::conditions() const {
+    const std::string repeats = options_.repeat > 1 ? fmt::format(", {} seeds", options_.repeat) : "";
+    const int done = epochs_of_all();
+    const std::string epochs =
+        done == options_.epochs ? std::to_string(done) : fmt::format("{} of {}", done, options_.epochs);
+    return fmt::format("{}, {} engine, {} convolutions, batch {}, {} at rate {:g}, epochs {}{}",
+                       record_.dataset.name, options_.engine, options_.padding, options_.batch,
+                       options_.optimizer, options_.rate, epochs, repeats);
+}
+
+int EcpResults::epochs_of_all() const {
+    bool any = false;
+    std::size_t epochs = std::size_t(options_.epochs);
+    for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        for (const EcpTraining& training : options_.trainings(repeat)) {
+            const Curve* found = curve(training.name());
+            if (found == nullptr) continue;
+            epochs = std::min(epochs, found->epoch.size());
+            any = true;
+        }
+    }
+    return any ? int(epochs) : 0;
+}
+
+std::vector<EcpMethod> EcpResults::methods(const std::string& network) const {
+    std::vector<EcpMethod> result;
+    for (const EcpMethod& method : options_.method_list()) {
+        if (!curves(network, method).empty()) result.push_back(method);
+    }
+    return result;
+}
+
+const Curve* EcpResults::curve(const std::string& name) const {
+    for (const Curve& each : record_.curves) {
+        if (each.method == name) return &each;
+    }
+    return nullptr;
+}
+
+std::vector<const Curve*> EcpResults::curves(const std::string& network, const EcpMethod& method) const {
+    std::vector<const Curve*> result;
+    for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        const Curve* found = curve(EcpTraining{network, method, repeat}.name());
+        if (found != nullptr && !found->epoch.empty()) result.push_back(found);
+    }
+    return result;
+}
+
+std::optional<MeanAndSpread> EcpResults::first_epoch(const std::string& network, const EcpMethod& method,
+                                                     double wanted) const {
+    std::vector<double> epochs;
+    for (const Curve* each : curves(network, method)) {
+        const std::optional<double> epoch = first_epoch_of(*each, wanted);
+        if (!epoch) return std::nullopt;
+        epochs.push_back(*epoch);
+    }
+    return mean_and_spread(epochs);
+}
+
+MeanAndSpread EcpResults::best_accuracy(const std::string& network, const EcpMethod& method) const {
+    std::vector<double> values;
+    for (const Curve* each : curves(network, method)) values.push_back(best_of(*each));
+    return mean_and_spread(values);
+}
+
+double EcpResults::common_accuracy() const {
+    double lowest = 98;
+    for (const std::string& network : options_.networks) {
+        for (const EcpMethod& method : options_.method_list()) {
+            for (const Curve* each : curves(network, method)) lowest = std::min(lowest, best_of(*each));
+        }
+    }
+    return std::floor(lowest + 1e-9);
+}
+
+double EcpResults::seconds(const std::string& network, const EcpMethod& method, Seconds which) const {
+    std::vector<double> values;
+    for (const Curve* each : curves(network, method)) {
+        values.insert(values.end(), (each->*which).begin(), (each->*which).end());
+    }
+    return median(values);
+}
+
+double EcpResults::speed_up(const std::string& network, const EcpMethod& method, const EcpMethod& baseline,
+                            Seconds which) const {
+    std::vector<double> values;
+    for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        const Curve* slow = curve(EcpTraining{network, baseline, repeat}.name());
+        const Curve* fast = curve(EcpTraining{network, method, repeat}.name());
+        if (slow == nullptr || fast == nullptr) continue;
+        const std::vector<double> each = ratios(slow->*which, fast->*which);
+        values.insert(values.end(), each.begin(), each.end());
+    }
+    return median(values);
+}
+
+const Column* EcpResults::column(const std::string& table_name, const std::string& name) const {
+    for (const Table& table : record_.tables) {
+        for (const Column& column : table.columns) {
+            if (table.name == table_name && column.name == name) return &column;
+        }
+    }
+    return nullptr;
+}
+
+std::string EcpResults::machine() const {
+    const Column* processor = column("machine", "processor");
+    const Column* threads = column("machine", "threads");
+    if (processor == nullptr || threads == nullptr) return "an unknown machine";
+    return fmt::format("{}, threads: {:g}", std::get<std::vector<std::string>>(processor->values).at(0),
+                       std::get<std::vector<double>>(threads->values).at(0));
+}
+
+std::vector<double> EcpResults::convolution_rounds(const std::string& network, const std::string& engine,
+                                                   bool easy) const {
+    const Column* found = column(convolution_table, convolution_column(network, engine, easy));
+    return found == nullptr ? std::vector<double>{} : std::get<std::vector<double>>(found->values);
+}
+
+double EcpResults::convolution_seconds(const std::string& network, const std::string& engine,
+                                       bool easy) const {
+    return median(convolution_rounds(network, engine, easy));
+}
+
+double EcpResults::convolution_speed_up(const std::string& network, const std::string& engine) const {
+    return median(
+        ratios(convolution_rounds(network, engine, false), convolution_rounds(network, engine, true)));
+}
+
+}  // namespace fftconv

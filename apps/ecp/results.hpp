@@ -1,0 +1,76 @@
+#pragma once
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ecp/options.hpp"
+#include "fftconv/storage/results.hpp"
+
+namespace fftconv {
+
+/// What has not been measured.
+inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+/// A number over repeats: its mean and sample standard deviation (0 of a single one).
+struct MeanAndSpread {
+    double mean = 0, spread = 0;
+    int count = 0;
+};
+
+/// Table "pure_convolution" of a result file: a row per round, a column per measurement, seconds.
+inline constexpr const char* convolution_table = "pure_convolution";
+/// Its columns: "two_conv_fft_full", "two_conv_direct_ecp", …
+std::string convolution_column(const std::string& network, const std::string& engine, bool easy);
+
+/// What a result file of fftconv-ecp says, finished or not. Methods are named as EcpMethod::name does; what
+/// has not been measured is NaN. Times are medians over the epochs of all repeats, and ratios are medians of
+/// the ratios of the same epoch, so that noise of the machine, which hits all methods of an epoch alike,
+/// cancels.
+class EcpResults {
+  public:
+    /// @throws UsageError when the record is not one of fftconv-ecp.
+    explicit EcpResults(ResultRecord record);
+
+    /// The configuration; its networks, methods and modes are all that there can be.
+    const EcpOptions& options() const { return options_; }
+    const ResultRecord& record() const { return record_; }
+    /// "MNIST, batch 50, Adam …": what the numbers were made with, for titles.
+    std::string conditions() const;
+    /// "AMD EPYC …, threads: 2": what the times were measured on.
+    std::string machine() const;
+    /// Epochs that every training has finished.
+    int epochs_of_all() const;
+    /// The methods that have finished an epoch on this network, in the tables' order.
+    std::vector<EcpMethod> methods(const std::string& network) const;
+
+    /// Curves of the repeats that have finished an epoch.
+    std::vector<const Curve*> curves(const std::string& network, const EcpMethod& method) const;
+    /// A curve by its full name, or null.
+    const Curve* curve(const std::string& name) const;
+
+    /// First epoch with at least this test accuracy (percent), over repeats; nothing if one never had it.
+    std::optional<MeanAndSpread> first_epoch(const std::string& network, const EcpMethod& method,
+                                             double accuracy) const;
+    MeanAndSpread best_accuracy(const std::string& network, const EcpMethod& method) const;
+    /// The highest whole percent that every training here has reached, at most 98.
+    double common_accuracy() const;
+
+    using Seconds = std::vector<double> Curve::*;  ///< &Curve::train_seconds or &Curve::test_seconds
+    double seconds(const std::string& network, const EcpMethod& method, Seconds which) const;
+    double speed_up(const std::string& network, const EcpMethod& method, const EcpMethod& baseline,
+                    Seconds which) const;
+
+    double convolution_seconds(const std::string& network, const std::string& engine, bool easy) const;
+    double convolution_speed_up(const std::string& network, const std::string& engine) const;
+
+  private:
+    const Column* column(const std::string& table, const std::string& name) const;
+    std::vector<double> convolution_rounds(const std::string& network, const std::string& engine,
+                                           bool easy) const;
+
+    ResultRecord record_;
+    EcpOptions options_;
+};
+
+}  // namespace fftconv

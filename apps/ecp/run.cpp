@@ -1,0 +1,321 @@
+#include "ecp/run.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/process.hpp"
+#include "common/progress.hpp"
+#include "ecp/figures.hpp"
+#include "ecp/pure_convolution.hpp"
+#include "ecp/results.hpp"
+#include "ecp/tables.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/processor.hpp"
+#include "fftconv/dataset/dataset.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
+#include "fftconv/training/evaluation.hpp"
+
+namespace fftconv {
+
+namespace {
+
+/// One training under way.
+struct Training {
+    EcpTraining what;
+    std::unique_ptr<Network> network;
+    std::unique_ptr<Trainer> trainer;
+    Curve curve;                     ///< of its finished epochs
+    std::vector<Curve> mode_curves;  ///< of a random-K network: tested under each K
+
+    int epochs() const { return int(curve.epoch.size()); }
+};
+
+/// What the times were measured on.
+Table machine_table(int threads) {
+    return {"machine",
+            "The machine of the times",
+            {{"processor", "", std::vector<std::string>{processor_name()}},
+             {"threads", "1", std::vector<double>{double(threads)}}}};
+}
+
+class EcpRun {
+  public:
+    EcpRun(const EcpOptions& ecp, const Options& options, const Dataset& dataset)
+        : ecp_(ecp), options_(options), dataset_(dataset) {
+        record_.dataset = record_of(dataset);
+    }
+
+    void run() {
+        prepare_files();
+        measure_convolutions();
+        Progress progress(total_batches(), done_batches());
+        for (int repeat = 0; repeat < ecp_.repeat; ++repeat) train_repeat(repeat, progress);
+    }
+
+  private:
+    void prepare_files();
+    void take_up(ResultRecord stored);
+    void require_same_run(const std::string& resolved_toml, const std::string& file) const;
+    void clear_checkpoints() const;
+    void measure_convolutions();
+    void train_repeat(int repeat, Progress& progress);
+    void train_epoch(Training& training, Progress& progress);
+    void test(Training& training);
+    Training make(const EcpTraining& what) const;
+    void restore(Training& training) const;
+    void save_checkpoint(const Training& training) const;
+    void save_result();
+    void keep(const Training& training);
+    void keep(const Curve& curve);
+    [[noreturn]] void stop() const;
+
+    long epoch_batches() const { return (dataset_.train.count() + ecp_.batch - 1) / ecp_.batch; }
+    long total_batches() const;
+    long done_batches() const;
+
+    const EcpOptions& ecp_;
+    const Options& options_;
+    const Dataset& dataset_;
+    ResultRecord record_;
+    Table convolution_times_;
+};
+
+long EcpRun::total_batches() const {
+    return epoch_batches() * ecp_.epochs * ecp_.repeat * long(ecp_.trainings(0).size());
+}
+
+long EcpRun::done_batches() const {
+    long epochs = 0;
+    for (const Curve& curve : record_.curves)
+        epochs += curve.train_seconds.empty() ? 0 : long(curve.epoch.size());
+    return epochs * epoch_batches();
+}
+
+/// Writes the result file first of all, so that a folder that takes no files is found out now and not after
+/// an epoch.
+void EcpRun::prepare_files() {
+    const std::filesystem::path out(ecp_.out);
+    if (out.has_parent_path()) make_folder(out.parent_path());
+    make_folder(ecp_.checkpoint_file(ecp_.trainings(0).front()).parent_path());
+    if (!ecp_.resume) {
+        clear_checkpoints();
+    } else if (std::filesystem::exists(out)) {
+        take_up(read_results(out));
+    }
+    record_.resolved_toml = options_.resolved_toml();
+    save_result();
+}
+
+void EcpRun::take_up(ResultRecord stored) {
+    require_same_run(stored.resolved_toml, ecp_.out);
+    if (stored.dataset.sha256 != record_.dataset.sha256) {
+        throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
+    }
+    record_.curves = std::move(stored.curves);
+    for (Table& table : stored.tables) {
+        if (table.name == convolution_table) convolution_times_ = std::move(table);
+    }
+}
+
+/// What a run that goes on, and every checkpoint that it takes up, has in common with this one.
+/// Networks, methods and modes may be others: a result file also joins trainings that were made apart.
+void EcpRun::require_same_run(const std::string& resolved_toml, const std::string& file) const {
+    options_.require_same(resolved_toml, file,
+                          {"network", "method", "mode", "threads", "epochs", "repeat", "data", "out",
+                           "figures", "convolution-rounds"});
+}
+
+/// An older run's, which this one replaces.
+void EcpRun::clear_checkpoints() const {
+    for (int repeat = 0; repeat < ecp_.repeat; ++repeat) {
+        for (const EcpTraining& each : ecp_.trainings(repeat))
+            std::filesystem::remove(ecp_.checkpoint_file(each));
+    }
+}
+
+void EcpRun::measure_convolutions() {
+    if (int(convolution_times_.rows()) >= ecp_.convolution_rounds) return;
+    Progress progress(ecp_.convolution_rounds);
+    convolution_times_ = time_convolutions(
+        ecp_, dataset_.train,
+        [&](const std::string& text) {
+            progress.advance();
+            progress.line(text);
+        },
+        interrupted);
+    save_result();
+    if (interrupted()) stop();
+}
+
+void EcpRun::train_repeat(int repeat, Progress& progress) {
+    std::vector<Training> trainings;
+    for (const EcpTraining& what : ecp_.trainings(repeat)) {
+        trainings.push_back(make(what));
+        keep(trainings.back());
+    }
+    save_result();
+    for (int epoch = 1; epoch <= ecp_.epochs; ++epoch) {
+        for (Training& training : trainings) {
+            if (training.epochs() < epoch) train_epoch(training, progress);
+        }
+    }
+}
+
+Training EcpRun::make(const EcpTraining& what) const {
+    const std::uint64_t seed = ecp_.seed + std::uint64_t(what.repeat);
+    const Architecture architecture =
+        ecp_.architecture(what.network, what.method.pooling, dataset_.train.maps);
+    TrainerOptions how;
+    how.epochs = ecp_.epochs;
+    how.optimizer.method = parse_optimizer_method(ecp_.optimizer);
+    how.optimizer.rate = float(ecp_.rate);
+    how.mode_choice = what.method.choice;
+    how.mode = what.method.mode;
+    how.seed = seed;
+    Training training{what, {}, {}, {}, {}};
+    training.curve.method = what.name();
+    training.network = std::make_unique<Network>(architecture, NetworkOptions{.engine = ecp_.engine,
+                                                                              .batch = ecp_.batch,
+                                                                              .threads = ecp_.thread_count(),
+                                                                              .mode = what.method.mode,
+                                                                              .seed = seed,
+                                                                              .measure = ecp_.measure});
+    training.trainer = std::make_unique<Trainer>(
+        *training.network, dataset_.train, BatchOptions{.size = ecp_.batch, .shuffled = true, .seed = seed},
+        nullptr, how);
+    for (int mode = 0; mode < 4 && what.method.random_mode(); ++mode) {
+        training.mode_curves.push_back({});
+        training.mode_curves.back().method = mode_curve_name(what, mode);
+    }
+    if (std::filesystem::exists(ecp_.checkpoint_file(what))) restore(training);
+    return training;
+}
+
+void EcpRun::restore(Training& training) const {
+    const std::filesystem::path file = ecp_.checkpoint_file(training.what);
+    const Checkpoint checkpoint = read_checkpoint(file);
+    require_same_run(checkpoint.resolved_toml, file.string());
+    restore_training(checkpoint, file, record_.dataset, *training.network, *training.trainer);
+    training.curve = checkpoint.curves.front();
+    for (std::size_t i = 0; i < training.mode_curves.size(); ++i) {
+        training.mode_curves[i] = checkpoint.curves.at(i + 1);
+    }
+}
+
+void EcpRun::train_epoch(Training& training, Progress& progress) {
+    Trainer& trainer = *training.trainer;
+    progress.describe(training.what.name());
+    trainer.on_batch = [&](const BatchProgress&) {
+        progress.advance();
+        return !interrupted();
+    };
+    trainer.on_epoch = [](const EpochRecord&) { return false; };  // the others' turn
+    trainer.run();
+    if (int(trainer.history().size()) > training.epochs()) {
+        test(training);
+        const Curve& curve = training.curve;
+        progress.line(fmt::format(
+            "{} epoch {}/{}: loss {:.4f}, test accuracy {:.2f} %, training {:.3f} s, testing {:.3f} s",
+            training.what.name(), training.epochs(), ecp_.epochs, curve.train_loss.back(),
+            100 - curve.test_mcr.back(), curve.train_seconds.back(), curve.test_seconds.back()));
+    }
+    save_checkpoint(training);
+    keep(training);
+    save_result();
+    if (interrupted()) stop();
+}
+
+void EcpRun::test(Training& training) {
+    Network& network = *training.network;
+    const auto evaluate_under = [&](int mode) {
+        if (network.has_mode()) network.set_mode(mode);
+        return evaluate(network, dataset_.test);
+    };
+    const Evaluation evaluation = evaluate_under(training.trainer->evaluation_mode());
+    std::vector<double> test_mcr = std::move(training.curve.test_mcr);
+    std::vector<double> test_seconds = std::move(training.curve.test_seconds);
+    test_mcr.push_back(evaluation.mcr);
+    test_seconds.push_back(evaluation.seconds);
+    training.curve = curve_of(training.what.name(), training.trainer->history());
+    training.curve.test_mcr = std::move(test_mcr);
+    training.curve.test_seconds = std::move(test_seconds);
+    for (std::size_t mode = 0; mode < training.mode_curves.size(); ++mode) {
+        training.mode_curves[mode].epoch = training.curve.epoch;
+        training.mode_curves[mode].test_mcr.push_back(evaluate_under(int(mode)).mcr);
+    }
+}
+
+void EcpRun::save_checkpoint(const Training& training) const {
+    std::vector<Curve> curves{training.curve};
+    curves.insert(curves.end(), training.mode_curves.begin(), training.mode_curves.end());
+    write_checkpoint(ecp_.checkpoint_file(training.what),
+                     make_checkpoint(*training.network, *training.trainer, std::move(curves),
+                                     record_.resolved_toml, record_.dataset));
+}
+
+void EcpRun::keep(const Training& training) {
+    keep(training.curve);
+    for (const Curve& curve : training.mode_curves) keep(curve);
+}
+
+void EcpRun::keep(const Curve& curve) {
+    if (curve.epoch.empty()) return;
+    const auto found = std::find_if(record_.curves.begin(), record_.curves.end(),
+                                    [&](const Curve& each) { return each.method == curve.method; });
+    if (found == record_.curves.end()) {
+        record_.curves.push_back(curve);
+    } else {
+        *found = curve;
+    }
+}
+
+void EcpRun::save_result() {
+    record_.tables = {machine_table(ecp_.thread_count())};
+    if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
+    const EcpResults results(record_);
+    for (const EcpTable& table : ecp_tables(results)) record_.tables.push_back(table.stored());
+    for (const EcpFigure& figure : ecp_figures(results)) record_.tables.push_back(figure.stored());
+    write_results(ecp_.out, record_);
+}
+
+void EcpRun::stop() const {
+    throw Error("interrupted; everything is saved. Go on with:\n  " + options_.command_with("--resume"));
+}
+
+}  // namespace
+
+void run_ecp(const EcpOptions& ecp, const Options& options) {
+    watch_for_interruption();
+    const Dataset dataset = load_dataset(ecp.dataset, ecp.data, {.limit = ecp.limit});
+    EcpRun(ecp, options, dataset).run();
+    report_ecp(ecp.out, ecp.figures_folder());
+}
+
+void report_ecp(const std::filesystem::path& file, const std::filesystem::path& figures) {
+    const EcpResults results(read_results(file));
+    const FileHeader header = read_file_header(file);
+    fmt::print("Made by fftconv {}, commit {}{}; times on {}.\n\n", header.library_version, header.git_commit,
+               header.git_dirty ? " with changes" : "", results.machine());
+    for (const EcpTable& table : ecp_tables(results)) fmt::print("{}\n", table.text());
+    fmt::print("{}", random_mode_text(results));
+    std::fflush(stdout);
+    if (!gnuplot_available()) {
+        fmt::print(stderr,
+                   "no figures: gnuplot is not installed (apt-get install gnuplot-nox); then --report {}\n",
+                   file.string());
+        return;
+    }
+    for (const std::filesystem::path& drawn : draw(ecp_figures(results), figures)) {
+        fmt::print(stderr, "figure: {}\n", drawn.string());
+    }
+    fmt::print(stderr, "results: {}\n", file.string());
+}
+
+}  // namespace fftconv

@@ -1,0 +1,19 @@
+#pragma once
+#include "common/options.hpp"
+#include "ecp/options.hpp"
+
+namespace fftconv {
+
+/// The experiments of the EasyConvPooling paper. All trainings of a repeat take turns, epoch by epoch, so
+/// that noise of the machine hits every method alike and a run that is stopped is a fair partial result.
+/// After each epoch of each training its checkpoint and then the result file are replaced; --resume goes on
+/// bit for bit, also with other networks, methods and modes, beside those in the file. Trainings made apart
+/// (on several machines) are joined by putting their checkpoints into one folder and resuming with all of
+/// their methods.
+/// @throws Error when the run was interrupted, after saving, with the command that goes on.
+void run_ecp(const EcpOptions& ecp, const Options& options);
+
+/// Prints tables of a result file, ours beside the paper's, and draws its figures into `figures`.
+void report_ecp(const std::filesystem::path& file, const std::filesystem::path& figures);
+
+}  // namespace fftconv

@@ -1,0 +1,43 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ecp/results.hpp"
+
+namespace fftconv {
+
+/// What Tables 3 to 6 say about a method; NaN where there is nothing. Speed-ups and differences are against
+/// the baseline of the row's block.
+struct EcpNumbers {
+    double first_epoch_98, first_epoch_common;  ///< first epoch of 98 %, and of EcpResults::common_accuracy
+    double training_ms, training_speed_up;      ///< per epoch
+    double testing_ms, testing_speed_up;        ///< of the whole test set
+    double fft_convolution_ms, fft_convolution_speed_up;
+    double direct_convolution_ms, direct_convolution_speed_up;   ///< the paper's engine is a direct one
+    double best_accuracy, accuracy_spread, accuracy_difference;  ///< percent
+};
+
+struct EcpRow {
+    std::string network, method, baseline;  ///< titles of method and baseline
+    EcpNumbers ours, paper;
+};
+
+/// One of Tables 3 to 6 of the EasyConvPooling paper, ours beside the paper's.
+struct EcpTable {
+    std::string name, title;  ///< "table_3"
+    bool pure_convolution = false;
+    double common_accuracy = 98;
+    std::vector<EcpRow> rows;
+
+    std::string text() const;
+    Table stored() const;
+};
+
+/// Those of the four tables that the results have something for.
+std::vector<EcpTable> ecp_tables(const EcpResults& results);
+
+/// Random-K networks under each K at test time, and their mean: test accuracy of the last epoch, percent.
+/// Empty when the results have no such network.
+std::string random_mode_text(const EcpResults& results);
+
+}  // namespace fftconv

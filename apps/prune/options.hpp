@@ -1,0 +1,76 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/options.hpp"
+#include "common/training_options.hpp"
+#include "fftconv/pruning/units.hpp"
+
+namespace fftconv {
+
+/// One step of pruning: units of a granularity, this ratio of each layer's.
+struct PruningStep {
+    Granularity granularity = Granularity::kernel;
+    double ratio = 0;
+    bool operator==(const PruningStep&) const = default;
+};
+
+/// A pruned network: steps one after the other, each followed by retraining; chosen by one criterion.
+struct PruningPoint {
+    std::string criterion;
+    std::vector<PruningStep> steps;
+    int repeat = 0;  ///< 0 …: the seed is the first seed + repeat
+
+    /// "best-of-n-feature-map-0.50-kernel-0.30", from the second seed on with "-repeat-2".
+    std::string name() const;
+    /// "feature-map+kernel".
+    std::string granularity() const;
+    /// Without the last step.
+    PruningPoint before() const;
+};
+
+/// The ratios of "0.5", "0.1:0.9:0.1" (first, last, step). @throws UsageError naming the text.
+std::vector<double> parse_ratios(const std::string& text);
+
+/// The configuration of fftconv-prune.
+struct PruneOptions {
+    TrainOptions train;      ///< of the baseline, and of the data, the engine and the optimizer of retraining
+    std::string checkpoint;  ///< of the baseline, or
+    bool train_baseline = false;
+    std::vector<std::string> granularities{"kernel"}, ratios{"0.1:0.9:0.1"}, criteria{"best-of-n"},
+        layers{"all"};
+    int candidates = 100, retrain_epochs = 0, repeat = 1, stride = 2, data_batches = 8, timing_rounds = 9;
+    double retrain_rate = 0.0005, budget = -1;  ///< budget in percent; negative: none, every ratio
+    bool compact = false;
+    std::string part = "1/1";  ///< "i/n": of the points every n-th, from the i-th (1 …) on
+    std::string figures, report;
+
+    PruneOptions();
+    /// @throws UsageError when options contradict each other.
+    void check() const;
+    /// The points with every ratio but the last step's chosen, without that step, of one criterion and
+    /// repeat.
+    std::vector<PruningPoint> starts(const std::string& criterion, int repeat_index) const;
+    /// Every point of the run in its order: whole sequences, not those that end before the last step.
+    std::vector<PruningPoint> points() const;
+    /// Those of them that `part` names.
+    std::vector<PruningPoint> points_of_part() const;
+    /// A start with its last step at this ratio.
+    PruningPoint with_ratio(PruningPoint start, double ratio) const;
+    std::vector<double> last_ratios() const { return parse_ratios(ratios.back()); }
+    bool has_budget() const { return budget >= 0; }
+    std::filesystem::path folder() const { return train.out + ".points"; }
+    std::filesystem::path baseline_file() const;
+    std::filesystem::path figures_folder() const;
+};
+
+/// Binds the options of fftconv-prune to `prune`, which must outlive `options`.
+void add_prune_options(Options& options, PruneOptions& prune);
+
+/// The configuration that a result file was made with. @throws UsageError when it is not one of
+/// fftconv-prune.
+PruneOptions prune_options_of(const std::string& resolved_toml);
+
+}  // namespace fftconv

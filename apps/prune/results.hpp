@@ -1,0 +1,71 @@
+#pragma once
+#include <array>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "fftconv/storage/results.hpp"
+#include "prune/options.hpp"
+
+namespace fftconv {
+
+inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+
+/// N of the paper's Figure 2a.
+inline constexpr std::array<int, 7> candidate_counts{10, 20, 50, 100, 200, 500, 1000};
+
+/// A pruned network's numbers; the baseline is the one whose granularity is "none". Percent are of the pruned
+/// layers unless said otherwise; costs are of the whole network, per image.
+struct PruningResult {
+    std::string name, criterion, granularity, architecture;  ///< architecture: of the compacted network
+    double repeat = 0, requested = 0;                        ///< requested: percent, of the last step
+    double pruned_maps = 0, pruned_kernels = 0, pruned_weights = 0;  ///< percent
+    double validation_before = 0, test_before = 0;                   ///< MCR, percent, before retraining
+    double validation_mcr = 0, test_mcr = 0;                         ///< after it
+    double parameters = 0, direct_macs = 0, spectral_macs = 0;
+    double dense_ms = 0, masked_ms = 0, compact_ms = 0;
+    std::array<double, candidate_counts.size()> best_of =
+        filled();  ///< validation MCR of the best of the first N
+
+    bool is_baseline() const { return granularity == "none"; }
+
+  private:
+    static std::array<double, candidate_counts.size()> filled() {
+        std::array<double, candidate_counts.size()> values;
+        values.fill(not_measured);
+        return values;
+    }
+};
+
+/// One layer of a point.
+struct PruningLayerResult {
+    std::string point, layer;
+    double maps = 0, kept_maps = 0, kernels = 0, kept_kernels = 0;
+    double requested = 0, pruned_kernels = 0,
+           pruned_weights = 0;  ///< percent; requested NaN where nothing was asked
+    double parameters = 0, direct_macs = 0, spectral_macs = 0;
+    double dense_ms = 0, masked_ms = 0, compact_ms = 0;  ///< forward, mean over the rounds
+};
+
+/// Everything that a run has found so far, and its tables "points", "layers" and "budget" in a result file.
+struct PruningResults {
+    std::vector<PruningResult> points;
+    std::vector<PruningLayerResult> layers;
+
+    const PruningResult* find(const std::string& name) const;
+    const PruningResult* baseline() const { return find("baseline"); }
+    std::vector<Table> tables(const PruneOptions& options) const;
+    /// @throws FileError when the tables are not those of fftconv-prune.
+    static PruningResults from(const ResultRecord& record, const std::string& file);
+};
+
+/// The largest ratio found within the budget: of a criterion, a start of the sequence and a repeat.
+struct BudgetRow {
+    std::string name, criterion, granularity;
+    double repeat = 0, requested = 0, pruned_kernels = 0, pruned_weights = 0, validation_mcr = 0,
+           test_mcr = 0;
+};
+/// Of the points of these results; nothing without a budget.
+std::vector<BudgetRow> budget_rows(const PruningResults& results, const PruneOptions& options);
+
+}  // namespace fftconv

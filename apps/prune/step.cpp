@@ -1,0 +1,295 @@
+#include "prune/step.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/pruning/compact.hpp"
+#include "fftconv/pruning/cost.hpp"
+#include "fftconv/pruning/criteria.hpp"
+#include "fftconv/pruning/dead_ends.hpp"
+#include "fftconv/storage/masks.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
+#include "fftconv/training/evaluation.hpp"
+
+namespace fftconv {
+
+namespace {
+
+constexpr const char* best_of_n = "best-of-n";
+
+class Step {
+  public:
+    Step(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned)
+        : context_(context),
+          options_(context.options),
+          point_(point),
+          step_(point.steps.back()),
+          scope_{step_.granularity, context.layers, options_.stride},
+          seed_(options_.train.seed + std::uint64_t(point.repeat)),
+          network_(pruned.network),
+          masks_(pruned.masks),
+          validation_(context.dataset.validation, plain_batches()) {}
+
+    PruningResult run(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
+        choose();
+        apply_masks(masks_, network_);
+        remove_dead_ends(network_, masks_);
+        result_.validation_before = validation_mcr();
+        result_.test_before = test_mcr();
+        retrain();
+        result_.validation_mcr = retrained_ ? validation_mcr() : result_.validation_before;
+        result_.test_mcr = retrained_ ? test_mcr() : result_.test_before;
+        describe();
+        measure(baseline, layers);
+        save();
+        return result_;
+    }
+
+  private:
+    BatchOptions plain_batches() const {
+        BatchOptions batches;
+        batches.size = network_.options().batch;
+        return fitted(batches, context_.dataset.train.maps, network_.architecture().input, true);
+    }
+
+    double validation_mcr() { return evaluate(network_, validation_).mcr; }
+    double test_mcr() { return evaluate_test(network_, context_.dataset.test).mcr; }
+
+    void work(long images) const {
+        if (!context_.worked(images)) throw PruningInterrupted{};
+    }
+
+    void choose() {
+        if (point_.criterion == best_of_n) {
+            search();
+            return;
+        }
+        Batches images(context_.dataset.train, plain_batches());
+        const auto scores = unit_scores(network_, masks_, scope_, parse_criterion(point_.criterion),
+                                        {images, options_.data_batches, seed_});
+        masks_ = masks_of_least(network_, masks_, scope_, step_.ratio, scores);
+    }
+
+    void search() {
+        SearchState state = stored_search();
+        auto saved = std::chrono::steady_clock::now();
+        const auto on_candidate = [&](const SearchState& found) {
+            const bool on = context_.worked(context_.dataset.validation.count());
+            const auto now = std::chrono::steady_clock::now();
+            if (on && now - saved < std::chrono::seconds(1)) return true;  // a search loses a second at most
+            saved = now;
+            write_masks(mask_file(options_, point_), record(found, {}));
+            return on;
+        };
+        const SearchOptions search{step_.ratio, std::size_t(options_.candidates), seed_};
+        Masks best = best_of_random(network_, validation_, masks_, scope_, search, state, on_candidate);
+        if (state.count() < search.candidates) throw PruningInterrupted{};
+        masks_ = std::move(best);
+        search_ = state;
+        for (std::size_t n = 0; n < candidate_counts.size(); ++n)
+            if (std::size_t(candidate_counts[n]) <= state.count())
+                result_.best_of[n] = state.validation_mcr[state.best(std::size_t(candidate_counts[n]))];
+    }
+
+    /// The candidates that an interrupted run has evaluated, as far as they are this search's.
+    SearchState stored_search() const {
+        const std::filesystem::path file = mask_file(options_, point_);
+        SearchState state;
+        if (!options_.train.resume || !std::filesystem::exists(file)) return state;
+        const MaskRecord stored = read_masks(file);
+        const bool same = stored.search.criterion == best_of_n && stored.search.ratio == step_.ratio &&
+                          stored.search.granularity == to_string(step_.granularity) &&
+                          stored.checkpoint_sha256 == context_.baseline_sha256;
+        for (std::size_t i = 0; same && i < stored.search.seed.size() && i < std::size_t(options_.candidates);
+             ++i) {
+            if (stored.search.seed[i] != candidate_seed(seed_, i)) break;
+            state.seed.push_back(stored.search.seed[i]);
+            state.validation_mcr.push_back(stored.search.validation_mcr[i]);
+        }
+        return state;
+    }
+
+    void retrain() {
+        if (options_.retrain_epochs == 0) return;
+        retrained_ = std::make_unique<Trainer>(network_, context_.dataset.train, training_batches(),
+                                               &context_.dataset.validation, training());
+        bool stopped = false;
+        retrained_->on_batch = [&](const BatchProgress&) {
+            stopped = !context_.worked(3L * network_.options().batch);
+            return !stopped;
+        };
+        retrained_->run();
+        if (stopped) throw PruningInterrupted{};
+        if (options_.train.keep_best) retrained_->restore_best();
+    }
+
+    BatchOptions training_batches() const {
+        BatchOptions batches = options_.train.batch_options();
+        batches.seed = seed_;
+        return batches;
+    }
+
+    TrainerOptions training() const {
+        TrainerOptions training = options_.train.trainer_options();
+        training.epochs = options_.retrain_epochs;
+        training.optimizer.rate = float(options_.retrain_rate);
+        training.seed = seed_;
+        return training;
+    }
+
+    void describe() {
+        result_.name = point_.name();
+        result_.criterion = point_.criterion;
+        result_.granularity = point_.granularity();
+        result_.repeat = point_.repeat;
+        result_.requested = 100 * step_.ratio;
+        const LayerDensity kept = total(density(masks_, network_), context_.layers);
+        result_.pruned_maps = 100 * (1 - double(kept.kept_maps) / double(kept.maps));
+        result_.pruned_kernels = 100 * kept.kernel_ratio();
+        result_.pruned_weights = 100 * kept.weight_ratio();
+        const LayerCost cost = total(layer_costs(masks_, network_));
+        result_.parameters = cost.parameters;
+        result_.direct_macs = cost.direct_macs;
+        result_.spectral_macs = cost.spectral_macs;
+    }
+
+    /// Times of the baseline, this network, and the thinner one that it amounts to.
+    void measure(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
+        Network dense = load_network(baseline, options_.baseline_file(), network_.options());
+        compact_ = std::make_unique<CompactNetwork>(compact(network_, masks_));
+        result_.architecture = to_string(compact_->network.architecture());
+        validation_.start(0);
+        const Tensor images = validation_.next()->images;
+        const std::vector<Network*> networks{&dense, &network_, &compact_->network};
+        milliseconds_per_image(networks, images, 1);
+        for (Network* network : networks) network->reset_profile();
+        const std::vector<double> ms = milliseconds_per_image(networks, images, options_.timing_rounds);
+        result_.dense_ms = ms[0];
+        result_.masked_ms = ms[1];
+        result_.compact_ms = ms[2];
+        add_layers(networks, images.batch() * (options_.timing_rounds + 1), layers);
+    }
+
+    void add_layers(const std::vector<Network*>& networks, int images,
+                    std::vector<PruningLayerResult>& layers) {
+        const auto ms = [&](Network& network, const std::string& layer) {
+            for (const LayerProfile& profile : network.profile())
+                if (profile.layer == layer) return 1000 * profile.forward / images;
+            return not_measured;
+        };
+        const std::vector<LayerDensity> kept = density(masks_, network_);
+        const std::vector<LayerCost> costs = layer_costs(masks_, network_);
+        for (std::size_t i = 0; i < kept.size(); ++i) {
+            const LayerDensity& d = kept[i];
+            const bool asked = std::count(context_.layers.begin(), context_.layers.end(), d.layer) > 0;
+            layers.push_back({point_.name(), d.layer, double(d.maps), double(d.kept_maps), double(d.kernels),
+                              double(d.kept_kernels), asked ? 100 * step_.ratio : not_measured,
+                              100 * d.kernel_ratio(), 100 * d.weight_ratio(), costs[i].parameters,
+                              costs[i].direct_macs, costs[i].spectral_macs, ms(*networks[0], d.layer),
+                              ms(*networks[1], d.layer), ms(*networks[2], d.layer)});
+        }
+    }
+
+    MaskRecord record(const SearchState& search, const Masks& masks) const {
+        MaskRecord record{.resolved_toml = context_.resolved_toml,
+                          .dataset = record_of(context_.dataset),
+                          .search = {.criterion = point_.criterion,
+                                     .granularity = to_string(step_.granularity),
+                                     .ratio = step_.ratio,
+                                     .seed = search.seed,
+                                     .validation_mcr = search.validation_mcr},
+                          .masks = masks,
+                          .checkpoint_sha256 = context_.baseline_sha256};
+        if (search.count() > 0) record.search.selected = std::int64_t(search.best());
+        return record;
+    }
+
+    Checkpoint checkpoint(Network& network, const Masks& masks, bool training_state) const {
+        Checkpoint checkpoint;
+        if (retrained_ && training_state) {
+            checkpoint =
+                make_checkpoint(network, *retrained_, {curve_of("retraining", retrained_->history())},
+                                context_.resolved_toml, record_of(context_.dataset));
+        } else {
+            checkpoint.architecture = to_string(network.architecture());
+            checkpoint.layer_names = network.layer_names();
+            checkpoint.model = network.state();
+            checkpoint.resolved_toml = context_.resolved_toml;
+            checkpoint.dataset = record_of(context_.dataset);
+        }
+        checkpoint.masks = masks;
+        checkpoint.extra.insert(checkpoint.extra.end(), context_.preprocessing.begin(),
+                                context_.preprocessing.end());
+        return checkpoint;
+    }
+
+    void save() {
+        SearchState search = search_;
+        if (search.count() == 0) search = {{seed_}, {result_.validation_before}};
+        write_masks(mask_file(options_, point_), record(search, masks_));
+        write_checkpoint(checkpoint_file(options_, point_), checkpoint(network_, masks_, true));
+        if (!options_.compact) return;
+        write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"),
+                         checkpoint(compact_->network, compact_->masks, false));
+    }
+
+    const PruningContext& context_;
+    const PruneOptions& options_;
+    const PruningPoint& point_;
+    PruningStep step_;
+    PruningScope scope_;
+    std::uint64_t seed_;
+    Network& network_;
+    Masks& masks_;
+    Batches validation_;
+    SearchState search_;
+    std::unique_ptr<Trainer> retrained_;
+    std::unique_ptr<CompactNetwork> compact_;
+    PruningResult result_;
+};
+
+}  // namespace
+
+std::filesystem::path mask_file(const PruneOptions& options, const PruningPoint& point) {
+    return options.folder() / (point.name() + ".mask.h5");
+}
+
+std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point) {
+    return options.folder() / (point.name() + ".h5");
+}
+
+PruningResult prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
+                          const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
+    return Step(context, point, pruned).run(baseline, layers);
+}
+
+PruningResult baseline_result(const PruningContext& context, Network& network) {
+    PruningResult result;
+    result.name = "baseline";
+    result.criterion = result.granularity = "none";
+    result.architecture = to_string(network.architecture());
+    result.validation_mcr = evaluate(network, context.dataset.validation).mcr;
+    result.test_mcr = evaluate_test(network, context.dataset.test).mcr;
+    result.validation_before = result.validation_mcr;
+    result.test_before = result.test_mcr;
+    const LayerCost cost = total(layer_costs({}, network));
+    result.parameters = cost.parameters;
+    result.direct_macs = cost.direct_macs;
+    result.spectral_macs = cost.spectral_macs;
+    const Tensor images(network.architecture().input, network.options().batch);
+    result.dense_ms = milliseconds_per_image({&network}, images, context.options.timing_rounds)[0];
+    result.masked_ms = result.compact_ms = result.dense_ms;
+    return result;
+}
+
+long step_work(const PruningContext& context, const std::string& criterion) {
+    const long batch = context.options.train.batch;
+    const long batches = (context.dataset.train.count() + batch - 1) / batch;
+    const long searched =
+        criterion == best_of_n ? long(context.options.candidates) * context.dataset.validation.count() : 0;
+    return searched + 3 * batch * batches * context.options.retrain_epochs;
+}
+
+}  // namespace fftconv

@@ -1,0 +1,51 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+
+#include "fftconv/dataset/batches.hpp"
+#include "fftconv/dataset/dataset.hpp"
+#include "fftconv/pruning/mask.hpp"
+#include "fftconv/pruning/search.hpp"
+#include "fftconv/storage/checkpoint.hpp"
+#include "prune/options.hpp"
+#include "prune/results.hpp"
+
+namespace fftconv {
+
+/// What every point of a run is made with.
+struct PruningContext {
+    const PruneOptions& options;
+    const Dataset& dataset;
+    std::string resolved_toml;
+    std::string baseline_sha256;                ///< of the baseline's file
+    std::vector<NamedArray> preprocessing;      ///< of the baseline's checkpoint
+    std::vector<std::string> layers{};          ///< that are pruned
+    std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
+};
+
+/// A network of a run and its masks.
+struct PrunedNetwork {
+    Network network;
+    Masks masks;
+};
+
+/// Thrown when `worked` says stop: what is under way is given up, what is finished is in files.
+struct PruningInterrupted {};
+
+std::filesystem::path mask_file(const PruneOptions& options, const PruningPoint& point);
+std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point);
+
+/// Does the last step of a point to the network that the steps before it left: chooses the units, removes
+/// dead ends, retrains, measures, and writes mask and checkpoint (and, with --compact, the thinner
+/// network's).
+/// @throws PruningInterrupted
+PruningResult prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
+                          const Checkpoint& baseline, std::vector<PruningLayerResult>& layers);
+
+/// The row of the network that was given.
+PruningResult baseline_result(const PruningContext& context, Network& network);
+
+/// Images that a step takes to compute: candidates, and three passes for each image of retraining.
+long step_work(const PruningContext& context, const std::string& criterion);
+
+}  // namespace fftconv

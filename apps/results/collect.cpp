@@ -1,0 +1,54 @@
+#include "results/collect.hpp"
+
+#include <algorithm>
+
+#include "common/options.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/storage/results.hpp"
+
+namespace fftconv {
+namespace {
+
+bool is_name(const std::string& text) {
+    const std::vector<std::string> parts = split(text, '/');
+    return std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+        return !part.empty() && part.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == part.npos;
+    });
+}
+
+/// Does one name lead to a group inside the other's?
+bool nested(const std::string& a, const std::string& b) {
+    return a.starts_with(b + "/") || b.starts_with(a + "/");
+}
+
+}  // namespace
+
+void collect_results(const std::filesystem::path& out, const std::vector<std::string>& named) {
+    std::vector<Experiment> experiments;
+    if (std::filesystem::exists(out)) experiments = read_experiments(out);
+    for (const std::string& each : named) {
+        const std::size_t equals = each.find('=');
+        const std::string name = each.substr(0, equals);
+        if (equals == each.npos || !is_name(name))
+            throw UsageError("expected NAME=FILE, a name of small letters, digits, _ and /, found " + each);
+        const std::string file = each.substr(equals + 1);
+        std::vector<Experiment> found = read_experiments(file);
+        if (found.size() != 1 || !found.front().name.empty())
+            throw FileError(file, "/ @kind", "'result'", "'collection'");
+        found.front().name = name;
+        const auto same = std::find_if(experiments.begin(), experiments.end(),
+                                       [&](const Experiment& known) { return known.name == name; });
+        for (const Experiment& known : experiments)
+            if (known.name.empty() || nested(known.name, name))
+                throw UsageError(out.string() + ": " +
+                                 (known.name.empty() ? "it is no collection, but one result"
+                                                     : name + " and " + known.name + " exclude each other"));
+        if (same == experiments.end())
+            experiments.push_back(std::move(found.front()));
+        else
+            *same = std::move(found.front());
+    }
+    write_collection(out, experiments);
+}
+
+}  // namespace fftconv

@@ -1,0 +1,246 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "fftconv/convolution/engine.hpp"
+#include "fftconv/convolution/spectral/frequency_sum.hpp"
+#include "fftconv/convolution/spectral/kernel_spectra.hpp"
+#include "fftconv/convolution/spectral/tile_io.hpp"
+#include "fftconv/convolution/spectral/tile_transform.hpp"
+#include "fftconv/convolution/spectral/tiling.hpp"
+#include "fftconv/core/clock.hpp"
+
+namespace fftconv {
+
+/// The timed phases of the spectral engine.
+enum PhaseIndex {
+    gather_phase,
+    fft_phase,
+    sum_phase,
+    inverse_phase,
+    scatter_phase,
+    kernel_phase,
+    phase_count
+};
+inline constexpr const char* phase_names[phase_count] = {"gather",  "FFT",     "sum",
+                                                         "inverse", "scatter", "kernel spectra"};
+
+/// Lanes that the weight gradient sums in one go. Sums of sums lose less than one long sum.
+inline constexpr int gradient_slice = 256;
+
+/// One thread's scratch and its ticks per phase.
+struct alignas(64) Worker {
+    AlignedFloats tile, scratch;
+    std::vector<int> rows;
+    std::array<std::uint64_t, phase_count> ticks{};
+};
+
+/// Adds the ticks since the last call (or construction) to the phase given.
+class Stopwatch {
+  public:
+    explicit Stopwatch(Worker& worker) : worker_(worker), last_(ticks()) {}
+    void lap(PhaseIndex phase) {
+        const std::uint64_t now = ticks();
+        worker_.ticks[phase] += now - last_;
+        last_ = now;
+    }
+
+  private:
+    Worker& worker_;
+    std::uint64_t last_;
+};
+
+/// Kernel spectra in one order of positions, valid until weights, mask or mode change.
+struct KernelStore {
+    std::vector<KernelPosition> positions;
+    std::optional<SpectrumLayout> layout;
+    AlignedFloats spectra;
+    bool valid = false;
+};
+
+/// The groups of lanes of a pass, cut into blocks whose spectra stay in cache between FFT, sum and inverse.
+struct Blocks {
+    LaneGroups groups;
+    int per_block;  ///< groups of a block, at most
+
+    int count() const { return (groups.groups + per_block - 1) / per_block; }
+    int lanes() const { return per_block * groups.lanes; }
+};
+
+/// One block, and how its spectra lie in memory on either side of the layer.
+struct Block {
+    const LaneGroups& groups;
+    int first, count;  ///< groups
+    SpectrumLayout input, output;
+};
+
+/// The layer as it is for the present mode and mask, its caches, and the steps that the three passes of
+/// SpectralConvolution are made of: what one thread does for one group of lanes, or for one bin.
+struct SpectralLayer {
+    SpectralLayer(const ConvolutionShape& shape_of, const ConvolutionOptions& options_of);
+
+    // What the shape, the mode and the mask determine.
+    void set_geometry();
+    void set_kernels(const std::vector<std::uint8_t>& mask);
+    void invalidate() { panels_by_output.valid = panels_by_channel.valid = entries.valid = false; }
+
+    // Pixels of a tile on each side of each pass.
+    TilePixels pixels(const std::vector<int>& rows, const std::vector<int>& columns, int tiles_across,
+                      int tile) const {
+        return {rows.data() + tile / tiles_across * edge(), columns.data() + tile % tiles_across * edge()};
+    }
+    auto input_pixels(int phase) const {
+        return [this, &rows = vertical->input_gather[kernels->phase_y[phase]],
+                &columns = horizontal->input_gather[kernels->phase_x[phase]]](int tile) {
+            return pixels(rows, columns, horizontal->forward_tiles, tile);
+        };
+    }
+    auto output_pixels() const {
+        return [this](int tile) {
+            return pixels(vertical->output_scatter, horizontal->output_scatter, horizontal->forward_tiles,
+                          tile);
+        };
+    }
+    auto own_gradient_pixels() const {
+        return [this](int tile) {
+            return pixels(vertical->gradient_gather, horizontal->gradient_gather, horizontal->forward_tiles,
+                          tile);
+        };
+    }
+    auto gradient_pixels() const {
+        return [this](int tile) {
+            return pixels(vertical->backward_gather, horizontal->backward_gather, horizontal->backward_tiles,
+                          tile);
+        };
+    }
+    auto input_gradient_pixels(int phase) const {
+        return [this, &rows = vertical->backward_scatter[kernels->phase_y[phase]],
+                &columns = horizontal->backward_scatter[kernels->phase_x[phase]]](int tile) {
+            return pixels(rows, columns, horizontal->backward_tiles, tile);
+        };
+    }
+
+    int edge() const { return transform.tile(); }
+    int channels() const { return kernels->channels(); }
+    /// Does one tile hold the image? Then the gradient to the input has the tiles of forward.
+    bool one_tile() const {
+        return vertical->forward_tiles * horizontal->forward_tiles == 1 &&
+               vertical->backward_tiles * horizontal->backward_tiles == 1;
+    }
+    Blocks forward_blocks(int batch) const {
+        return blocks(batch, vertical->forward_tiles * horizontal->forward_tiles);
+    }
+    Blocks backward_blocks(int batch) const {
+        return blocks(batch, vertical->backward_tiles * horizontal->backward_tiles);
+    }
+    Blocks blocks(int batch, int tiles) const;
+    Block block(const Blocks& blocks, int i) const;
+
+    const KernelStore& updated(KernelStore& store, std::span<const float> weights);
+    SpectrumLayout layout(int of_channels, int lanes) const { return {BinOrder(edge()), of_channels, lanes}; }
+    /// Floats of scratch of a thread in sum_bin, `rows` sums of `depth` terms, and in gradient_bin.
+    std::size_t sum_scratch(int rows, int depth, const Blocks& blocks) const;
+    std::size_t gradient_scratch() const;
+    /// Makes memory for the blocks of a pass.
+    void start(const Blocks& blocks, std::size_t scratch);
+    void finish(std::vector<Phase>& phases);
+    /// Zeros the pixels of dx that no tap meets, and no tile writes.
+    void clear_untouched(Tensor& dx) const {
+        if (kernels->phases < axes->phases()) dx.fill(0);
+    }
+
+    // The steps of a pass. All threads of a team call them; they share the work and do not wait at the end.
+    void read_input(Worker& worker, const Tensor& x, const Block& block);  ///< x → input_spectra
+    /// dy → output_spectra, a tile's own pixels (forward's tiles) or those of its neighbours too
+    /// (backward's).
+    void read_output_gradient(Worker& worker, const Tensor& dy, const Block& block, bool own);
+    void write_output(Worker& worker, Tensor& y, const Block& block,
+                      std::span<const float> bias);                             ///< output_spectra → y
+    void write_input_gradient(Worker& worker, Tensor& dx, const Block& block);  ///< input_spectra → dx
+    // One bin, by one thread.
+    void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block,
+                 std::span<const float> bias);
+    void gradient_bin(Worker& worker, int bin, const Block& block);
+
+    template <class PixelsOf>
+    void transform_in(Worker& worker, const Tensor& from, int channel, const PixelsOf& pixels_of,
+                      const LaneGroups& groups, int group, float* to, const SpectrumLayout& layout);
+    template <class PixelsOf>
+    void transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
+                       const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
+                       Tensor& to, std::optional<float> constant);
+    bool without_kernels(const frequency_sum::KernelList& list, int row) const {
+        return !dense && list.begin[row] == list.begin[row + 1];
+    }
+
+    ConvolutionShape shape;
+    ConvolutionOptions options;
+    TileTransform transform;
+    std::optional<LayerAxes> axes;
+    std::optional<AxisTiling> vertical, horizontal;
+    std::optional<PhaseKernels> kernels;
+    std::optional<KernelTransform> kernel_transform;
+
+    bool keep_input = false;             ///< for the gradients that follow
+    const Tensor* kept_input = nullptr;  ///< the x whose spectra input_spectra still holds, if any
+
+    bool keep_pruned = false;       ///< entries hold every kernel; masks change the lists alone
+    bool dense = false;             ///< every kernel, in panels; else the surviving ones, in lists
+    KernelStore panels_by_output;   ///< dense: forward
+    KernelStore panels_by_channel;  ///< dense: backward to the input
+    KernelStore entries;            ///< listed: both
+    frequency_sum::KernelList by_output, by_channel;
+    std::vector<int> used_channels;  ///< phase channels that some kernel reads
+    KernelStore gradient;            ///< positions and accumulated spectra of the weight gradient
+
+    AlignedFloats input_spectra, output_spectra;  ///< of a block: of x or dx, of y or dy
+    std::vector<Worker> workers;
+    std::size_t visited = 0;
+};
+
+/// Fetches the spectra of the groups that come next to those at `spectrum`.
+inline void fetch_next(const float* spectrum, const SpectrumLayout& layout) {
+    for (int bin = 0; bin < layout.order.bins(); ++bin) {
+        const float* next = spectrum + layout.bin(bin) + tile_io::line;
+        __builtin_prefetch(next);
+        if (bin < layout.order.complex_bins) __builtin_prefetch(next + layout.plane);
+    }
+}
+
+/// gather → FFT of one group of one channel.
+template <class PixelsOf>
+void SpectralLayer::transform_in(Worker& worker, const Tensor& from, int channel, const PixelsOf& pixels_of,
+                                 const LaneGroups& groups, int group, float* to,
+                                 const SpectrumLayout& layout) {
+    Stopwatch watch(worker);
+    gather(from, channel, groups, group, edge(), pixels_of, worker.tile.data(), worker.rows);
+    watch.lap(gather_phase);
+    fetch_next(to, layout);
+    transform.forward(worker.tile.data(), worker.rows, groups.lanes, to, layout, worker.scratch.data());
+    watch.lap(fft_phase);
+}
+
+/// inverse → scatter of one group of one channel; a channel without kernels is constant, and needs no
+/// inverse.
+template <class PixelsOf>
+void SpectralLayer::transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
+                                  const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
+                                  Tensor& to, std::optional<float> constant) {
+    Stopwatch watch(worker);
+    if (constant) {
+        std::fill(worker.tile.begin(), worker.tile.end(), *constant);
+    } else {
+        tile_io::list_rows(edge(), groups, group, pixels_of, worker.rows);
+        fetch_next(from, layout);
+        transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
+    }
+    watch.lap(inverse_phase);
+    scatter(worker.tile.data(), edge(), groups, group, pixels_of, channel, to);
+    watch.lap(scatter_phase);
+}
+
+}  // namespace fftconv

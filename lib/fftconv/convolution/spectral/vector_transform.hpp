@@ -1,0 +1,18 @@
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "fftconv/convolution/spectral/spectrum.hpp"
+
+namespace fftconv::vector_transform {
+
+/// The parts of TileTransform that run on SIMD vectors, for the best target of this machine.
+int preferred_lanes();
+bool has_size(int tile);
+std::size_t scratch_floats(int tile, int lanes);
+void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
+             const SpectrumLayout& layout, float* scratch);
+void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
+             float* tile, float* scratch);
+
+}  // namespace fftconv::vector_transform

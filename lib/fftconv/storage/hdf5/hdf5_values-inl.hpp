@@ -1,0 +1,123 @@
+#pragma once
+#include <hdf5.h>
+
+#include <concepts>
+#include <string>
+#include <vector>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/storage/hdf5/hdf5.hpp"
+
+// Part of the sources of the HDF5 layer, not public: error checks, and how values of type T lie in memory and
+// in a file. Attributes and datasets share it.
+namespace fftconv::hdf5 {
+
+/// HDF5's words for its last failure, the innermost, where the cause is.
+std::string last_failure();
+
+/// Passes on what HDF5 returned, or turns its failure into a FileError.
+template <class Result>
+Result require(Result result, const std::string& file, const std::string& field, const char* expected) {
+    if (result < 0) throw FileError(file, field, expected, last_failure());
+    return result;
+}
+
+/// Links of a group made with these properties keep their order of writing.
+inline void keep_order_of_links(hid_t properties) {
+    H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+}
+
+/// "text", "integers", …: what a type holds, for messages.
+std::string kind_name(hid_t type);
+
+/// Fixed-length UTF-8 strings as one block, each padded with zeros to the longest.
+struct TextBlock {
+    explicit TextBlock(const std::vector<std::string>& strings);
+    Handle type;
+    std::vector<char> bytes;
+};
+
+/// The type in memory and, little-endian, in files.
+template <class T>
+struct Types;
+template <>
+struct Types<float> {
+    static hid_t memory() { return H5T_NATIVE_FLOAT; }
+    static hid_t file() { return H5T_IEEE_F32LE; }
+};
+template <>
+struct Types<double> {
+    static hid_t memory() { return H5T_NATIVE_DOUBLE; }
+    static hid_t file() { return H5T_IEEE_F64LE; }
+};
+template <>
+struct Types<std::int32_t> {
+    static hid_t memory() { return H5T_NATIVE_INT32; }
+    static hid_t file() { return H5T_STD_I32LE; }
+};
+template <>
+struct Types<std::int64_t> {
+    static hid_t memory() { return H5T_NATIVE_INT64; }
+    static hid_t file() { return H5T_STD_I64LE; }
+};
+template <>
+struct Types<std::uint64_t> {
+    static hid_t memory() { return H5T_NATIVE_UINT64; }
+    static hid_t file() { return H5T_STD_U64LE; }
+};
+template <>
+struct Types<std::uint8_t> {
+    static hid_t memory() { return H5T_NATIVE_UINT8; }
+    static hid_t file() { return H5T_STD_U8LE; }
+};
+
+/// Whether values of a file's type may be read as T, and what T is called.
+template <class T>
+constexpr const char* expected_kind() {
+    if constexpr (std::same_as<T, std::string>) return "text";
+    return std::floating_point<T> ? "numbers" : "integers";
+}
+template <class T>
+bool readable_as(hid_t type) {
+    const H5T_class_t kind = H5Tget_class(type);
+    if constexpr (std::same_as<T, std::string>) return kind == H5T_STRING;
+    return kind == H5T_INTEGER || (std::floating_point<T> && kind == H5T_FLOAT);
+}
+
+/// Splits strings read as `type`, which holds fixed lengths, and removes the padding.
+std::vector<std::string> split_text(hid_t type, const std::vector<char>& bytes, std::size_t count);
+/// Copies strings of variable length and gives back what HDF5 allocated for them.
+std::vector<std::string> take_text(hid_t type, hid_t space, std::vector<char*>& strings);
+
+/// Reads `count` values. transfer(memory type, buffer) reads them from the attribute or dataset, and throws.
+template <class T, class Transfer>
+std::vector<T> read_values(hid_t type, hid_t space, std::size_t count, Transfer transfer) {
+    if (count == 0) return {};  // HDF5 asks for a buffer even then
+    if constexpr (!std::same_as<T, std::string>) {
+        std::vector<T> values(count);
+        transfer(Types<T>::memory(), values.data());
+        return values;
+    } else if (H5Tis_variable_str(type) > 0) {
+        std::vector<char*> strings(count);
+        transfer(type, strings.data());
+        return take_text(type, space, strings);
+    } else {
+        std::vector<char> bytes(count * H5Tget_size(type));
+        transfer(type, bytes.data());
+        return split_text(type, bytes, count);
+    }
+}
+
+/// Writes values. transfer(file type, memory type, buffer) creates the attribute or dataset and writes them.
+template <class T, class Transfer>
+auto write_values(std::span<const T> values, Transfer transfer) {
+    if constexpr (std::same_as<T, std::string>) {
+        const TextBlock text({values.begin(), values.end()});
+        return transfer(text.type.id(), text.type.id(), text.bytes.data());
+    } else {
+        static constexpr T nothing{};  // HDF5 asks for a buffer even when there are no values
+        return transfer(Types<T>::file(), Types<T>::memory(), values.empty() ? &nothing : values.data());
+    }
+}
+
+}  // namespace fftconv::hdf5

@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "fftconv/storage/hdf5/hdf5_values-inl.hpp"
+
+namespace fftconv::hdf5 {
+
+static_assert(sizeof(hid_t) == sizeof(std::int64_t), "Handle keeps an hid_t in 64 bits");
+
+std::string last_failure() {
+    std::string innermost;
+    H5Ewalk2(
+        H5E_DEFAULT, H5E_WALK_UPWARD,
+        [](unsigned depth, const H5E_error2_t* error, void* text) -> herr_t {
+            if (depth == 0 && error->desc) *static_cast<std::string*>(text) = error->desc;
+            return 0;
+        },
+        &innermost);
+    return innermost.empty() ? "a failure that HDF5 does not explain" : innermost;
+}
+
+std::string kind_name(hid_t type) {
+    switch (H5Tget_class(type)) {
+        case H5T_STRING:
+            return "text";
+        case H5T_INTEGER:
+            return "integers";
+        case H5T_FLOAT:
+            return "floating-point numbers";
+        default:
+            return "another type";
+    }
+}
+
+TextBlock::TextBlock(const std::vector<std::string>& strings) {
+    std::size_t length = 1;
+    for (const std::string& s : strings) length = std::max(length, s.size());
+    type = Handle(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(type.id(), length);
+    H5Tset_cset(type.id(), H5T_CSET_UTF8);
+    H5Tset_strpad(type.id(), H5T_STR_NULLPAD);
+    bytes.resize(length * std::max<std::size_t>(strings.size(), 1));
+    for (std::size_t i = 0; i < strings.size(); ++i) std::ranges::copy(strings[i], bytes.data() + i * length);
+}
+
+std::vector<std::string> split_text(hid_t type, const std::vector<char>& bytes, std::size_t count) {
+    const std::size_t length = H5Tget_size(type);
+    const bool spaces = H5Tget_strpad(type) == H5T_STR_SPACEPAD;
+    std::vector<std::string> strings(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const char* begin = bytes.data() + i * length;
+        strings[i].assign(begin, std::find(begin, begin + length, '\0'));
+        if (spaces) strings[i].erase(strings[i].find_last_not_of(' ') + 1);
+    }
+    return strings;
+}
+
+std::vector<std::string> take_text(hid_t type, hid_t space, std::vector<char*>& strings) {
+    std::vector<std::string> copies;
+    for (const char* s : strings) copies.emplace_back(s ? s : "");
+    if (!strings.empty()) H5Dvlen_reclaim(type, space, H5P_DEFAULT, strings.data());
+    return copies;
+}
+
+}  // namespace fftconv::hdf5

@@ -1,0 +1,124 @@
+#include "common/options.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "fftconv/core/error.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+
+namespace {
+
+/// An app with one option of each type.
+struct Example {
+    int count = 3;
+    double rate = 0.5;
+    std::string name = "plain";
+    std::vector<std::string> list{"a", "b"};
+    bool quick = false, resume = false;
+    Options options{"example", "An example."};
+
+    Example() {
+        options.add("count", count, "how many")->check(CLI::Range(1, 9));
+        options.add("rate", rate, "how fast");
+        options.add("name", name, "what");
+        options.add("list", list, "several");
+        options.add_flag("quick", quick, "sooner");
+        options.add_call_flag("resume", resume, "go on");
+    }
+
+    int run(
+        std::vector<std::string> arguments, const std::function<void()>& body = [] {}) {
+        arguments.insert(arguments.begin(), "example");
+        std::vector<char*> pointers;
+        for (std::string& argument : arguments) pointers.push_back(argument.data());
+        return options.run(int(pointers.size()), pointers.data(), body);
+    }
+};
+
+std::filesystem::path written(const test::TemporaryFolder& folder, const std::string& text) {
+    const std::filesystem::path file = folder / "config.toml";
+    std::ofstream(file) << text;
+    return file;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(defaults_are_in_the_resolved_configuration) {
+    Example example;
+    BOOST_TEST(example.run({}) == 0);
+    BOOST_TEST(example.options.resolved_toml() ==
+               "count = 3\nlist = [ 'a', 'b' ]\nname = 'plain'\nquick = false\nrate = 0.5\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_command_line_overrules_the_file_which_overrules_the_defaults) {
+    const test::TemporaryFolder folder;
+    const auto file = written(folder, "count = 5\nrate = 0.25\nlist = ['x', 'y', 'z']\nquick = true\n");
+    Example example;
+    BOOST_TEST(example.run({"--config", file.string(), "--rate", "0.75"}) == 0);
+    BOOST_TEST(example.count == 5);
+    BOOST_TEST(example.rate == 0.75);
+    BOOST_TEST(example.list == (std::vector<std::string>{"x", "y", "z"}), boost::test_tools::per_element());
+    BOOST_TEST(example.quick);
+    BOOST_TEST(example.name == "plain");
+}
+
+BOOST_AUTO_TEST_CASE(a_resolved_configuration_reads_back) {
+    Example first, second;
+    BOOST_TEST(first.run({"--count", "7", "--list", "one,two", "--quick", "--name", "it's"}) == 0);
+    second.options.load(first.options.resolved_toml());
+    BOOST_TEST(second.options.resolved_toml() == first.options.resolved_toml());
+    BOOST_TEST(second.count == 7);
+    BOOST_TEST(second.list == (std::vector<std::string>{"one", "two"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_key_is_named) {
+    const test::TemporaryFolder folder;
+    for (const std::string key : {"colour", "resume", "config"}) {
+        Example example;
+        const auto file = written(folder, key + " = true\n");
+        BOOST_TEST(example.run({"--config", file.string()}) == 2);
+        BOOST_CHECK_EXCEPTION(
+            example.options.load(key + " = true\n"), UsageError, [&](const UsageError& error) {
+                return std::string(error.what()).find("unknown key '" + key + "'") != std::string::npos;
+            });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(wrong_usage_is_status_2_and_an_error_is_status_1) {
+    const test::TemporaryFolder folder;
+    BOOST_TEST(Example().run({"--no-such-option"}) == 2);
+    BOOST_TEST(Example().run({"--count", "many"}) == 2);
+    BOOST_TEST(Example().run({"--count", "10"}) == 2);
+    BOOST_TEST(Example().run({"--config", (folder / "absent.toml").string()}) == 2);
+    BOOST_TEST(Example().run({"--config", written(folder, "count = = 1\n").string()}) == 2);
+    BOOST_TEST(Example().run({}, [] { throw UsageError("so not"); }) == 2);
+    BOOST_TEST(Example().run({}, [] { throw Error("it failed"); }) == 1);
+    BOOST_TEST(Example().run({}, [] { throw std::bad_alloc(); }) == 1);
+    BOOST_TEST(Example().run({"--help"}, [] { BOOST_ERROR("help does not run the app"); }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_goes_on_only_with_its_own_configuration) {
+    Example first, second;
+    BOOST_TEST(first.run({}) == 0);
+    BOOST_TEST(second.run({"--count", "4"}) == 0);
+    const std::string stored = first.options.resolved_toml();
+    BOOST_CHECK_NO_THROW(second.options.require_same(stored, "file.h5", {"count"}));
+    BOOST_CHECK_EXCEPTION(
+        second.options.require_same(stored, "file.h5", {"rate"}), UsageError, [](const UsageError& error) {
+            return std::string(error.what()) == "file.h5: --count: this run was started with 3, found 4";
+        });
+}
+
+BOOST_AUTO_TEST_CASE(the_command_that_goes_on_is_quoted_for_a_shell) {
+    Example example, resumed;
+    BOOST_TEST(example.run({"--name", "two words"}) == 0);
+    BOOST_TEST(example.options.command_with("--resume") == "example --name 'two words' --resume");
+    BOOST_TEST(resumed.run({"--resume", "--name", "it's"}) == 0);
+    BOOST_TEST(resumed.options.command_with("--resume") == "example --resume --name 'it'\\''s'");
+}

@@ -1,0 +1,117 @@
+#include "fftconv/storage/training_checkpoint.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+
+namespace {
+
+LabelledImages random_images(int count) {
+    LabelledImages images;
+    images.maps = {1, 12, 12};
+    RandomStream random(7, "images");
+    std::vector<std::uint8_t> pixels(std::size_t(count) * images.maps.size());
+    for (std::uint8_t& pixel : pixels) pixel = std::uint8_t(random.below(256));
+    images.pixels = std::move(pixels);
+    for (int i = 0; i < count; ++i) images.labels.push_back(std::uint8_t(random.below(10)));
+    return images;
+}
+
+Dataset random_dataset() {
+    Dataset dataset;
+    dataset.name = "random";
+    dataset.sha256 = std::string(64, 'a');
+    dataset.train = random_images(40);
+    dataset.validation = random_images(10);
+    return dataset;
+}
+
+/// A small network in training on it.
+struct Run {
+    Dataset dataset = random_dataset();
+    Network network;
+    Trainer trainer;
+    int stop_after = 1 << 30;  ///< batches
+
+    explicit Run(const std::string& architecture = "1x12x12:3C3-P2(ecp)-10Softmax")
+        : network(parse_architecture(architecture), {.engine = "direct", .batch = 8}),
+          trainer(network, dataset.train, batches(), &dataset.validation, options()) {
+        trainer.on_batch = [this](const BatchProgress&) { return --stop_after > 0; };
+    }
+
+    static BatchOptions batches() {
+        BatchOptions result;
+        result.size = 8;
+        result.shuffled = true;
+        return result;
+    }
+    static TrainerOptions options() {
+        TrainerOptions result;
+        result.epochs = 3;
+        result.mode_choice = ModeChoice::per_batch;
+        result.keep_best = true;
+        return result;
+    }
+    Checkpoint checkpoint() const {
+        return make_checkpoint(network, trainer, {curve_of("training", trainer.history())}, "epochs = 3\n",
+                               record_of(dataset));
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit_from_a_file_after_any_batch) {
+    const test::TemporaryFolder folder;
+    Run whole;
+    BOOST_CHECK(whole.trainer.run() == TrainingEnd::finished);
+    for (int batches : {1, 4, 5, 6, 13}) {
+        Run first, second;
+        first.stop_after = batches;
+        BOOST_CHECK(first.trainer.run() == TrainingEnd::interrupted);
+        write_checkpoint(folder / "c.h5", first.checkpoint());
+        restore_training(read_checkpoint(folder / "c.h5"), "c.h5", record_of(second.dataset), second.network,
+                         second.trainer);
+        BOOST_CHECK(second.trainer.run() == TrainingEnd::finished);
+        BOOST_TEST((second.network.state() == whole.network.state()), "after " << batches << " batches");
+        BOOST_TEST((second.trainer.state().optimizer == whole.trainer.state().optimizer));
+        BOOST_TEST((second.trainer.state().best == whole.trainer.state().best));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_of_something_else_is_refused_naming_the_field) {
+    const auto refused = [](Checkpoint checkpoint, const std::string& field) {
+        Run run;
+        BOOST_CHECK_EXCEPTION(
+            restore_training(checkpoint, "c.h5", record_of(run.dataset), run.network, run.trainer), FileError,
+            [&](const FileError& error) { return error.field() == field; });
+    };
+    refused(Run("1x12x12:4C3-P2(ecp)-10Softmax").checkpoint(), "/model/architecture");
+    Checkpoint checkpoint = Run().checkpoint();
+    checkpoint.dataset.sha256[0] = 'b';
+    refused(checkpoint, "/dataset/sha256");
+    checkpoint = Run().checkpoint();
+    checkpoint.optimizer = "sgd";
+    refused(checkpoint, "/optimizer");
+    checkpoint = Run().checkpoint();
+    checkpoint.model.pop_back();
+    refused(checkpoint, "/model");
+    checkpoint = Run().checkpoint();
+    checkpoint.state.values.erase("epoch_batches");
+    refused(checkpoint, "/state/epoch_batches");
+}
+
+BOOST_AUTO_TEST_CASE(a_network_is_loaded_from_its_checkpoint_alone) {
+    Run run;
+    run.stop_after = 3;
+    run.trainer.run();
+    const Network loaded = load_network(run.checkpoint(), "c.h5", {.engine = "direct"});
+    BOOST_TEST((loaded.state() == run.network.state()));
+    Checkpoint broken = run.checkpoint();
+    broken.architecture = "1x12x12:3C3-P9-10Softmax";
+    BOOST_CHECK_THROW(load_network(broken, "c.h5", {}), FileError);
+}
