@@ -18,7 +18,7 @@ using namespace fftconv;
 
 namespace {
 
-const std::filesystem::path file = std::filesystem::path(__FILE__).parent_path() / "golden.txt";
+const std::filesystem::path file = FFTCONV_SOURCE_DIR "/tests/training/golden.txt";
 
 struct Number {
     int step;
