@@ -40,7 +40,7 @@ struct LayerProblem {
 std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned);
 
 struct EngineOptions {
-    std::string engine = "fft";  ///< one of engine_names()
+    std::string engine = "fft";  ///< one of engine_names
     int threads = 1;
     int tile = 0;
     Inverse inverse = Inverse::folded;

@@ -89,7 +89,7 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
     options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
         ->check(CLI::Range(0.0, 1.0));
     options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
-        ->check(CLI::IsMember(engine_names()));
+        ->check(CLI::IsMember(engine_names.list()));
     options.add_flag("measure", benchmark.measure, measure_help);
     options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
         ->check(CLI::Range(-1, 3));

@@ -92,7 +92,7 @@ void add_train_options(Options& options, TrainOptions& train) {
         ->check(CLI::IsMember({"none", "contrast", "whitening"}));
     options.add("validation", train.validation, "share of the training images held out")->check(share);
     options.add("limit", train.limit, "use only so many images of each set; 0 = all")->check(at_least_zero);
-    options.add("engine", train.engine, engine_help)->check(CLI::IsMember(engine_names()));
+    options.add("engine", train.engine, engine_help)->check(CLI::IsMember(engine_names.list()));
     options.add_flag("measure", train.measure, measure_help);
     options.add("mode", train.mode, "K of random and ecp poolings: 0 to 3, per-run, per-epoch or per-batch")
         ->check(CLI::IsMember({"0", "1", "2", "3", "per-run", "per-epoch", "per-batch"}));

@@ -119,7 +119,7 @@ void add_ecp_options(Options& options, EcpOptions& ecp) {
         .add("mode", ecp.modes,
              "K of random and ecp: 0 to 3, all (each of them), or drawn per-run, per-epoch, per-batch")
         ->check(CLI::IsMember(mode_names));
-    options.add("engine", ecp.engine, engine_help)->check(CLI::IsMember(engine_names()));
+    options.add("engine", ecp.engine, engine_help)->check(CLI::IsMember(engine_names.list()));
     options.add_flag("measure", ecp.measure, measure_help);
     options.add("padding", ecp.padding, "convolutions: valid or same")
         ->check(CLI::IsMember({"valid", "same"}));

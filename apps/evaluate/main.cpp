@@ -31,7 +31,7 @@ void add_options(Options& options, EvaluateOptions& given) {
     options.add("data", given.data, "folder with the data sets; else the variable FFTCONV_DATA")
         ->type_name("FOLDER");
     options.add("limit", given.limit, "use only so many images; 0 = all")->check(at_least_zero);
-    options.add("engine", given.engine, engine_help)->check(CLI::IsMember(engine_names()));
+    options.add("engine", given.engine, engine_help)->check(CLI::IsMember(engine_names.list()));
     options.add("mode", given.mode, "K of random and ecp poolings")->check(CLI::Range(0, 3));
     options.add("batch", given.batch, "images of a batch")->check(at_least_one);
     options.add("threads", given.threads, "threads; 0 = all processors")->check(at_least_zero);

@@ -9,11 +9,6 @@
 
 namespace fftconv {
 
-const std::vector<std::string>& engine_names() {
-    static const std::vector<std::string> names{"fft", "spatial", "direct", "auto"};
-    return names;
-}
-
 Plan plan_layer(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options) {
     const bool chosen = engine == "auto" || engine == "fft";
     if (chosen && options.measure && options.tile == 0) return measured_plan(engine, shape, options);
@@ -32,7 +27,7 @@ std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const Co
     if (plan.engine == "fft") return std::make_unique<SpectralConvolution>(shape, planned);
     if (plan.engine == "direct") return std::make_unique<DirectConvolution>(shape, planned);
     if (plan.engine == "spatial") return std::make_unique<SpatialConvolution>(shape, planned);
-    throw UsageError("engine: expected fft, spatial, direct or auto, found " + name);
+    throw_unknown_name(engine_names.choice(), engine_names.list(), name);
 }
 
 }  // namespace fftconv

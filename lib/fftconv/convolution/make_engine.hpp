@@ -1,16 +1,22 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/core/names.hpp"
 
 namespace fftconv {
 
 /// The engines: "fft" (SpectralConvolution), "spatial" (SpatialConvolution), "direct" (DirectConvolution),
 /// and "auto": whichever of the first two the cost model expects to be faster for the layer, and for the
 /// share of its kernels that survives (ConvolutionOptions::surviving).
-const std::vector<std::string>& engine_names();
+inline constexpr auto engine_names =
+    names<std::string_view>("engine", {{"fft", "fft"},
+                                       {"spatial", "spatial"},
+                                       {"direct", "direct"},
+                                       {"auto", "auto", "fft or spatial, layer by layer"}});
 
 /// An engine by its name. With `measure`, what is not given (the tile, or with "auto" the engine as well)
 /// comes from measured_plan. @throws UsageError on another name.

@@ -6,13 +6,6 @@
 namespace fftconv {
 namespace {
 
-const std::pair<std::string, PoolingMethod> method_names[] = {
-    {"max", PoolingMethod::max},
-    {"average", PoolingMethod::average},
-    {"random", PoolingMethod::random},
-    {"ecp", PoolingMethod::ecp},
-    {"overlapped-max", PoolingMethod::overlapped_max}};
-
 /// Reads one architecture text from left to right.
 class Parser {
   public:
@@ -97,8 +90,8 @@ class Parser {
 
     PoolingMethod parse_method() {
         if (!take("(")) return PoolingMethod::max;
-        for (const auto& [name, method] : method_names)
-            if (method != PoolingMethod::overlapped_max && take(name + ")")) return method;
+        for (const auto& [name, method, help] : pooling_names.entries())
+            if (method != PoolingMethod::overlapped_max && take(std::string(name) + ")")) return method;
         fail("expected max), average), random) or ecp)");
     }
 
@@ -302,18 +295,6 @@ Architecture with_width(Architecture architecture, double factor) {
         if (auto* dense = std::get_if<DenseSpec>(&architecture.layers[i])) scale(dense->outputs);
     }
     return architecture;
-}
-
-PoolingMethod parse_pooling_method(const std::string& name) {
-    for (const auto& [known, method] : method_names)
-        if (known == name) return method;
-    throw UsageError("pooling: expected max, average, random, ecp or overlapped-max, found " + name);
-}
-
-std::string to_string(PoolingMethod method) {
-    for (const auto& [name, known] : method_names)
-        if (known == method) return name;
-    return "";
 }
 
 }  // namespace fftconv

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/names.hpp"
 #include "fftconv/core/tensor.hpp"
 
 namespace fftconv {
@@ -90,8 +91,18 @@ Architecture with_batch_norm(Architecture architecture, bool batch_norm = true);
 /// @throws UsageError unless factor > 0.
 Architecture with_width(Architecture architecture, double factor);
 
-/// "max", "average", "random", "ecp" (2×2 windows), "overlapped-max". @throws UsageError on another name.
-PoolingMethod parse_pooling_method(const std::string& name);
-std::string to_string(PoolingMethod method);
+inline constexpr auto pooling_names =
+    names<PoolingMethod>("pooling", {{"max", PoolingMethod::max},
+                                     {"average", PoolingMethod::average},
+                                     {"random", PoolingMethod::random},
+                                     {"ecp", PoolingMethod::ecp},
+                                     {"overlapped-max", PoolingMethod::overlapped_max}});
+/// @throws UsageError on a name that is not one of pooling_names.
+inline PoolingMethod parse_pooling_method(const std::string& name) {
+    return pooling_names.parse(name);
+}
+inline std::string to_string(PoolingMethod method) {
+    return pooling_names.print(method);
+}
 
 }  // namespace fftconv

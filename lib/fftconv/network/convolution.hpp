@@ -13,7 +13,7 @@ namespace fftconv {
 /// at zero is absent from every pass of the engine.
 class ConvolutionLayer : public Layer {
   public:
-    /// `engine` is one of engine_names(); with "auto" engine and tile are chosen again for each mask, by the
+    /// `engine` is one of engine_names; with "auto" engine and tile are chosen again for each mask, by the
     /// share of kernels that it leaves. @throws UsageError, ShapeError as make_engine does.
     ConvolutionLayer(std::string name, const std::string& engine, const ConvolutionShape& shape,
                      const ConvolutionOptions& options, bool with_bias = true);

@@ -16,7 +16,7 @@
 namespace fftconv {
 
 struct NetworkOptions {
-    std::string engine = "fft";  ///< one of engine_names()
+    std::string engine = "fft";  ///< one of engine_names
     int batch = 50;              ///< images that the engines plan for; passes may bring any number
     int threads = 1;
     int mode = 0;            ///< K of random and ECP poolings

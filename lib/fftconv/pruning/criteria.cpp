@@ -12,12 +12,6 @@
 namespace fftconv {
 namespace {
 
-constexpr std::pair<const char*, Criterion> criterion_names[] = {{"weight-sum", Criterion::weight_sum},
-                                                                 {"l2", Criterion::l2},
-                                                                 {"taylor", Criterion::taylor},
-                                                                 {"random", Criterion::random},
-                                                                 {"spectral", Criterion::spectral}};
-
 using Scores = std::vector<std::vector<double>>;
 
 template <class Score>
@@ -167,18 +161,6 @@ Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const Pr
 }
 
 }  // namespace
-
-Criterion parse_criterion(const std::string& name) {
-    for (const auto& [known, criterion] : criterion_names)
-        if (known == name) return criterion;
-    throw UsageError("criterion: expected weight-sum, l2, taylor, random or spectral, found " + name);
-}
-
-std::string to_string(Criterion criterion) {
-    for (const auto& [name, known] : criterion_names)
-        if (known == criterion) return name;
-    return "";
-}
 
 std::vector<std::vector<double>> unit_scores(Network& network, const Masks& masks, const PruningScope& scope,
                                              Criterion criterion, const CriterionData& data) {

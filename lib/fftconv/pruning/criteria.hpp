@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/names.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/pruning/units.hpp"
 
@@ -20,9 +21,18 @@ namespace fftconv {
 ///    a share of that map's, for a map the sum over its kernels, as its batch normalisation scales it.
 /// Of a feature map, weights are those of its incoming kernels.
 enum class Criterion { weight_sum, l2, taylor, random, spectral };
-/// "weight-sum", "l2", "taylor", "random", "spectral". @throws UsageError on another name.
-Criterion parse_criterion(const std::string& name);
-std::string to_string(Criterion criterion);
+inline constexpr auto criterion_names = names<Criterion>("criterion", {{"weight-sum", Criterion::weight_sum},
+                                                                       {"l2", Criterion::l2},
+                                                                       {"taylor", Criterion::taylor},
+                                                                       {"random", Criterion::random},
+                                                                       {"spectral", Criterion::spectral}});
+/// @throws UsageError on a name that is not one of criterion_names.
+inline Criterion parse_criterion(const std::string& name) {
+    return criterion_names.parse(name);
+}
+inline std::string to_string(Criterion criterion) {
+    return criterion_names.print(criterion);
+}
 
 /// What criteria that look at data see: the first `batches` of them, in order. The random one uses the seed.
 struct CriterionData {

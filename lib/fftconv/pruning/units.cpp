@@ -10,12 +10,6 @@
 namespace fftconv {
 namespace {
 
-constexpr std::pair<const char*, Granularity> granularity_names[] = {
-    {"layer", Granularity::layer},
-    {"feature-map", Granularity::feature_map},
-    {"kernel", Granularity::kernel},
-    {"intra-kernel", Granularity::intra_kernel}};
-
 int unit_count(const WeightedLayer& layer, const PruningScope& scope) {
     switch (scope.granularity) {
         case Granularity::layer:
@@ -67,18 +61,6 @@ std::string stream_name(const UnitGroup& group, const PruningScope& scope) {
 }
 
 }  // namespace
-
-Granularity parse_granularity(const std::string& name) {
-    for (const auto& [known, granularity] : granularity_names)
-        if (known == name) return granularity;
-    throw UsageError("granularity: expected layer, feature-map, kernel or intra-kernel, found " + name);
-}
-
-std::string to_string(Granularity granularity) {
-    for (const auto& [name, known] : granularity_names)
-        if (known == granularity) return name;
-    return "";
-}
 
 std::vector<std::string> convolution_names(Network& network) {
     std::vector<std::string> result;

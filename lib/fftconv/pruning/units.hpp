@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/names.hpp"
 #include "fftconv/pruning/mask.hpp"
 
 namespace fftconv {
@@ -12,9 +13,18 @@ namespace fftconv {
 /// or strided parts of kernels: of the k² taps of a kernel, in row-major order, those whose index is the same
 /// modulo the stride (Anwar et al. 2015b).
 enum class Granularity { layer, feature_map, kernel, intra_kernel };
-/// "layer", "feature-map", "kernel", "intra-kernel". @throws UsageError on another name.
-Granularity parse_granularity(const std::string& name);
-std::string to_string(Granularity granularity);
+inline constexpr auto granularity_names =
+    names<Granularity>("granularity", {{"layer", Granularity::layer},
+                                       {"feature-map", Granularity::feature_map},
+                                       {"kernel", Granularity::kernel},
+                                       {"intra-kernel", Granularity::intra_kernel}});
+/// @throws UsageError on a name that is not one of granularity_names.
+inline Granularity parse_granularity(const std::string& name) {
+    return granularity_names.parse(name);
+}
+inline std::string to_string(Granularity granularity) {
+    return granularity_names.print(granularity);
+}
 
 /// Which units there are to prune.
 struct PruningScope {

@@ -12,14 +12,6 @@
 namespace fftconv {
 namespace {
 
-constexpr std::pair<const char*, OptimizerMethod> method_names[] = {{"sgd", OptimizerMethod::sgd},
-                                                                    {"momentum", OptimizerMethod::momentum},
-                                                                    {"adam", OptimizerMethod::adam},
-                                                                    {"rmsprop", OptimizerMethod::rmsprop}};
-constexpr std::pair<const char*, Schedule::Kind> schedule_names[] = {{"constant", Schedule::Kind::constant},
-                                                                     {"step", Schedule::Kind::step},
-                                                                     {"cosine", Schedule::Kind::cosine}};
-
 /// Names of the state arrays that a method keeps for each parameter, at most two.
 std::vector<std::string> state_names(OptimizerMethod method) {
     switch (method) {
@@ -55,30 +47,6 @@ void check(const OptimizerOptions& options) {
 using Floats = Eigen::Map<Eigen::ArrayXf>;
 
 }  // namespace
-
-OptimizerMethod parse_optimizer_method(const std::string& name) {
-    for (const auto& [known, method] : method_names)
-        if (known == name) return method;
-    throw UsageError("optimizer: expected sgd, momentum, adam or rmsprop, found " + name);
-}
-
-std::string to_string(OptimizerMethod method) {
-    for (const auto& [name, known] : method_names)
-        if (known == method) return name;
-    return "";
-}
-
-Schedule::Kind parse_schedule(const std::string& name) {
-    for (const auto& [known, kind] : schedule_names)
-        if (known == name) return kind;
-    throw UsageError("schedule: expected constant, step or cosine, found " + name);
-}
-
-std::string to_string(Schedule::Kind kind) {
-    for (const auto& [name, known] : schedule_names)
-        if (known == kind) return name;
-    return "";
-}
 
 float Schedule::rate(float initial, int epoch, int epochs) const {
     switch (kind) {

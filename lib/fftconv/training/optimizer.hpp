@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fftconv/core/named_array.hpp"
+#include "fftconv/core/names.hpp"
 #include "fftconv/network/network.hpp"
 
 namespace fftconv {
@@ -13,9 +14,18 @@ namespace fftconv {
 /// and Hinton 2012, lecture 6.5: r = ρ r + (1 − ρ) g², w −= η g / (√r + ε).
 enum class OptimizerMethod { sgd, momentum, adam, rmsprop };
 
-/// "sgd", "momentum", "adam", "rmsprop". @throws UsageError on another name.
-OptimizerMethod parse_optimizer_method(const std::string& name);
-std::string to_string(OptimizerMethod method);
+inline constexpr auto optimizer_names =
+    names<OptimizerMethod>("optimizer", {{"sgd", OptimizerMethod::sgd},
+                                         {"momentum", OptimizerMethod::momentum},
+                                         {"adam", OptimizerMethod::adam},
+                                         {"rmsprop", OptimizerMethod::rmsprop}});
+/// @throws UsageError on a name that is not one of optimizer_names.
+inline OptimizerMethod parse_optimizer_method(const std::string& name) {
+    return optimizer_names.parse(name);
+}
+inline std::string to_string(OptimizerMethod method) {
+    return optimizer_names.print(method);
+}
 
 struct OptimizerOptions {
     OptimizerMethod method = OptimizerMethod::adam;
@@ -36,9 +46,17 @@ struct Schedule {
     /// The rate of this epoch (0 …) of `epochs`; cosine ends near zero: η ½ (1 + cos(π epoch / epochs)).
     float rate(float initial, int epoch, int epochs) const;
 };
-/// "constant", "step", "cosine". @throws UsageError on another name.
-Schedule::Kind parse_schedule(const std::string& name);
-std::string to_string(Schedule::Kind kind);
+inline constexpr auto schedule_names =
+    names<Schedule::Kind>("schedule", {{"constant", Schedule::Kind::constant},
+                                       {"step", Schedule::Kind::step},
+                                       {"cosine", Schedule::Kind::cosine}});
+/// @throws UsageError on a name that is not one of schedule_names.
+inline Schedule::Kind parse_schedule(const std::string& name) {
+    return schedule_names.parse(name);
+}
+inline std::string to_string(Schedule::Kind kind) {
+    return schedule_names.print(kind);
+}
 
 /// Updates the parameters of a network. Held (pruned) values, their gradients and their optimizer state are
 /// exactly zero after each step.

@@ -9,11 +9,6 @@
 namespace fftconv {
 namespace {
 
-constexpr std::pair<const char*, ModeChoice> choice_names[] = {{"fixed", ModeChoice::fixed},
-                                                               {"per-run", ModeChoice::per_run},
-                                                               {"per-epoch", ModeChoice::per_epoch},
-                                                               {"per-batch", ModeChoice::per_batch}};
-
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
@@ -34,18 +29,6 @@ void check(const TrainerOptions& options) {
 }
 
 }  // namespace
-
-ModeChoice parse_mode_choice(const std::string& name) {
-    for (const auto& [known, choice] : choice_names)
-        if (known == name) return choice;
-    throw UsageError("mode: expected fixed, per-run, per-epoch or per-batch, found " + name);
-}
-
-std::string to_string(ModeChoice choice) {
-    for (const auto& [name, known] : choice_names)
-        if (known == choice) return name;
-    return "";
-}
 
 Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
                  const LabelledImages* validation, const TrainerOptions& options)

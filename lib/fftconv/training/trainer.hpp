@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fftconv/core/named_array.hpp"
+#include "fftconv/core/names.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/training/evaluation.hpp"
@@ -17,9 +18,17 @@ namespace fftconv {
 /// How K of random and ECP poolings is chosen: the given one, or drawn at random for the whole run, each
 /// epoch or each batch, from the stream "mode".
 enum class ModeChoice { fixed, per_run, per_epoch, per_batch };
-/// "fixed", "per-run", "per-epoch", "per-batch". @throws UsageError on another name.
-ModeChoice parse_mode_choice(const std::string& name);
-std::string to_string(ModeChoice choice);
+inline constexpr auto mode_choice_names = names<ModeChoice>("mode", {{"fixed", ModeChoice::fixed},
+                                                                     {"per-run", ModeChoice::per_run},
+                                                                     {"per-epoch", ModeChoice::per_epoch},
+                                                                     {"per-batch", ModeChoice::per_batch}});
+/// @throws UsageError on a name that is not one of mode_choice_names.
+inline ModeChoice parse_mode_choice(const std::string& name) {
+    return mode_choice_names.parse(name);
+}
+inline std::string to_string(ModeChoice choice) {
+    return mode_choice_names.print(choice);
+}
 
 struct TrainerOptions {
     int epochs = 100;
