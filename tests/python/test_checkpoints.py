@@ -1,0 +1,151 @@
+"""Checkpoints written and read in Python: the apps and plain NumPy agree on them."""
+
+import unittest
+
+import h5py
+import numpy as np
+
+from support import SMALL, Case, accuracy_and_loss, printed_accuracy_and_loss, random_state, run, write_mnist
+
+import fftconv
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+ARCHITECTURES = [
+    SMALL,
+    "1x28x28:4C5v-P2(average)-6C3p1-P2(random)-10Softmax",
+    "1x28x28:4C5v+BN-P2(random)-6C3-P2(ecp)-12FC-10Softmax",
+    "1x28x28:2x3C3-MP2-5C4p2-MP2-10Softmax",
+]
+
+
+class RoundTrip(Case):
+    def test_names_and_bits_are_kept(self):
+        state = random_state(SMALL)
+        fftconv.save_checkpoint(self.folder / "n.h5", SMALL, state)
+        found = fftconv.state_dict(self.folder / "n.h5")
+        self.assertEqual(list(found), ["conv1.weight", "conv1.bias", "conv2.weight", "norm1.weight", "norm1.bias",
+                                       "norm1.running_mean", "norm1.running_var", "dense1.weight", "norm2.weight",
+                                       "norm2.bias", "norm2.running_mean", "norm2.running_var", "dense2.weight", "dense2.bias"])
+        self.assertArraysEqual({name: found[name] for name in ("conv1.weight", "norm2.running_var")},
+                               {"conv1.weight": state["conv1/weight"], "norm2.running_var": state["norm2/running_variance"]})
+
+    def test_npz_both_ways(self):
+        state = random_state(SMALL)
+        fftconv.save_checkpoint(self.folder / "a.h5", SMALL, state)
+        fftconv.save_npz(self.folder / "a.h5", self.folder / "a.npz")
+        fftconv.save_checkpoint(self.folder / "b.h5", SMALL, self.folder / "a.npz")
+        self.assertArraysEqual(fftconv.state_dict(self.folder / "b.h5"), fftconv.state_dict(self.folder / "a.h5"))
+
+    def test_other_names_by_order(self):
+        fftconv.save_checkpoint(self.folder / "a.h5", "1x8x8:2C3-10Softmax", random_state("1x8x8:2C3-10Softmax"))
+        own = fftconv.state_dict(self.folder / "a.h5")
+        names = ["features.0.weight", "features.0.bias", "head.weight", "head.bias"]
+        foreign = fftconv.state_dict(self.folder / "a.h5", like=names)
+        self.assertEqual(list(foreign), names)
+        fftconv.save_checkpoint(self.folder / "b.h5", "1x8x8:2C3-10Softmax", foreign)
+        self.assertArraysEqual(fftconv.state_dict(self.folder / "b.h5"), own)
+
+    def test_what_does_not_fit_is_named_and_nothing_is_written(self):
+        path = self.folder / "n.h5"
+        state = random_state(SMALL)
+        wrong = dict(state, **{"conv2/weight": np.zeros((6, 4, 5, 5), "f4")})
+        with self.assertRaisesRegex(fftconv.ShapeError, r"conv2.weight: expected shape \(6, 4, 3, 3\)"):
+            fftconv.save_checkpoint(path, SMALL, wrong)
+        with self.assertRaisesRegex(fftconv.ShapeError, "finite"):
+            fftconv.save_checkpoint(path, SMALL, dict(state, **{"conv1/bias": np.full(4, np.nan, "f4")}))
+        with self.assertRaisesRegex(fftconv.ShapeError, "expected 6 modules"):
+            fftconv.save_checkpoint(path, SMALL, {name: v for name, v in state.items() if "dense2" not in name})
+        with self.assertRaisesRegex(fftconv.ShapeError, "kernel: expected shape"):
+            fftconv.save_checkpoint(path, SMALL, state, masks={"conv2": {"kernel": np.ones((4, 6), bool)}})
+        self.assertFalse(path.exists())
+        path.write_text("mine")
+        with self.assertRaises(FileExistsError):
+            fftconv.save_checkpoint(path, SMALL, state)
+        self.assertEqual(path.read_text(), "mine")
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["n.h5"])
+
+    def test_layout_is_that_of_the_library(self):
+        fftconv.save_checkpoint(self.folder / "n.h5", SMALL, random_state(SMALL), masks={"conv2": {"kernel": np.eye(6, 4) > 0}})
+        with h5py.File(self.folder / "n.h5") as file:
+            weight = file["model/conv1/weight"]
+            self.assertEqual([axis.keys()[0] for axis in weight.dims], ["out", "in", "ky", "kx"])
+            self.assertEqual((weight.shuffle, weight.compression, weight.fletcher32), (True, "gzip", True))
+            self.assertEqual(file["mask/conv2/kernel"].attrs["kept"], 4)
+            self.assertFalse(file.attrs.get_id("format").get_type().is_variable_str())
+
+
+class Apps(Case):
+    """fftconv-evaluate on what Python wrote, against plain NumPy."""
+
+    def setUp(self):
+        super().setUp()
+        self.images, self.labels = write_mnist(self.folder / "data")
+
+    def evaluated(self, path, *more):
+        output = run("evaluate", path, "--dataset", "mnist", "--data", self.folder / "data", *more)
+        return printed_accuracy_and_loss(output)
+
+    def check(self, path, *more, **how):
+        accuracy, loss = accuracy_and_loss(fftconv.predict(path, how.pop("images", self.images), **how), self.labels)
+        found_accuracy, found_loss = self.evaluated(path, *more)
+        self.assertAlmostEqual(found_accuracy, accuracy, delta=0.006)
+        self.assertAlmostEqual(found_loss, loss, delta=2e-4)
+
+    def test_every_layer_means_the_same(self):
+        for number, architecture in enumerate(ARCHITECTURES):
+            with self.subTest(architecture):
+                path = self.folder / f"{number}.h5"
+                fftconv.save_checkpoint(path, architecture, random_state(architecture, number), dataset="mnist")
+                for mode in (0, 3) if "random" in architecture or "ecp" in architecture else (0,):
+                    self.check(path, "--mode", mode, mode=mode)
+
+    def test_a_trained_network(self):
+        path = self.folder / "trained.h5"
+        run("train", "--architecture", SMALL, "--data", self.folder / "data", "--dataset", "mnist", "--epochs", 2, "--batch", 20,
+            "--out", path)
+        self.check(path)
+        fftconv.save_checkpoint(self.folder / "again.h5", SMALL, fftconv.state_dict(path))
+        self.assertEqual(self.evaluated(self.folder / "again.h5"), self.evaluated(path))
+
+    def test_normalised_pixels(self):
+        path = self.folder / "normalised.h5"
+        fftconv.save_checkpoint(path, SMALL, random_state(SMALL, 6), normalise=(0.1307, 0.3081))
+        plain = self.folder / "plain.h5"
+        fftconv.save_checkpoint(plain, SMALL, random_state(SMALL, 6))
+        normalised = ((self.images - 0.1307) / 0.3081).astype(np.float32)
+        np.testing.assert_allclose(fftconv.predict(path, self.images), fftconv.predict(plain, normalised), atol=2e-5)
+        self.check(path)
+
+
+@unittest.skipUnless(torch, "needs python3-torch")
+class PyTorch(Case):
+    def network(self):
+        from torch import nn
+
+        return nn.Sequential(nn.Conv2d(1, 4, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(4, 6, 3, padding=1, bias=False),
+                             nn.BatchNorm2d(6), nn.MaxPool2d(3, 2, ceil_mode=True), nn.ReLU(), nn.Flatten(),
+                             nn.Linear(216, 12, bias=False), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 10))
+
+    def test_a_state_dict_there_and_back(self):
+        torch.manual_seed(1)
+        network = self.network()
+        network(torch.rand(64, 1, 28, 28))  # running statistics that are not 0 and 1
+        network.eval()
+        path = self.folder / "torch.h5"
+        fftconv.save_checkpoint(path, SMALL, network.state_dict(), dataset="mnist")
+        images = torch.rand(5, 1, 28, 28)
+        expected = network(images).detach().numpy()
+        np.testing.assert_allclose(fftconv.predict(path, images.numpy()), expected, atol=1e-5)
+        other = self.network().eval()
+        found = fftconv.state_dict(path, like=other.state_dict())
+        missing = other.load_state_dict({name: torch.from_numpy(values) for name, values in found.items()}, strict=False)
+        self.assertTrue(all("num_batches_tracked" in name for name in missing.missing_keys))
+        np.testing.assert_array_equal(other(images).detach().numpy(), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
