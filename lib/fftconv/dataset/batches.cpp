@@ -156,12 +156,21 @@ void Batches::prepare_ahead() {
         preparation_ = std::async(std::launch::async, [this, index = next_] { fill(index, ahead_); });
 }
 
-void Batches::fill(int index, Batch& batch) const {
+/// The images of a whole batch.
+std::span<const int> Batches::chosen_of(int index) const {
     const int first = index * options_.size, last = std::min(first + options_.size, images_.count());
-    const std::span<const int> chosen(order_.data() + first, order_.data() + last);
-    if (!augmented()) return fill_batch(images_, chosen, options_.size, options_.border, batch);
+    return {order_.data() + first, order_.data() + last};
+}
 
-    begin_batch(images_, chosen, augmented_maps_, options_.border, options_.size, batch);
+void Batches::fill(int index, Batch& batch) const {
+    const std::span<const int> whole = chosen_of(index);
+    const int first = std::min<int>(options_.part.first, whole.size());
+    const int size = options_.part.count ? options_.part.count : options_.size;
+    const std::span<const int> chosen = whole.subspan(first, std::min<int>(size, whole.size() - first));
+    batch.whole = int(whole.size());
+    if (!augmented()) return fill_batch(images_, chosen, size, options_.border, batch);
+
+    begin_batch(images_, chosen, augmented_maps_, options_.border, size, batch);
     std::vector<float> image(images_.maps.size()), changed(chosen.size() * augmented_maps_.size());
     std::vector<const float*> rows;
     for (std::size_t n = 0; n < chosen.size(); ++n) {

@@ -14,6 +14,12 @@ struct Batch {
     Tensor images;                     ///< (C, H, W, N)
     std::vector<std::uint8_t> labels;  ///< (N); 0 where n ≥ valid
     int valid = 0;                     ///< images that count; those after them are zero
+    int whole = 0;                     ///< images that count in the whole batch, of which this may be a part
+};
+
+/// Images first … first + count − 1 of every batch.
+struct BatchPart {
+    int first = 0, count = 0;  ///< count 0: all
 };
 
 /// Writes the images of `indices` into a batch of `size` ≥ indices.size(), with `border` zero pixels added on
@@ -28,6 +34,7 @@ struct BatchOptions {
     bool shuffled = false;        ///< a new order each epoch, from (seed, epoch) alone
     std::uint64_t seed = 1;       ///< of order and augmentation
     Augmentation augmentation{};  ///< nothing by default
+    BatchPart part{};             ///< the images that are prepared, as if the others were not there
     int ten_crop = no_ten_crop;  ///< 0 … 9: this one of ten_crop(…, augmentation.crop, …), and nothing random
 
     static constexpr int no_ten_crop = -1;
@@ -60,6 +67,7 @@ class Batches {
 
   private:
     bool augmented() const;
+    std::span<const int> chosen_of(int index) const;
     void fill(int index, Batch& batch) const;
     void prepare_ahead();
 

@@ -44,12 +44,13 @@ void Dropout::backward(const Tensor&, const Tensor&, const Tensor& dy, Tensor* d
 void Dropout::apply(const Tensor& from, Tensor& to, const PassContext& context) const {
     const bool active = context.training && rate_ > 0;
     const float kept = 1 / (1 - rate_);
+    const std::uint64_t first = (context.step * context.shards + context.shard) * from.size();
     for_chunks(threads(), from.size(), [&](std::size_t begin, std::size_t end) {
         if (!active) {
             std::copy(from.data() + begin, from.data() + end, to.data() + begin);
             return;
         }
-        RandomStream random(seed_, name(), context.step * from.size() + begin);
+        RandomStream random(seed_, name(), first + begin);
         for (std::size_t i = begin; i < end; ++i)
             to.data()[i] = from.data()[i] * (random.uniform() < rate_ ? 0.0f : kept);
     });

@@ -12,6 +12,8 @@ namespace {
 struct Channel {
     std::size_t pixels;
     int stride, valid;
+
+    double count() const { return double(pixels) * valid; }
 };
 
 /// Σ term(i) over the valid lanes of a channel, i = pixel · stride + lane: one float sum per lane, the lanes
@@ -34,6 +36,23 @@ Channel channel_of(const Tensor& x, const PassContext& context) {
     return {std::size_t(x.height()) * x.width(), x.batch_stride(), context.valid_of(x)};
 }
 
+double channel_sum(const Channel& channel, const Tensor& x, int c) {
+    return valid_sum(channel, [from = x.pixel(c, 0, 0)](std::size_t i) { return from[i]; });
+}
+
+double channel_squares(const Channel& channel, const Tensor& x, int c, float mean) {
+    return valid_sum(channel, [from = x.pixel(c, 0, 0), mean](std::size_t i) {
+        return (from[i] - mean) * (from[i] - mean);
+    });
+}
+
+/// Σ dy · x̂.
+double channel_product(const Channel& channel, const Tensor& x, const Tensor& dy, int c, float mean,
+                       float inverse) {
+    return valid_sum(channel, [in = x.pixel(c, 0, 0), from = dy.pixel(c, 0, 0), mean,
+                               inverse](std::size_t i) { return from[i] * ((in[i] - mean) * inverse); });
+}
+
 }  // namespace
 
 BatchNorm::BatchNorm(std::string name, MapShape input)
@@ -54,58 +73,110 @@ BatchNorm::Affine BatchNorm::inference() const {
     return affine;
 }
 
+void BatchNorm::set_mean(int c, double sum, double count) {
+    mean_[c] = float(sum / count);
+}
+
+void BatchNorm::set_variance(int c, double squares, double count) {
+    inverse_deviation_[c] = float(1 / std::sqrt(squares / count + epsilon));
+    // The running variance estimates the population's, hence count − 1 (Ioffe and Szegedy, Algorithm 2).
+    running_mean_.value[c] += running_share * (mean_[c] - running_mean_.value[c]);
+    running_variance_.value[c] +=
+        running_share * (float(squares / std::max(count - 1, 1.0)) - running_variance_.value[c]);
+}
+
+void BatchNorm::normalise(int c, const Tensor& x, Tensor& y) const {
+    const float factor = scale_.value[c] * inverse_deviation_[c];
+    const float offset = shift_.value[c] - mean_[c] * factor;
+    const float* from = x.pixel(c, 0, 0);
+    float* __restrict to = y.pixel(c, 0, 0);
+    const std::size_t floats = x.size() / x.channels();
+    for (std::size_t i = 0; i < floats; ++i) to[i] = factor * from[i] + offset;
+}
+
 void BatchNorm::forward(const Tensor& x, Tensor& y, const PassContext& context) {
     const Channel channel = channel_of(x, context);
-    const double count = double(channel.pixels) * channel.valid;
     parallel_for(threads(), x.channels(), [&](int c) {
-        const float* from = x.pixel(c, 0, 0);
         if (context.training) {
-            const float mean = float(valid_sum(channel, [&](std::size_t i) { return from[i]; }) / count);
-            const double squares =
-                valid_sum(channel, [&](std::size_t i) { return (from[i] - mean) * (from[i] - mean); });
-            mean_[c] = mean;
-            inverse_deviation_[c] = float(1 / std::sqrt(squares / count + epsilon));
-            // The running variance estimates the population's, hence count − 1 (Ioffe and Szegedy, Algorithm
-            // 2).
-            running_mean_.value[c] += running_share * (mean - running_mean_.value[c]);
-            running_variance_.value[c] +=
-                running_share * (float(squares / std::max(count - 1, 1.0)) - running_variance_.value[c]);
+            set_mean(c, channel_sum(channel, x, c), channel.count());
+            set_variance(c, channel_squares(channel, x, c, mean_[c]), channel.count());
         } else {
             mean_[c] = running_mean_.value[c];
             inverse_deviation_[c] = 1 / std::sqrt(running_variance_.value[c] + epsilon);
         }
-        const float factor = scale_.value[c] * inverse_deviation_[c];
-        const float offset = shift_.value[c] - mean_[c] * factor;
-        float* __restrict to = y.pixel(c, 0, 0);
-        for (std::size_t i = 0; i < channel.pixels * channel.stride; ++i) to[i] = factor * from[i] + offset;
+        normalise(c, x, y);
     });
+}
+
+/// In training mean and deviation depend on x too: dx = f (dy − mean(dy) − x̂ · mean(dy · x̂)).
+void BatchNorm::backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+                         double sum, double product, double count) const {
+    const Channel channel = channel_of(x, context);
+    const float mean = mean_[c], inverse = inverse_deviation_[c], factor = scale_.value[c] * inverse;
+    const float slope = context.training ? float(product / count) * inverse * factor : 0.0f;
+    const float offset = context.training ? mean * slope - float(sum / count) * factor : 0.0f;
+    for (std::size_t p = 0; p < channel.pixels; ++p) {
+        const float *x_lanes = x.pixel(c, 0, 0) + p * channel.stride,
+                    *dy_lanes = dy.pixel(c, 0, 0) + p * channel.stride;
+        float* __restrict dx_lanes = dx.pixel(c, 0, 0) + p * channel.stride;
+        for (int n = 0; n < channel.valid; ++n)
+            dx_lanes[n] = factor * dy_lanes[n] - slope * x_lanes[n] + offset;
+        std::fill(dx_lanes + channel.valid, dx_lanes + channel.stride, 0.0f);
+    }
 }
 
 void BatchNorm::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
                          const PassContext& context) {
     const Channel channel = channel_of(x, context);
-    const double count = double(channel.pixels) * channel.valid;
     parallel_for(threads(), x.channels(), [&](int c) {
-        const float *in = x.pixel(c, 0, 0), *from = dy.pixel(c, 0, 0);
-        const float mean = mean_[c], inverse = inverse_deviation_[c];
-        const double sum = valid_sum(channel, [&](std::size_t i) { return from[i]; });
-        const double product =
-            valid_sum(channel, [&](std::size_t i) { return from[i] * ((in[i] - mean) * inverse); });
+        const double sum = channel_sum(channel, dy, c);
+        const double product = channel_product(channel, x, dy, c, mean_[c], inverse_deviation_[c]);
         shift_.gradient[c] = float(sum);
         scale_.gradient[c] = float(product);
-        if (!dx) return;
-        // In training mean and deviation depend on x too: dx = f (dy − mean(dy) − x̂ · mean(dy · x̂)).
-        const float factor = scale_.value[c] * inverse;
-        const float slope = context.training ? float(product / count) * inverse * factor : 0.0f;
-        const float offset = context.training ? mean * slope - float(sum / count) * factor : 0.0f;
-        for (std::size_t p = 0; p < channel.pixels; ++p) {
-            const float *x_lanes = in + p * channel.stride, *dy_lanes = from + p * channel.stride;
-            float* __restrict dx_lanes = dx->pixel(c, 0, 0) + p * channel.stride;
-            for (int n = 0; n < channel.valid; ++n)
-                dx_lanes[n] = factor * dy_lanes[n] - slope * x_lanes[n] + offset;
-            std::fill(dx_lanes + channel.valid, dx_lanes + channel.stride, 0.0f);
-        }
+        if (dx) backward(c, x, dy, *dx, context, sum, product, channel.count());
     });
+}
+
+void BatchNorm::sum(const Tensor& x, const PassContext& context, std::span<double> sums) const {
+    parallel_for(threads(), x.channels(),
+                 [&](int c) { sums[c] = channel_sum(channel_of(x, context), x, c); });
+}
+
+void BatchNorm::set_mean(std::span<const double> sums, double count) {
+    for (int c = 0; c < input_maps().channels; ++c) set_mean(c, sums[c], count);
+}
+
+void BatchNorm::sum_squares(const Tensor& x, const PassContext& context, std::span<double> squares) const {
+    parallel_for(threads(), x.channels(),
+                 [&](int c) { squares[c] = channel_squares(channel_of(x, context), x, c, mean_[c]); });
+}
+
+void BatchNorm::set_variance(std::span<const double> squares, double count) {
+    for (int c = 0; c < input_maps().channels; ++c) set_variance(c, squares[c], count);
+}
+
+void BatchNorm::normalise(const Tensor& x, Tensor& y) const {
+    parallel_for(threads(), x.channels(), [&](int c) { normalise(c, x, y); });
+}
+
+void BatchNorm::sum_gradients(const Tensor& x, const Tensor& dy, const PassContext& context,
+                              std::span<double> sums, std::span<double> products) const {
+    parallel_for(threads(), x.channels(), [&](int c) {
+        const Channel channel = channel_of(x, context);
+        sums[c] = channel_sum(channel, dy, c);
+        products[c] = channel_product(channel, x, dy, c, mean_[c], inverse_deviation_[c]);
+    });
+}
+
+void BatchNorm::set_gradients(std::span<const double> sums, std::span<const double> products) {
+    std::copy(sums.begin(), sums.end(), shift_.gradient.begin());
+    std::copy(products.begin(), products.end(), scale_.gradient.begin());
+}
+
+void BatchNorm::backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+                         std::span<const double> sums, std::span<const double> products, double count) const {
+    parallel_for(threads(), x.channels(),
+                 [&](int c) { backward(c, x, dy, dx, context, sums[c], products[c], count); });
 }
 
 }  // namespace fftconv

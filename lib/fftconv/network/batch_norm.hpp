@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+
 #include "fftconv/network/layer.hpp"
 
 namespace fftconv {
@@ -25,10 +27,31 @@ class BatchNorm : public Layer {
     };
     Affine inference() const;
 
+    // The same in steps, for a batch whose images lie in several tensors (shards): sums over the valid images
+    // of each, added up by the caller. (C) doubles each; counts are pixels times images of the whole batch.
+    void sum(const Tensor& x, const PassContext& context, std::span<double> sums) const;
+    void set_mean(std::span<const double> sums, double count);
+    void sum_squares(const Tensor& x, const PassContext& context, std::span<double> squares) const;
+    void set_variance(std::span<const double> squares, double count);
+    void normalise(const Tensor& x, Tensor& y) const;
+    /// Σ dy and Σ dy · x̂.
+    void sum_gradients(const Tensor& x, const Tensor& dy, const PassContext& context, std::span<double> sums,
+                       std::span<double> products) const;
+    void set_gradients(std::span<const double> sums, std::span<const double> products);
+    /// dx in training, from the sums over the whole batch.
+    void backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+                  std::span<const double> sums, std::span<const double> products, double count) const;
+
     static constexpr float epsilon = 1e-5f;
     static constexpr float running_share = 0.1f;  ///< of the batch in the running statistics
 
   private:
+    void set_mean(int c, double sum, double count);
+    void set_variance(int c, double squares, double count);
+    void normalise(int c, const Tensor& x, Tensor& y) const;
+    void backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+                  double sum, double product, double count) const;
+
     Parameter scale_, shift_;                      ///< (C)
     Buffer running_mean_, running_variance_;       ///< (C)
     std::vector<float> mean_, inverse_deviation_;  ///< (C), of the last forward

@@ -37,7 +37,7 @@ void check_labels(const Tensor& logits, std::span<const std::uint8_t> labels, in
 }  // namespace
 
 Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> labels, int valid,
-                           Tensor* gradient) {
+                           Tensor* gradient, int of) {
     valid = checked_valid(logits, valid);
     check_labels(logits, labels, valid);
     if (gradient) {
@@ -52,7 +52,7 @@ Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> l
         loss.correct += std::max_element(p.begin(), p.end()) - p.begin() == labels[n];
         if (!gradient) continue;
         for (int c = 0; c < logits.channels(); ++c)
-            (*gradient)(c, 0, 0, n) = float((p[c] - (c == labels[n])) / valid);
+            (*gradient)(c, 0, 0, n) = float((p[c] - (c == labels[n])) / (of ? of : valid));
     }
     return loss;
 }

@@ -16,9 +16,10 @@ struct Loss {
 };
 
 /// The loss of the first `valid` images (0 = all), and, unless null, the gradient of its mean to the logits,
-/// exactly zero in padding lanes and images ≥ valid. @throws ShapeError when labels are too few or too large.
+/// exactly zero in padding lanes and images ≥ valid. The mean is over `of` images where these are only some
+/// of a batch (0 = over these). @throws ShapeError when labels are too few or too large.
 Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> labels, int valid = 0,
-                           Tensor* gradient = nullptr);
+                           Tensor* gradient = nullptr, int of = 0);
 
 /// Probabilities (N, classes), row-major, of the first `valid` images (0 = all).
 std::vector<float> softmax(const Tensor& logits, int valid = 0);

@@ -28,15 +28,25 @@ void check(const TrainerOptions& options) {
             options.schedule.every);
 }
 
+/// With the images of this process's shards alone.
+BatchOptions part_of(BatchOptions batches, const Shards* shards) {
+    if (!shards) return batches;
+    const int images = shards->images(batches.size);
+    batches.part = {.first = shards->first() * images, .count = shards->own() * images};
+    return batches;
+}
+
 }  // namespace
 
 Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
-                 const LabelledImages* validation, const TrainerOptions& options)
+                 const LabelledImages* validation, const TrainerOptions& options, Shards* shards)
     : network_(network),
-      train_(train, fitted(batches, train.maps, network.architecture().input, false)),
+      train_(train, fitted(part_of(batches, shards), train.maps, network.architecture().input, false)),
       options_(options),
-      optimizer_(network, options.optimizer) {
+      optimizer_(network, options.optimizer),
+      shards_(shards) {
     check(options);
+    if (shards) sharded_.emplace(network, *shards);
     if (train.count() == 0) throw UsageError("trainer: expected at least one training image, found none");
     if ((options.patience || options.keep_best) && !validation)
         throw UsageError("trainer: patience and keep_best need validation images");
@@ -52,7 +62,7 @@ TrainingEnd Trainer::run() {
         if (out_of_patience()) return TrainingEnd::stopped_early;
         if (!train_epoch()) return TrainingEnd::interrupted;
         finish_epoch();
-        if (on_epoch && !on_epoch(state_.history.back())) return TrainingEnd::interrupted;
+        if (!all_go_on(!on_epoch || on_epoch(state_.history.back()))) return TrainingEnd::interrupted;
     }
     return TrainingEnd::finished;
 }
@@ -64,11 +74,11 @@ bool Trainer::train_epoch() {
     for (auto start = Clock::now(); const Batch* batch = train_.next(); start = Clock::now()) {
         const double loss = train_batch(*batch);
         state_.train_seconds += seconds_since(start);
-        if (on_batch && !on_batch({.epoch = state_.epoch + 1,
-                                   .epochs = options_.epochs,
-                                   .batch = state_.batch,
-                                   .batches = train_.count(),
-                                   .loss = loss}))
+        if (!all_go_on(!on_batch || on_batch({.epoch = state_.epoch + 1,
+                                              .epochs = options_.epochs,
+                                              .batch = state_.batch,
+                                              .batches = train_.count(),
+                                              .loss = loss})))
             return false;
     }
     return true;
@@ -77,10 +87,7 @@ bool Trainer::train_epoch() {
 /// One step; its mean loss.
 double Trainer::train_batch(const Batch& batch) {
     if (network_.has_mode()) network_.set_mode(training_mode());
-    const PassContext context{.training = true, .valid = batch.valid, .step = state_.steps};
-    const Tensor& logits = network_.forward(batch.images, context);
-    const Loss loss = softmax_cross_entropy(logits, batch.labels, batch.valid, &gradient_);
-    network_.backward(batch.images, gradient_, context);
+    const Loss loss = sharded_ ? sharded_->run(batch, state_.steps) : forward_and_backward(batch);
     optimizer_.step(options_.schedule.rate(options_.optimizer.rate, state_.epoch, options_.epochs));
     state_.loss_sum += loss.sum;
     state_.correct += loss.correct;
@@ -88,6 +95,23 @@ double Trainer::train_batch(const Batch& batch) {
     ++state_.steps;
     ++state_.batch;
     return loss.mean();
+}
+
+Loss Trainer::forward_and_backward(const Batch& batch) {
+    const PassContext context{.training = true, .valid = batch.valid, .step = state_.steps};
+    const Tensor& logits = network_.forward(batch.images, context);
+    const Loss loss = softmax_cross_entropy(logits, batch.labels, batch.valid, &gradient_);
+    network_.backward(batch.images, gradient_, context);
+    return loss;
+}
+
+/// Whether this process and all others want to.
+bool Trainer::all_go_on(bool here) {
+    if (!shards_) return here;
+    const std::vector<double> rows(shards_->own(), here ? 0.0 : 1.0);
+    double stopping = 0;
+    shards_->sum(rows, {&stopping, 1});
+    return stopping == 0;
 }
 
 void Trainer::finish_epoch() {

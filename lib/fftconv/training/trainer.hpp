@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "fftconv/network/network.hpp"
 #include "fftconv/training/evaluation.hpp"
 #include "fftconv/training/optimizer.hpp"
+#include "fftconv/training/shards.hpp"
 
 namespace fftconv {
 
@@ -83,11 +85,15 @@ class Trainer {
   public:
     /// Network and images must outlive it; `validation` may be null. `batches` says how the training images
     /// are prepared; validation images get its size and border only.
+    /// With `shards`, which must outlive it, each batch is cut into shards; every process that has some of
+    /// them makes the same calls and ends with the same weights. The network then plans for the images of a
+    /// shard.
     /// @throws ShapeError when the images do not fit the network; UsageError on bad options.
     Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
-            const LabelledImages* validation, const TrainerOptions& options);
+            const LabelledImages* validation, const TrainerOptions& options, Shards* shards = nullptr);
 
     /// Called after each batch; false = stop now, as an interruption. The state is then complete.
+    /// With shards, one process that says so stops them all.
     std::function<bool(const BatchProgress&)> on_batch;
     /// Called after each epoch, its evaluation done and its record in the history, at the evaluation's mode;
     /// false = stop now, as an interruption.
@@ -110,6 +116,8 @@ class Trainer {
   private:
     bool train_epoch();
     double train_batch(const Batch& batch);
+    Loss forward_and_backward(const Batch& batch);
+    bool all_go_on(bool here);
     void finish_epoch();
     bool out_of_patience() const;
     int training_mode() const;
@@ -121,6 +129,8 @@ class Trainer {
     Optimizer optimizer_;
     TrainerState state_;
     Tensor gradient_;  ///< to the logits
+    Shards* shards_;
+    std::optional<ShardedPass> sharded_;
 };
 
 }  // namespace fftconv

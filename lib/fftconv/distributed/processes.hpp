@@ -1,0 +1,58 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fftconv/training/shards.hpp"
+
+namespace fftconv {
+
+/// The processes that mpirun started together, over MPI. One object in each, made first in main and destroyed
+/// last; only its thread calls. A process that ends with an error ends them all.
+class Processes {
+  public:
+    /// Joins the others when a launcher started this process; otherwise it is alone and MPI is not touched.
+    /// @throws Error when MPI cannot start.
+    Processes();
+    ~Processes();
+    Processes(const Processes&) = delete;
+    Processes& operator=(const Processes&) = delete;
+
+    int rank() const { return rank_; }
+    int count() const { return count_; }
+    /// Whether this is the one that writes and prints.
+    bool first() const { return rank_ == 0; }
+    /// Processes on this machine, for sharing its processors.
+    int on_this_machine() const { return on_this_machine_; }
+
+    /// Compares what must be the same in all of them: the configuration, a digest, the version.
+    /// @throws UsageError in every process, naming the field and both values, when one differs.
+    void require_same(const std::string& field, const std::string& value) const;
+    /// Waits until every process is here.
+    void meet() const;
+    /// The first process's text, in every one.
+    std::string from_first(const std::string& text) const;
+
+    /// Shards of a batch spread over the processes, each with as many or one more. @throws UsageError on
+    /// fewer shards than processes.
+    std::unique_ptr<Shards> shards(int count) const;
+
+    /// Hands out jobs 0 … count − 1, one by one, to whoever is free; the first process takes part between its
+    /// messages. `run` computes a job and returns its result as bytes; `done(job, bytes)` is called in the
+    /// first process alone, in the order in which jobs end. `stop` is asked between jobs, in every process:
+    /// true ends the handing out. Returns whether all jobs were done, the same in every process.
+    bool share_jobs(int count, const std::function<std::vector<char>(int)>& run,
+                    const std::function<void(int, const std::vector<char>&)>& done,
+                    const std::function<bool()>& stop) const;
+
+    /// Ends all processes at once with this status, because one failed; alone it just returns.
+    void abort(int status) const;
+
+  private:
+    int rank_ = 0, count_ = 1, on_this_machine_ = 1;
+    bool joined_ = false;
+};
+
+}  // namespace fftconv
