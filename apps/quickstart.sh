@@ -22,3 +22,9 @@ for ((i = 1; i < $#; ++i)); do  # the same data
 done
 "$build/apps/fftconv-prune" --train --epochs 2 --granularity kernel --layers conv2,conv3 --ratio 0.75 --candidates 20 --retrain-epochs 1 \
     --compact --out "$root/out/quickstart-pruning.h5"
+
+page=$root/out/quickstart.html
+"$build/apps/fftconv-results" page "$root/out/quickstart.h5" "$root/out/quickstart-pruning.h5" \
+    "$root"/out/quickstart-pruning.h5.points/*.h5 --out "$page" --overwrite
+echo
+echo "All of it to look at, in a browser: $page"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes the tables of results/README.md again, from the result files: between a line `<!-- begin: COMMAND -->` and
-# the next line `<!-- end -->` goes what COMMAND prints, run in the project's root with the built apps at hand.
+# the next line `<!-- end -->` goes what COMMAND prints, run in the project's root with the built apps at hand. Then makes
+# a page of each result file, NAME.html next to NAME.h5 (not committed).
 #     bash results/report.sh [FOLDER OF THE BUILT APPS, build/quickstart/apps unless given]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -22,3 +23,7 @@ while IFS= read -r line; do
     fi
 done <"$document" >"$document.part"
 mv "$document.part" "$document"
+
+find results -name '*.h5' | sort | while IFS= read -r file; do
+    fftconv-results page "$file" --out "${file%.h5}.html" --overwrite </dev/null
+done

@@ -5,12 +5,17 @@
 /// The papers' published numbers, as data: reports print ours next to them.
 namespace fftconv::paper {
 
+/// What of a run a statement can be compared with: the baseline's MCR, or the largest share of kernels pruned
+/// within +1 % of it, by feature maps alone, by kernels alone, or by a sequence of both.
+enum class Measure { none, baseline_mcr, maps_pruned, kernels_pruned, pruned_in_all };
+
 /// Coarse pruning (Anwar and Sung): what its text states about a figure or table whose points are only drawn.
 struct CoarsePruningStatement {
     std::string_view where;    ///< "Figure 4a", "Table 1"
     std::string_view network;  ///< "cnn-small", …
     std::string_view subject;  ///< what the value is
     double value;              ///< percent
+    Measure measure;
 };
 std::span<const CoarsePruningStatement> coarse_pruning();
 
