@@ -29,7 +29,7 @@ namespace {
 /// One training under way.
 struct Training {
     EcpTraining what;
-    std::unique_ptr<Network> network;
+    std::unique_ptr<PrunedNetwork> pruned;  ///< of nothing
     std::unique_ptr<Trainer> trainer;
     Curve curve;                     ///< of its finished epochs
     std::vector<Curve> mode_curves;  ///< of a random-K network: tested under each K
@@ -181,15 +181,16 @@ Training EcpRun::make(const EcpTraining& what) const {
     how.seed = seed;
     Training training{what, {}, {}, {}, {}};
     training.curve.method = what.name();
-    training.network = std::make_unique<Network>(architecture, NetworkOptions{.engine = ecp_.engine,
-                                                                              .batch = ecp_.batch,
-                                                                              .threads = ecp_.thread_count(),
-                                                                              .mode = what.method.mode,
-                                                                              .seed = seed,
-                                                                              .measure = ecp_.measure});
+    training.pruned =
+        std::make_unique<PrunedNetwork>(Network(architecture, NetworkOptions{.engine = ecp_.engine,
+                                                                             .batch = ecp_.batch,
+                                                                             .threads = ecp_.thread_count(),
+                                                                             .mode = what.method.mode,
+                                                                             .seed = seed,
+                                                                             .measure = ecp_.measure}));
     training.trainer = std::make_unique<Trainer>(
-        *training.network, dataset_.train, BatchOptions{.size = ecp_.batch, .shuffled = true, .seed = seed},
-        nullptr, how);
+        training.pruned->network, dataset_.train,
+        BatchOptions{.size = ecp_.batch, .shuffled = true, .seed = seed}, nullptr, how);
     for (int mode = 0; mode < 4 && what.method.random_mode(); ++mode) {
         training.mode_curves.push_back({});
         training.mode_curves.back().method = mode_curve_name(what, mode);
@@ -202,7 +203,7 @@ void EcpRun::restore(Training& training) const {
     const std::filesystem::path file = ecp_.checkpoint_file(training.what);
     const Checkpoint checkpoint = read_checkpoint(file);
     require_same_run(checkpoint.resolved_toml, file.string());
-    restore_training(checkpoint, file, record_.dataset, *training.network, *training.trainer);
+    restore_training(checkpoint, file, record_.dataset, *training.pruned, *training.trainer);
     training.curve = checkpoint.curves.front();
     for (std::size_t i = 0; i < training.mode_curves.size(); ++i) {
         training.mode_curves[i] = checkpoint.curves.at(i + 1);
@@ -233,7 +234,7 @@ void EcpRun::train_epoch(Training& training, Progress& progress) {
 }
 
 void EcpRun::test(Training& training) {
-    Network& network = *training.network;
+    Network& network = training.pruned->network;
     const auto evaluate_under = [&](int mode) {
         if (network.has_mode()) network.set_mode(mode);
         return evaluate(network, dataset_.test);
@@ -256,7 +257,7 @@ void EcpRun::save_checkpoint(const Training& training) const {
     std::vector<Curve> curves{training.curve};
     curves.insert(curves.end(), training.mode_curves.begin(), training.mode_curves.end());
     write_checkpoint(ecp_.checkpoint_file(training.what),
-                     make_checkpoint(*training.network, *training.trainer, std::move(curves),
+                     make_checkpoint(*training.pruned, *training.trainer, std::move(curves),
                                      record_.resolved_toml, record_.dataset));
 }
 

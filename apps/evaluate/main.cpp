@@ -79,7 +79,8 @@ void run(const EvaluateOptions& given) {
     how.threads = given.threads > 0 ? given.threads : available_threads();
     how.mode = given.mode;
     how.fixed_weights = true;
-    Network network = load_network(checkpoint, given.checkpoint, how);
+    PrunedNetwork pruned = load_network(checkpoint, given.checkpoint, how);
+    Network& network = pruned.network;
     const std::string name =
         given.dataset == "as trained" ? loader_name(checkpoint.dataset.name) : given.dataset;
     Dataset dataset = load_dataset(name, given.data, {.limit = given.limit});

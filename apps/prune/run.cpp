@@ -50,20 +50,16 @@ class PruningRun {
     }
 
   private:
-    Network baseline_network() const {
-        NetworkOptions how = prune_.train.network_options();
-        Network network = load_network(baseline_, prune_.baseline_file(), how);
-        apply_masks(baseline_.masks, network);
-        return network;
+    PrunedNetwork baseline_network() const {
+        return load_network(baseline_, prune_.baseline_file(), prune_.train.network_options());
     }
 
     void prepare() {
-        Network network = baseline_network();
+        PrunedNetwork network = baseline_network();
         const bool all = prune_.layers == std::vector<std::string>{"all"};
-        context_.layers = all ? convolution_names(network) : prune_.layers;
+        context_.layers = all ? convolution_names(network.network) : prune_.layers;
         for (const std::string& granularity : prune_.granularities)  // found out now, not after an hour
-            live_units(network, baseline_.masks,
-                       {parse_granularity(granularity), context_.layers, prune_.stride});
+            live_units(network, {parse_granularity(granularity), context_.layers, prune_.stride});
         const std::filesystem::path out(prune_.train.out);
         if (prune_.train.resume && std::filesystem::exists(out)) take_up(read_results(out));
         if (results_.baseline() == nullptr) results_.points.push_back(baseline_result(context_, network));
@@ -123,12 +119,9 @@ class PruningRun {
     }
 
     PrunedNetwork network_before(const PruningPoint& point) const {
-        if (point.steps.size() == 1) return {baseline_network(), baseline_.masks};
+        if (point.steps.size() == 1) return baseline_network();
         const std::filesystem::path file = checkpoint_file(prune_, point.before());
-        const Checkpoint stored = read_checkpoint(file);
-        PrunedNetwork pruned{load_network(stored, file, prune_.train.network_options()), stored.masks};
-        apply_masks(pruned.masks, pruned.network);
-        return pruned;
+        return load_network(read_checkpoint(file), file, prune_.train.network_options());
     }
 
     /// Of the points that are still to be computed; bisection halves the ratios.

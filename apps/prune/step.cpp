@@ -28,14 +28,13 @@ class Step {
           step_(point.steps.back()),
           scope_{step_.granularity, context.layers, options_.stride},
           seed_(options_.train.seed + std::uint64_t(point.repeat)),
+          pruned_(pruned),
           network_(pruned.network),
-          masks_(pruned.masks),
           validation_(context.dataset.validation, plain_batches()) {}
 
     PruningResult run(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
         choose();
-        apply_masks(masks_, network_);
-        remove_dead_ends(network_, masks_);
+        remove_dead_ends(pruned_);
         result_.validation_before = validation_mcr();
         result_.test_before = test_mcr();
         retrain();
@@ -67,9 +66,9 @@ class Step {
             return;
         }
         Batches images(context_.dataset.train, plain_batches());
-        const auto scores = unit_scores(network_, masks_, scope_, parse_criterion(point_.criterion),
+        const auto scores = unit_scores(pruned_, scope_, parse_criterion(point_.criterion),
                                         {images, options_.data_batches, seed_});
-        masks_ = masks_of_least(network_, masks_, scope_, step_.ratio, scores);
+        pruned_.set_masks(masks_of_least(pruned_, scope_, step_.ratio, scores));
     }
 
     void search() {
@@ -84,9 +83,9 @@ class Step {
             return on;
         };
         const SearchOptions search{step_.ratio, std::size_t(options_.candidates), seed_};
-        Masks best = best_of_random(network_, validation_, masks_, scope_, search, state, on_candidate);
+        Masks best = best_of_random(pruned_, validation_, scope_, search, state, on_candidate);
         if (state.count() < search.candidates) throw PruningInterrupted{};
-        masks_ = std::move(best);
+        pruned_.set_masks(std::move(best));
         search_ = state;
         for (std::size_t n = 0; n < candidate_counts.size(); ++n)
             if (std::size_t(candidate_counts[n]) <= state.count())
@@ -145,11 +144,11 @@ class Step {
         result_.granularity = point_.granularity();
         result_.repeat = point_.repeat;
         result_.requested = 100 * step_.ratio;
-        const LayerDensity kept = total(density(masks_, network_), context_.layers);
+        const LayerDensity kept = total(pruned_.density(), context_.layers);
         result_.pruned_maps = 100 * (1 - double(kept.kept_maps) / double(kept.maps));
         result_.pruned_kernels = 100 * kept.kernel_ratio();
         result_.pruned_weights = 100 * kept.weight_ratio();
-        const LayerCost cost = total(layer_costs(masks_, network_));
+        const LayerCost cost = total(layer_costs(pruned_));
         result_.parameters = cost.parameters;
         result_.direct_macs = cost.direct_macs;
         result_.spectral_macs = cost.spectral_macs;
@@ -157,12 +156,12 @@ class Step {
 
     /// Times of the baseline, this network, and the thinner one that it amounts to.
     void measure(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
-        Network dense = load_network(baseline, options_.baseline_file(), network_.options());
-        compact_ = std::make_unique<CompactNetwork>(compact(network_, masks_));
+        PrunedNetwork dense = load_network(baseline, options_.baseline_file(), network_.options());
+        compact_ = std::make_unique<PrunedNetwork>(compact(pruned_));
         result_.architecture = to_string(compact_->network.architecture());
         validation_.start(0);
         const Tensor images = validation_.next()->images;
-        const std::vector<Network*> networks{&dense, &network_, &compact_->network};
+        const std::vector<Network*> networks{&dense.network, &network_, &compact_->network};
         milliseconds_per_image(networks, images, 1);
         for (Network* network : networks) network->reset_profile();
         const std::vector<double> ms = milliseconds_per_image(networks, images, options_.timing_rounds);
@@ -179,8 +178,8 @@ class Step {
                 if (profile.layer == layer) return 1000 * profile.forward / images;
             return not_measured;
         };
-        const std::vector<LayerDensity> kept = density(masks_, network_);
-        const std::vector<LayerCost> costs = layer_costs(masks_, network_);
+        const std::vector<LayerDensity> kept = pruned_.density();
+        const std::vector<LayerCost> costs = layer_costs(pruned_);
         for (std::size_t i = 0; i < kept.size(); ++i) {
             const LayerDensity& d = kept[i];
             const bool asked = std::count(context_.layers.begin(), context_.layers.end(), d.layer) > 0;
@@ -206,12 +205,12 @@ class Step {
         return record;
     }
 
-    Checkpoint checkpoint(Network& network, const Masks& masks, bool training_state) const {
+    Checkpoint checkpoint(const PrunedNetwork& pruned, bool training_state) const {
+        const Network& network = pruned.network;
         Checkpoint checkpoint;
         if (retrained_ && training_state) {
-            checkpoint =
-                make_checkpoint(network, *retrained_, {curve_of("retraining", retrained_->history())},
-                                context_.resolved_toml, record_of(context_.dataset));
+            checkpoint = make_checkpoint(pruned, *retrained_, {curve_of("retraining", retrained_->history())},
+                                         context_.resolved_toml, record_of(context_.dataset));
         } else {
             checkpoint.architecture = to_string(network.architecture());
             checkpoint.layer_names = network.layer_names();
@@ -219,7 +218,7 @@ class Step {
             checkpoint.resolved_toml = context_.resolved_toml;
             checkpoint.dataset = record_of(context_.dataset);
         }
-        checkpoint.masks = masks;
+        checkpoint.masks = pruned.masks();
         checkpoint.extra.insert(checkpoint.extra.end(), context_.preprocessing.begin(),
                                 context_.preprocessing.end());
         return checkpoint;
@@ -228,11 +227,10 @@ class Step {
     void save() {
         SearchState search = search_;
         if (search.count() == 0) search = {{seed_}, {result_.validation_before}};
-        write_masks(mask_file(options_, point_), record(search, masks_));
-        write_checkpoint(checkpoint_file(options_, point_), checkpoint(network_, masks_, true));
+        write_masks(mask_file(options_, point_), record(search, pruned_.masks()));
+        write_checkpoint(checkpoint_file(options_, point_), checkpoint(pruned_, true));
         if (!options_.compact) return;
-        write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"),
-                         checkpoint(compact_->network, compact_->masks, false));
+        write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"), checkpoint(*compact_, false));
     }
 
     const PruningContext& context_;
@@ -241,12 +239,12 @@ class Step {
     PruningStep step_;
     PruningScope scope_;
     std::uint64_t seed_;
-    Network& network_;
-    Masks& masks_;
+    PrunedNetwork& pruned_;
+    Network& network_;  ///< pruned_'s
     Batches validation_;
     SearchState search_;
     std::unique_ptr<Trainer> retrained_;
-    std::unique_ptr<CompactNetwork> compact_;
+    std::unique_ptr<PrunedNetwork> compact_;
     PruningResult result_;
 };
 
@@ -265,7 +263,8 @@ PruningResult prune_point(const PruningContext& context, const PruningPoint& poi
     return Step(context, point, pruned).run(baseline, layers);
 }
 
-PruningResult baseline_result(const PruningContext& context, Network& network) {
+PruningResult baseline_result(const PruningContext& context, PrunedNetwork& pruned) {
+    Network& network = pruned.network;
     PruningResult result;
     result.name = "baseline";
     result.criterion = result.granularity = "none";
@@ -274,7 +273,7 @@ PruningResult baseline_result(const PruningContext& context, Network& network) {
     result.test_mcr = evaluate_test(network, context.dataset.test).mcr;
     result.validation_before = result.validation_mcr;
     result.test_before = result.test_mcr;
-    const LayerCost cost = total(layer_costs({}, network));
+    const LayerCost cost = total(layer_costs(pruned));
     result.parameters = cost.parameters;
     result.direct_macs = cost.direct_macs;
     result.spectral_macs = cost.spectral_macs;

@@ -4,7 +4,7 @@
 
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/dataset/dataset.hpp"
-#include "fftconv/pruning/mask.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 #include "fftconv/pruning/search.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "prune/options.hpp"
@@ -23,12 +23,6 @@ struct PruningContext {
     std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
 };
 
-/// A network of a run and its masks.
-struct PrunedNetwork {
-    Network network;
-    Masks masks;
-};
-
 /// Thrown when `worked` says stop: what is under way is given up, what is finished is in files.
 struct PruningInterrupted {};
 
@@ -43,7 +37,7 @@ PruningResult prune_point(const PruningContext& context, const PruningPoint& poi
                           const Checkpoint& baseline, std::vector<PruningLayerResult>& layers);
 
 /// The row of the network that was given.
-PruningResult baseline_result(const PruningContext& context, Network& network);
+PruningResult baseline_result(const PruningContext& context, PrunedNetwork& pruned);
 
 /// Images that a step takes to compute: candidates, and three passes for each image of retraining.
 long step_work(const PruningContext& context, const std::string& criterion);

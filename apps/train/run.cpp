@@ -53,14 +53,15 @@ class TrainRun {
           options_(options),
           dataset_(dataset),
           preprocessing_(preprocessing),
-          network_(train.network_for(dataset.train.maps), train.network_options()),
+          pruned_(Network(train.network_for(dataset.train.maps), train.network_options())),
+          network_(pruned_.network),
           trainer_(network_, dataset.train, train.batch_options(),
                    dataset.validation.count() > 0 ? &dataset.validation : nullptr, train.trainer_options()) {}
 
     void restore(const Checkpoint& stored) {
         options_.require_same(stored.resolved_toml, train_.out,
                               {"threads", "epochs", "patience", "data", "out"});
-        restore_training(stored, train_.out, record_of(dataset_), network_, trainer_);
+        restore_training(stored, train_.out, record_of(dataset_), pruned_, trainer_);
         std::vector<NamedArray> last;
         for (const NamedArray& array : stored.extra)
             if (array.name.starts_with(last_prefix))
@@ -101,9 +102,8 @@ class TrainRun {
     }
 
     void save() const {
-        Checkpoint checkpoint =
-            make_checkpoint(network_, trainer_, {curve_of("training", trainer_.history())},
-                            options_.resolved_toml(), record_of(dataset_));
+        Checkpoint checkpoint = make_checkpoint(pruned_, trainer_, {curve_of("training", trainer_.history())},
+                                                options_.resolved_toml(), record_of(dataset_));
         for (NamedArray& array : preprocessing_.arrays()) checkpoint.extra.push_back(std::move(array));
         for (const NamedArray& array : last_)
             checkpoint.extra.push_back({last_prefix + array.name, array.shape, array.values});
@@ -119,7 +119,8 @@ class TrainRun {
     const Options& options_;
     const Dataset& dataset_;
     const Preprocessing& preprocessing_;
-    Network network_;
+    PrunedNetwork pruned_;  ///< of nothing, unless it is a pruned network that is trained on
+    Network& network_;
     Trainer trainer_;
     /// Of the last epoch, once the network has those of the best one: a longer run goes on from here.
     std::vector<NamedArray> last_;

@@ -86,6 +86,33 @@ BOOST_AUTO_TEST_CASE(a_sequence_of_granularities_with_retraining) {
                         again.output);
 }
 
+// What a checkpoint's masks prune does not count, whatever weights stand there: without kernels the answer is
+// one and the same class, whatever the image.
+BOOST_AUTO_TEST_CASE(evaluate_and_prune_see_the_masks_of_a_checkpoint) {
+    const TemporaryFolder folder;
+    BOOST_REQUIRE_EQUAL(run(command(folder, "--ratio 0 --criterion l2")).status, 0);
+    const std::filesystem::path baseline = folder / "p.h5.points" / "baseline.h5";
+    Checkpoint checkpoint = read_checkpoint(baseline);
+    const auto accuracy = [&] {
+        write_checkpoint(folder / "pruned.h5", checkpoint);
+        const CommandResult done = run(app("evaluate") + " --data " + folder.path().string() +
+                                       " --threads 1 " + (folder / "pruned.h5").string());
+        BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+        return std::stod(done.output.substr(done.output.find("accuracy ") + 9));
+    };
+    BOOST_CHECK_GT(accuracy(), 60);
+    checkpoint.masks = {{.layer = "conv2", .out = 8, .in = 6, .kernel = std::vector<std::uint8_t>(48, 0)}};
+    const double blind = accuracy();
+    BOOST_CHECK_LT(blind, 30);
+    const CommandResult pruned =
+        run(app("prune") + " --checkpoint " + (folder / "pruned.h5").string() + " --dataset mnist --data " +
+            folder.path().string() + " --validation 0.2 --batch 20 --threads 1 --timing-rounds 1 --layers " +
+            "conv1 --ratio 0 --criterion l2 --out " + (folder / "again.h5").string());
+    BOOST_REQUIRE_MESSAGE(pruned.status == 0, pruned.output);
+    BOOST_CHECK_SMALL(numbers(read_results(folder / "again.h5"), "points", "test_mcr")[0] - (100 - blind),
+                      0.01);
+}
+
 // With the budget of a hundred percent every ratio is within; with none at most few are. Bisection looks at
 // few.
 BOOST_AUTO_TEST_CASE(a_budget_is_found_by_bisection) {

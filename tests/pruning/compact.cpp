@@ -1,7 +1,7 @@
 #include "fftconv/pruning/compact.hpp"
 
 #include "fftconv/pruning/dead_ends.hpp"
-#include "fftconv/storage/checkpoint.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
 #include "pruning/pruned.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -11,7 +11,7 @@ using namespace fftconv::test;
 namespace {
 
 /// conv2 without the kernels of these output maps.
-Masks without_rows(Network& network, const std::vector<int>& rows) {
+Masks without_rows(const Network& network, const std::vector<int>& rows) {
     Masks masks;
     LayerMask& mask = mask_of(masks, weighted_layers(network), "conv2");
     mask.kernel.assign(std::size_t(mask.out) * mask.in, 1);
@@ -20,11 +20,11 @@ Masks without_rows(Network& network, const std::vector<int>& rows) {
 }
 
 /// Every kept map has kernels on both sides.
-bool has_dead_ends(Network& network, const Masks& masks) {
-    const auto kept = kept_weights(masks, network);
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
+bool has_dead_ends(const PrunedNetwork& pruned) {
+    const auto kept = pruned.kept_weights();
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
     for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
-        const LayerMask* mask = find_mask(masks, layers[i].name());
+        const LayerMask* mask = find_mask(pruned.masks(), layers[i].name());
         for (int o = 0; o < layers[i].out; ++o) {
             if (mask && !mask->feature_map.empty() && !mask->feature_map[o]) continue;
             long in = 0, out = 0;
@@ -44,19 +44,18 @@ BOOST_AUTO_TEST_SUITE(compact_networks)
 BOOST_AUTO_TEST_CASE(dead_ends_change_nothing_that_is_computed) {
     for (const std::string engine : {"direct", "fft"})
         for (const char* architecture : {valid_network, padded_network, normalised_network})
-            for (double pruned : {0.3, 0.7, 0.9})
-                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << pruned) {
-                    Network network = trained(architecture, engine);
-                    Masks masks = mixed_masks(network, pruned);
-                    apply_masks(masks, network);
+            for (double ratio : {0.3, 0.7, 0.9})
+                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << ratio) {
+                    PrunedNetwork pruned = trained_whole(architecture, engine);
+                    Network& network = pruned.network;
+                    pruned.set_masks(mixed_masks(network, ratio));
                     const Tensor images = images_for(network), answer = network.forward(images);
-                    const std::vector<DeadEnd> found = remove_dead_ends(network, masks);
-                    BOOST_CHECK(pruned < 0.5 || !found.empty());
+                    const std::vector<DeadEnd> found = remove_dead_ends(pruned);
+                    BOOST_CHECK(ratio < 0.5 || !found.empty());
                     BOOST_CHECK_LT(difference(network.forward(images), answer), 3e-6);
-                    BOOST_CHECK(std::string(architecture) == padded_network ||
-                                !has_dead_ends(network, masks));
+                    BOOST_CHECK(std::string(architecture) == padded_network || !has_dead_ends(pruned));
                     BOOST_CHECK_EQUAL(
-                        remove_dead_ends(network, masks).size(),
+                        remove_dead_ends(pruned).size(),
                         std::count_if(found.begin(), found.end(), [](auto& d) { return !d.removed; }));
                 }
 }
@@ -71,7 +70,8 @@ BOOST_AUTO_TEST_CASE(a_constant_is_folded_on_and_the_chain_followed) {
     network.convolutions()[1]->bias().value[1] = 0.7f;
     network.convolutions()[1]->bias().value[4] = -0.2f;
     network.convolutions()[1]->bias().changed();
-    const std::vector<DeadEnd> found = remove_dead_ends(network, masks);
+    PrunedNetwork pruned(std::move(network), masks);
+    const std::vector<DeadEnd> found = remove_dead_ends(pruned);
     BOOST_REQUIRE_EQUAL(found.size(), 3);  // … which is gone
     const auto has = [&](const std::string& layer, int map, bool constant, float value) {
         return std::any_of(found.begin(), found.end(), [&](const DeadEnd& d) {
@@ -82,26 +82,27 @@ BOOST_AUTO_TEST_CASE(a_constant_is_folded_on_and_the_chain_followed) {
     BOOST_CHECK(has("conv2", 1, true, 0.7f));
     BOOST_CHECK(has("conv2", 4, true, 0));  // negative: zero behind ReLU
     BOOST_CHECK(has("conv1", 3, false, 0));
-    BOOST_CHECK_EQUAL(to_string(compact(network, masks).network.architecture()),
+    BOOST_CHECK_EQUAL(to_string(compact(pruned).network.architecture()),
                       "2x14x14:5C3v-P2-6C3v-P2(average)-7FC-4Softmax");
 }
 
 // Near the border of a padded convolution a positive constant meets zeros: it must stay, and says so.
 BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_stays) {
     for (float bias : {0.5f, -0.5f}) BOOST_TEST_CONTEXT(bias) {
-            Network network = trained(padded_network);
+            PrunedNetwork pruned = trained_whole(padded_network);
+            Network& network = pruned.network;
             network.convolutions()[0]->bias().value[2] = bias;
             Masks masks;
             LayerMask& mask = mask_of(masks, weighted_layers(network), "conv1");
             mask.kernel.assign(12, 1);
             mask.kernel[4] = mask.kernel[5] = 0;
-            apply_masks(masks, network);
+            pruned.set_masks(masks);
             const Tensor images = images_for(network), answer = network.forward(images);
-            const std::vector<DeadEnd> found = remove_dead_ends(network, masks);
+            const std::vector<DeadEnd> found = remove_dead_ends(pruned);
             BOOST_REQUIRE_EQUAL(found.size(), 1);
             BOOST_CHECK_EQUAL(found[0].removed, bias < 0);
             BOOST_CHECK_EQUAL(found[0].value, std::max(bias, 0.0f));
-            CompactNetwork thin = compact(network, masks);
+            PrunedNetwork thin = compact(pruned);
             BOOST_CHECK_EQUAL(thin.network.convolutions()[0]->shape().out_channels, bias < 0 ? 5 : 6);
             BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
         }
@@ -109,10 +110,11 @@ BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_stays) {
 
 // While a pruned network with batch normalisation is trained on, its statistics make up for what was folded.
 BOOST_AUTO_TEST_CASE(folding_into_running_means_holds_in_training_too) {
-    Network network = trained(normalised_network), folded = trained(normalised_network);
-    Masks masks = without_rows(network, {0, 5}), folded_masks = masks;
-    apply_masks(masks, network);
-    remove_dead_ends(folded, folded_masks);
+    PrunedNetwork pruned = trained_whole(normalised_network);
+    pruned.set_masks(without_rows(pruned.network, {0, 5}));
+    PrunedNetwork without(trained(normalised_network), pruned.masks());
+    remove_dead_ends(without);
+    Network &network = pruned.network, &folded = without.network;
     const Tensor images = images_for(network);
     const Tensor answer = network.forward(images, {.training = true});
     BOOST_CHECK_LT(difference(folded.forward(images, {.training = true}), answer), 3e-6);
@@ -127,18 +129,17 @@ BOOST_AUTO_TEST_CASE(folding_into_running_means_holds_in_training_too) {
 BOOST_AUTO_TEST_CASE(compact_equals_masked) {
     for (const std::string engine : {"direct", "fft"})
         for (const char* architecture : {valid_network, padded_network, normalised_network})
-            for (double pruned : {0.0, 0.5, 0.9})
-                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << pruned) {
-                    Network network = trained(architecture, engine);
-                    Masks masks = mixed_masks(network, pruned);
-                    apply_masks(masks, network);
+            for (double ratio : {0.0, 0.5, 0.9})
+                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << ratio) {
+                    PrunedNetwork pruned = trained_whole(architecture, engine);
+                    Network& network = pruned.network;
+                    pruned.set_masks(mixed_masks(network, ratio));
                     const Tensor images = images_for(network), answer = network.forward(images);
-                    if (pruned == 0.9) remove_dead_ends(network, masks);
-                    CompactNetwork thin = compact(network, masks);
+                    if (ratio == 0.9) remove_dead_ends(pruned);
+                    PrunedNetwork thin = compact(pruned);
                     BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
-                    BOOST_CHECK_EQUAL(pruned > 0, thin.network.architecture() != network.architecture());
-                    const LayerDensity before = density(masks, network)[1],
-                                       after = density(thin.masks, thin.network)[1];
+                    BOOST_CHECK_EQUAL(ratio > 0, thin.network.architecture() != network.architecture());
+                    const LayerDensity before = pruned.density()[1], after = thin.density()[1];
                     BOOST_CHECK_EQUAL(before.kept_weights, after.kept_weights);
                     BOOST_CHECK_EQUAL(before.kept_maps, after.maps);
                 }
@@ -146,31 +147,32 @@ BOOST_AUTO_TEST_CASE(compact_equals_masked) {
 
 BOOST_AUTO_TEST_CASE(compact_is_an_ordinary_checkpoint) {
     const TemporaryFolder folder;
-    Network network = trained(valid_network);
-    CompactNetwork thin = compact(network, mixed_masks(network, 0.5));
+    PrunedNetwork pruned = trained_whole(valid_network);
+    Network& network = pruned.network;
+    pruned.set_masks(mixed_masks(network, 0.5));
+    PrunedNetwork thin = compact(pruned);
     Checkpoint checkpoint;
     checkpoint.architecture = to_string(thin.network.architecture());
     checkpoint.layer_names = thin.network.layer_names();
     checkpoint.model = thin.network.state();
-    checkpoint.masks = thin.masks;
+    checkpoint.masks = thin.masks();
     write_checkpoint(folder / "thin.h5", checkpoint);
     const Checkpoint stored = read_checkpoint(folder / "thin.h5");
-    Network again(parse_architecture(stored.architecture), {.engine = "direct", .batch = 8});
-    again.load_state(stored.model);
-    apply_masks(stored.masks, again);
+    Network again = load_network(stored, folder / "thin.h5", {.engine = "direct", .batch = 8}).network;
     const Tensor images = images_for(network);
     BOOST_CHECK_LT(difference(again.forward(images), thin.network.forward(images)), 1e-12);
     BOOST_CHECK_LT(difference(again.forward(images), network.forward(images)), 1e-6);
 }
 
 BOOST_AUTO_TEST_CASE(a_layer_of_which_nothing_is_left) {
-    Network network = trained(valid_network);
+    PrunedNetwork pruned = trained_whole(valid_network);
+    Network& network = pruned.network;
     Masks masks;
     mask_of(masks, weighted_layers(network), "conv2").feature_map.assign(8, 0);
-    apply_masks(masks, network);
+    pruned.set_masks(masks);
     const Tensor images = images_for(network), answer = network.forward(images);
-    remove_dead_ends(network, masks);
-    CompactNetwork thin = compact(network, masks);
+    remove_dead_ends(pruned);
+    PrunedNetwork thin = compact(pruned);
     BOOST_CHECK_EQUAL(to_string(thin.network.architecture()),
                       "2x14x14:1C3v-P2-1C3v-P2(average)-1FC-4Softmax");
     BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);

@@ -13,11 +13,11 @@ namespace {
 
 const MapShape image_maps{2, 14, 14};
 
-std::vector<std::vector<double>> scores_of(Network& network, const PruningScope& scope, Criterion criterion,
-                                           const Masks& masks = {}) {
+std::vector<std::vector<double>> scores_of(PrunedNetwork& pruned, const PruningScope& scope,
+                                           Criterion criterion) {
     static const LabelledImages images = small_images(24, image_maps, 4, "data");
     Batches batches(images, {.size = 8});
-    return unit_scores(network, masks, scope, criterion, {.images = batches, .batches = 3, .seed = 5});
+    return unit_scores(pruned, scope, criterion, {.images = batches, .batches = 3, .seed = 5});
 }
 
 /// Σ (W[o,c] ⋆ x[c])² over every pixel that any tap meets, from the definition, mean over images.
@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(energies_are_those_of_the_whole_correlation) {
 }
 
 BOOST_AUTO_TEST_CASE(magnitudes_of_each_granularity) {
-    Network network = trained(valid_network);
-    const std::vector<float>& w = network.convolutions()[1]->weight().value;  // (8, 6, 3, 3)
+    PrunedNetwork network = trained_whole(valid_network);
+    const std::vector<float>& w = network.network.convolutions()[1]->weight().value;  // (8, 6, 3, 3)
     const auto maps = scores_of(network, {Granularity::feature_map, {"conv2"}}, Criterion::weight_sum);
     const auto kernels = scores_of(network, {Granularity::kernel, {"conv2"}}, Criterion::l2);
     const auto parts = scores_of(network, {Granularity::intra_kernel, {"conv2"}, 3}, Criterion::weight_sum);
@@ -89,10 +89,11 @@ BOOST_AUTO_TEST_CASE(magnitudes_of_each_granularity) {
 
 // The score is the square of the loss's slope along the kernel: what taking a little of it away does.
 BOOST_AUTO_TEST_CASE(taylor_is_the_slope_of_the_loss_along_a_unit) {
-    Network network = trained(normalised_network);
+    PrunedNetwork pruned = trained_whole(normalised_network);
+    Network& network = pruned.network;
     const LabelledImages images = small_images(8, image_maps, 4, "data");
     Batches batches(images, {.size = 8});
-    const auto scores = unit_scores(network, {}, {Granularity::kernel, {"conv2"}}, Criterion::taylor,
+    const auto scores = unit_scores(pruned, {Granularity::kernel, {"conv2"}}, Criterion::taylor,
                                     {.images = batches, .batches = 1});
     batches.start(0);
     const Batch& batch = *batches.next();
@@ -115,7 +116,7 @@ BOOST_AUTO_TEST_CASE(taylor_is_the_slope_of_the_loss_along_a_unit) {
 }
 
 BOOST_AUTO_TEST_CASE(spectral_scores_are_shares_of_a_map) {
-    Network network = trained(normalised_network);
+    PrunedNetwork network = trained_whole(normalised_network);
     const auto kernels = scores_of(network, {Granularity::kernel, {"conv1", "conv2"}}, Criterion::spectral);
     for (int o = 0; o < 8; ++o) {
         double sum = 0;
@@ -127,7 +128,7 @@ BOOST_AUTO_TEST_CASE(spectral_scores_are_shares_of_a_map) {
     // A map's batch normalisation scales what its kernels give.
     const PruningScope maps{Granularity::feature_map, {"conv2"}};
     const auto before = scores_of(network, maps, Criterion::spectral);
-    BatchNorm& norm = *weighted_layers(network)[1].norm;
+    BatchNorm& norm = *weighted_layers(network.network)[1].norm;
     norm.parameters()[0]->value[3] *= 2;
     const auto after = scores_of(network, maps, Criterion::spectral);
     BOOST_CHECK_CLOSE(after[0][3], 4 * before[0][3], 1e-4);
@@ -137,29 +138,31 @@ BOOST_AUTO_TEST_CASE(spectral_scores_are_shares_of_a_map) {
 }
 
 BOOST_AUTO_TEST_CASE(the_least_are_pruned_and_what_is_pruned_already_does_not_count) {
-    Network network = trained(valid_network);
+    PrunedNetwork network = trained_whole(valid_network);
     const PruningScope scope{Granularity::kernel, {"conv2"}};
     const auto scores = scores_of(network, scope, Criterion::l2);
-    const Masks masks = masks_of_least(network, {}, scope, 0.25, scores);
+    const Masks masks = masks_of_least(network, scope, 0.25, scores);
     double largest_pruned = 0, least_kept = 1e9;
     for (int kernel = 0; kernel < 48; ++kernel)
         (masks[0].kernel[kernel] ? least_kept = std::min(least_kept, scores[0][kernel])
                                  : largest_pruned = std::max(largest_pruned, scores[0][kernel]));
     BOOST_CHECK_LE(largest_pruned, least_kept);
-    BOOST_CHECK_EQUAL(density(masks, network)[1].kept_kernels, 36);
+    network.set_masks(masks);
+    BOOST_CHECK_EQUAL(network.density()[1].kept_kernels, 36);
     // Half of the 36 that are left; a map's kernels after half of the maps.
-    apply_masks(masks, network);
-    const Masks more =
-        masks_of_least(network, masks, scope, 0.5, scores_of(network, scope, Criterion::l2, masks));
-    BOOST_CHECK_EQUAL(density(more, network)[1].kept_kernels, 18);
+    const Masks more = masks_of_least(network, scope, 0.5, scores_of(network, scope, Criterion::l2));
+    network.set_masks(more);
+    BOOST_CHECK_EQUAL(network.density()[1].kept_kernels, 18);
     BOOST_CHECK(combine(more, masks) == more);
 }
 
 BOOST_AUTO_TEST_CASE(ratios_of_every_granularity) {
-    Network network = trained(valid_network);
+    PrunedNetwork network = trained_whole(valid_network);
     const auto pruned = [&](Granularity granularity, double ratio, int stride = 2) {
         const PruningScope scope{granularity, {"conv1", "conv2"}, stride};
-        return density(random_masks(network, {}, scope, ratio, 3), network);
+        network.set_masks({});
+        network.set_masks(random_masks(network, scope, ratio, 3));
+        return network.density();
     };
     BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 0.5)[0].kept_maps, 3);
     BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 0.5)[1].kept_kernels, 4 * 3);
@@ -172,8 +175,8 @@ BOOST_AUTO_TEST_CASE(ratios_of_every_granularity) {
     BOOST_CHECK_EQUAL(pruned_count(1, 1), 0);
     BOOST_CHECK_EQUAL(pruned_count(0, 1), 0);
     BOOST_CHECK_THROW(pruned(Granularity::intra_kernel, 0.5, 0), UsageError);
-    BOOST_CHECK_THROW(live_units(network, {}, {Granularity::kernel, {"dense1"}}), ShapeError);
-    BOOST_CHECK_THROW(live_units(network, {}, {Granularity::feature_map, {"dense2"}}), ShapeError);
+    BOOST_CHECK_THROW(live_units(network, {Granularity::kernel, {"dense1"}}), ShapeError);
+    BOOST_CHECK_THROW(live_units(network, {Granularity::feature_map, {"dense2"}}), ShapeError);
     BOOST_CHECK_THROW(parse_granularity("filter"), UsageError);
     BOOST_CHECK_THROW(parse_criterion("l1"), UsageError);
 }

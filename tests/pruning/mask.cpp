@@ -1,6 +1,5 @@
-#include "fftconv/pruning/mask.hpp"
-
 #include "fftconv/core/error.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "pruning/pruned.hpp"
 #include "support/temporary_folder.hpp"
@@ -14,8 +13,8 @@ namespace {
 Network multiplied(const Network& network, const Masks& masks) {
     Network copy(network.architecture(), network.options());
     copy.load_state(network.state());
-    const auto kept = kept_weights(masks, copy);
     const std::vector<WeightedLayer> layers = weighted_layers(copy);
+    const auto kept = kept_weights(masks, layers);
     for (std::size_t i = 0; i < layers.size(); ++i) {
         for (std::size_t w = 0; w < kept[i].size(); ++w) layers[i].weight->value[w] *= kept[i][w];
         layers[i].weight->changed();
@@ -38,26 +37,29 @@ BOOST_AUTO_TEST_CASE(a_masked_network_computes_with_what_is_kept) {
     for (const std::string engine : {"direct", "fft"})
         for (const char* architecture : {valid_network, padded_network, normalised_network})
             BOOST_TEST_CONTEXT(engine << " " << architecture) {
-                Network network = trained(architecture, engine);
+                PrunedNetwork pruned = trained_whole(architecture, engine);
+                Network& network = pruned.network;
                 const Masks masks = mixed_masks(network, 0.4);
                 Network expected = multiplied(network, masks);
-                apply_masks(masks, network);
+                pruned.set_masks(masks);
+                BOOST_CHECK(pruned.masks() == masks);
                 const Tensor images = images_for(network);
                 const Tensor answer = expected.forward(images);
                 BOOST_CHECK_LT(difference(network.forward(images), answer), 2e-6);
                 BOOST_CHECK_LT(network.convolutions()[1]->surviving_kernels(), 40);
-                apply_masks({}, network);  // frees everything, though what was zeroed stays zero
+                pruned.set_masks({});  // frees everything, though what was zeroed stays zero
                 BOOST_CHECK_EQUAL(network.convolutions()[1]->surviving_kernels(), 48);
                 BOOST_CHECK_LT(difference(network.forward(images), answer), 2e-6);
             }
 }
 
 BOOST_AUTO_TEST_CASE(a_pruned_map_takes_its_kernels_along) {
-    Network network = trained(valid_network);
+    PrunedNetwork pruned = trained_whole(valid_network);
     Masks masks;
-    mask_of(masks, weighted_layers(network), "conv1").feature_map = {1, 0, 1, 1, 1, 1};
-    mask_of(masks, weighted_layers(network), "conv2").feature_map = {1, 1, 1, 1, 1, 1, 1, 0};
-    const std::vector<LayerDensity> layers = density(masks, network);
+    mask_of(masks, weighted_layers(pruned.network), "conv1").feature_map = {1, 0, 1, 1, 1, 1};
+    mask_of(masks, weighted_layers(pruned.network), "conv2").feature_map = {1, 1, 1, 1, 1, 1, 1, 0};
+    pruned.set_masks(masks);
+    const std::vector<LayerDensity> layers = pruned.density();
     BOOST_CHECK_EQUAL(layers[0].kept_maps, 5);
     BOOST_CHECK_EQUAL(layers[0].kept_kernels, 5 * 2);
     BOOST_CHECK_EQUAL(layers[1].kept_kernels, 7 * 5);
@@ -78,39 +80,45 @@ BOOST_AUTO_TEST_CASE(combining_and_comparing) {
     mask_of(b, layers, "conv1").feature_map = {1, 1, 1, 1, 1, 0};
     BOOST_CHECK_EQUAL(b.front().layer, "conv1");  // in the network's order
     const Masks both = combine(a, b);
-    const auto kept_a = kept_weights(a, network), kept_b = kept_weights(b, network),
-               kept_both = kept_weights(both, network);
+    const auto kept_a = kept_weights(a, layers), kept_b = kept_weights(b, layers),
+               kept_both = kept_weights(both, layers);
     std::size_t only_a = 0;
     for (std::size_t i = 0; i < kept_a[1].size(); ++i) {
         BOOST_REQUIRE_EQUAL(int(kept_both[1][i]), int(kept_a[1][i] && kept_b[1][i]));
         only_a += !kept_a[1][i] && kept_b[1][i];
     }
-    const std::vector<MaskComparison> counts = compare(a, b, network);
+    PrunedNetwork pruned(std::move(network), a);
+    const std::vector<MaskComparison> counts = pruned.compare(b);
     BOOST_CHECK_EQUAL(counts[1].only_first, only_a);
     BOOST_CHECK_EQUAL(counts[0].only_second, 2 * 9);
     BOOST_CHECK_EQUAL(counts[0].both_kept, 5 * 2 * 9);
-    BOOST_CHECK_EQUAL(compare(both, a, network)[1].only_second, 0);
+    pruned.set_masks(both);
+    BOOST_CHECK_EQUAL(pruned.compare(a)[1].only_second, 0);
 }
 
 BOOST_AUTO_TEST_CASE(saved_for_a_network_trained_elsewhere) {
     const TemporaryFolder folder;
-    Network network = trained(valid_network), other = trained(valid_network, "fft");
+    PrunedNetwork pruned = trained_whole(valid_network);
     MaskRecord record{
         .resolved_toml = "",
         .dataset = {},
         .search = {.criterion = "random", .granularity = "kernel", .seed = {7}, .validation_mcr = {1}},
-        .masks = mixed_masks(network, 0.5),
+        .masks = mixed_masks(pruned.network, 0.5),
         .checkpoint_sha256 = ""};
     write_masks(folder.path() / "mask.h5", record);
     const MaskRecord stored = read_masks(folder.path() / "mask.h5");
-    apply_masks(record.masks, network);
-    apply_masks(stored.masks, other);
-    const Tensor images = images_for(network);
-    BOOST_CHECK_LT(difference(other.forward(images), network.forward(images)), 2e-6);
-    Network wider = trained("2x14x14:7C3v-P2-8C3v-P2(average)-7FC-4Softmax");
-    BOOST_CHECK_EXCEPTION(apply_masks(stored.masks, wider), ShapeError, [](const ShapeError& error) {
+    pruned.set_masks(record.masks);
+    PrunedNetwork other(trained(valid_network, "fft"), stored.masks);
+    const Tensor images = images_for(pruned.network);
+    BOOST_CHECK_LT(difference(other.network.forward(images), pruned.network.forward(images)), 2e-6);
+    PrunedNetwork wider = trained_whole("2x14x14:7C3v-P2-8C3v-P2(average)-7FC-4Softmax");
+    wider.set_masks(mixed_masks(wider.network, 0.5));
+    const Masks own = wider.masks();
+    const std::vector<NamedArray> state = wider.network.state();
+    BOOST_CHECK_EXCEPTION(wider.set_masks(stored.masks), ShapeError, [](const ShapeError& error) {
         return std::string(error.what()) == "mask: conv1: maps behind the layer: expected 7, found 6";
     });
+    BOOST_CHECK(wider.masks() == own && wider.network.state() == state);
 }
 
 // A file of feature maps alone does not say how many maps come in; kernels are pruned on top of it all the
@@ -135,10 +143,11 @@ BOOST_AUTO_TEST_CASE(masks_from_files_can_be_added_to) {
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
     Network network = trained(valid_network);
     const auto refused = [&](const LayerMask& mask, const std::string& part) {
-        BOOST_CHECK_EXCEPTION(check_masks({mask}, network), ShapeError, [&](const ShapeError& error) {
-            BOOST_TEST_MESSAGE(error.what());
-            return std::string(error.what()).find(part) != std::string::npos;
-        });
+        BOOST_CHECK_EXCEPTION(check_masks({mask}, weighted_layers(network)), ShapeError,
+                              [&](const ShapeError& error) {
+                                  BOOST_TEST_MESSAGE(error.what());
+                                  return std::string(error.what()).find(part) != std::string::npos;
+                              });
     };
     refused({.layer = "conv9"}, "expected one of conv1, conv2, dense1, dense2, found conv9");
     refused({.layer = "conv1", .feature_map = {1, 0}}, "conv1/feature_map: expected 6 bytes, found 2");

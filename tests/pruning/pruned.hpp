@@ -5,7 +5,7 @@
 
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/network.hpp"
-#include "fftconv/pruning/mask.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 #include "support/gradient_check.hpp"
 
 namespace fftconv::test {
@@ -28,6 +28,11 @@ inline Network trained(const std::string& architecture, const std::string& engin
     }
     network.load_state(state);
     return network;
+}
+
+inline PrunedNetwork trained_whole(const std::string& architecture, const std::string& engine = "direct",
+                                   int threads = 1) {
+    return PrunedNetwork(trained(architecture, engine, threads));
 }
 
 inline Tensor images_for(const Network& network) {
@@ -55,7 +60,7 @@ inline std::vector<std::uint8_t> random_bytes(std::size_t count, double pruned, 
 }
 
 /// Every granularity at once: maps of conv1, kernels and weights of conv2.
-inline Masks mixed_masks(Network& network, double pruned) {
+inline Masks mixed_masks(const Network& network, double pruned) {
     const std::vector<WeightedLayer> layers = weighted_layers(network);
     Masks masks;
     LayerMask& first = mask_of(masks, layers, "conv1");

@@ -42,22 +42,22 @@ BOOST_AUTO_TEST_CASE(a_trial_computes_as_the_masked_network) {
             for (Granularity granularity : {Granularity::layer, Granularity::feature_map, Granularity::kernel,
                                             Granularity::intra_kernel})
                 BOOST_TEST_CONTEXT(engine << " " << architecture << " " << to_string(granularity)) {
-                    Network network = trained(architecture, engine);
+                    PrunedNetwork pruned = trained_whole(architecture, engine);
+                    Network& network = pruned.network;
                     Masks before;  // something is pruned already
                     mask_of(before, weighted_layers(network), "conv2").kernel =
                         random_bytes(48, 0.2, "before");
-                    apply_masks(before, network);
+                    pruned.set_masks(before);
                     const std::vector<NamedArray> state = network.state();
                     const Tensor images = images_for(network), whole = network.forward(images);
                     {
-                        MaskTrial trial(network);
+                        MaskTrial trial(pruned);
                         for (std::uint64_t seed : {1, 2, 3}) {
                             const PruningScope scope{granularity, {"conv1", "conv2"}};
-                            const Masks masks = random_masks(network, before, scope, 0.5, seed);
-                            Network plain = trained(architecture, engine);
-                            apply_masks(masks, plain);
+                            const Masks masks = random_masks(pruned, scope, 0.5, seed);
+                            PrunedNetwork plain(trained(architecture, engine), masks);
                             trial.set(masks);
-                            const Tensor answer = plain.forward(images);
+                            const Tensor answer = plain.network.forward(images);
                             BOOST_CHECK_LT(difference(network.forward(images), answer), 2e-6);
                         }
                         trial.set(before);
@@ -70,43 +70,45 @@ BOOST_AUTO_TEST_CASE(a_trial_computes_as_the_masked_network) {
 }
 
 BOOST_AUTO_TEST_CASE(candidates_share_the_spectra) {
-    Network network = trained(valid_network, "fft");
+    PrunedNetwork pruned = trained_whole(valid_network, "fft");
+    Network& network = pruned.network;
     const Tensor images = images_for(network);
-    MaskTrial trial(network);
+    MaskTrial trial(pruned);
     trial.set({});
     network.forward(images);
     const double once = seconds_in(network, "kernel spectra");
     BOOST_CHECK_GT(once, 0);
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
-        const Masks masks = random_masks(network, {}, kernels, 0.75, seed);
+        const Masks masks = random_masks(pruned, kernels, 0.75, seed);
         trial.set(masks);
         network.forward(images);
-        BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), density(masks, network)[1].kept_kernels);
+        const PrunedNetwork other(trained(valid_network), masks);
+        BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), other.density()[1].kept_kernels);
         BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), 12);
     }
     BOOST_CHECK_EQUAL(seconds_in(network, "kernel spectra"), once);  // not one more
 }
 
 BOOST_AUTO_TEST_CASE(the_winner_depends_on_seed_and_candidate_alone) {
-    Network one = trained(valid_network, "fft", 1), four = trained(valid_network, "fft", 4);
+    PrunedNetwork one = trained_whole(valid_network, "fft", 1), four = trained_whole(valid_network, "fft", 4);
     Batches batches(validation_images(), {.size = 8});
     SearchState first, second, halves;
     const SearchOptions options{.ratio = 0.4, .candidates = 12, .seed = 9};
-    const Masks masks = best_of_random(one, batches, {}, kernels, options, first);
-    BOOST_CHECK(best_of_random(four, batches, {}, kernels, options, second) == masks);
+    const Masks masks = best_of_random(one, batches, kernels, options, first);
+    BOOST_CHECK(best_of_random(four, batches, kernels, options, second) == masks);
     BOOST_CHECK(first.seed == second.seed && first.validation_mcr == second.validation_mcr);
     // Stopped after five and taken up again.
-    best_of_random(one, batches, {}, kernels, options, halves,
+    best_of_random(one, batches, kernels, options, halves,
                    [](const SearchState& s) { return s.count() < 5; });
     BOOST_CHECK_EQUAL(halves.count(), 5);
-    BOOST_CHECK(best_of_random(one, batches, {}, kernels, options, halves) == masks);
+    BOOST_CHECK(best_of_random(one, batches, kernels, options, halves) == masks);
     BOOST_CHECK(halves.validation_mcr == first.validation_mcr);
     // The stored seed makes the mask again, and its score is the winner's.
     const std::size_t best = first.best();
-    BOOST_CHECK(random_masks(one, {}, kernels, 0.4, first.seed[best]) == masks);
+    BOOST_CHECK(random_masks(one, kernels, 0.4, first.seed[best]) == masks);
     BOOST_CHECK_EQUAL(first.seed[best], candidate_seed(9, best));
-    apply_masks(masks, one);
-    BOOST_CHECK_EQUAL(evaluate(one, batches).mcr, first.validation_mcr[best]);
+    one.set_masks(masks);
+    BOOST_CHECK_EQUAL(evaluate(one.network, batches).mcr, first.validation_mcr[best]);
     BOOST_CHECK_EQUAL(first.validation_mcr[best],
                       *std::min_element(first.validation_mcr.begin(), first.validation_mcr.end()));
     BOOST_CHECK_GT(*std::max_element(first.validation_mcr.begin(), first.validation_mcr.end()),
@@ -115,12 +117,13 @@ BOOST_AUTO_TEST_CASE(the_winner_depends_on_seed_and_candidate_alone) {
 
 // What comes before the first pruned layer is computed once, and the scores are those of the whole network.
 BOOST_AUTO_TEST_CASE(layers_before_the_pruned_ones_run_once) {
-    Network network = trained(valid_network, "fft");
+    PrunedNetwork pruned = trained_whole(valid_network, "fft");
+    Network& network = pruned.network;
     Batches batches(validation_images(), {.size = 16});
     const PruningScope second{Granularity::kernel, {"conv2"}};
     SearchState state;
     std::vector<double> first_layer, second_layer;  // seconds so far
-    best_of_random(network, batches, {}, second, {.ratio = 0.5, .candidates = 6, .seed = 3}, state,
+    best_of_random(pruned, batches, second, {.ratio = 0.5, .candidates = 6, .seed = 3}, state,
                    [&](const SearchState&) {
                        const std::vector<LayerProfile> profile = network.profile();
                        first_layer.push_back(profile[0].forward);
@@ -131,9 +134,9 @@ BOOST_AUTO_TEST_CASE(layers_before_the_pruned_ones_run_once) {
     BOOST_CHECK_EQUAL(first_layer.front(), first_layer.back());
     BOOST_CHECK_LT(second_layer.front(), second_layer.back());
     for (std::size_t i = 0; i < state.count(); ++i) {
-        Network masked = trained(valid_network, "fft");
-        apply_masks(random_masks(masked, {}, second, 0.5, state.seed[i]), masked);
-        BOOST_CHECK_EQUAL(evaluate(masked, batches).mcr, state.validation_mcr[i]);
+        PrunedNetwork masked = trained_whole(valid_network, "fft");
+        masked.set_masks(random_masks(masked, second, 0.5, state.seed[i]));
+        BOOST_CHECK_EQUAL(evaluate(masked.network, batches).mcr, state.validation_mcr[i]);
     }
 }
 
@@ -179,10 +182,14 @@ BOOST_AUTO_TEST_CASE(pruned_kernels_cost_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(costs_by_layer) {
-    Network network(parse_architecture("2x12x12:6C3-P2-8C3v-5FC-4Softmax"), {.engine = "fft", .batch = 8});
+    PrunedNetwork both(
+        Network(parse_architecture("2x12x12:6C3-P2-8C3v-5FC-4Softmax"), {.engine = "fft", .batch = 8}));
+    Network& network = both.network;
     Masks masks;
     mask_of(masks, weighted_layers(network), "conv1").feature_map = {1, 0, 1, 1, 0, 1};
-    const std::vector<LayerCost> whole = layer_costs({}, network), pruned = layer_costs(masks, network);
+    const std::vector<LayerCost> whole = layer_costs(both);
+    both.set_masks(masks);
+    const std::vector<LayerCost> pruned = layer_costs(both);
     BOOST_CHECK_EQUAL(whole[0].parameters, 6 * 2 * 9 + 6);
     BOOST_CHECK_EQUAL(whole[0].direct_macs, 6 * 2 * 9 * 144);
     BOOST_CHECK_EQUAL(whole[1].direct_macs, 8 * 6 * 9 * 16);

@@ -34,12 +34,14 @@ Dataset random_dataset() {
 /// A small network in training on it.
 struct Run {
     Dataset dataset = random_dataset();
-    Network network;
+    PrunedNetwork pruned;
+    Network& network;
     Trainer trainer;
     int stop_after = 1 << 30;  ///< batches
 
     explicit Run(const std::string& architecture = "1x12x12:3C3-P2(ecp)-10Softmax")
-        : network(parse_architecture(architecture), {.engine = "direct", .batch = 8}),
+        : pruned(Network(parse_architecture(architecture), {.engine = "direct", .batch = 8})),
+          network(pruned.network),
           trainer(network, dataset.train, batches(), &dataset.validation, options()) {
         trainer.on_batch = [this](const BatchProgress&) { return --stop_after > 0; };
     }
@@ -58,7 +60,7 @@ struct Run {
         return result;
     }
     Checkpoint checkpoint() const {
-        return make_checkpoint(network, trainer, {curve_of("training", trainer.history())}, "epochs = 3\n",
+        return make_checkpoint(pruned, trainer, {curve_of("training", trainer.history())}, "epochs = 3\n",
                                record_of(dataset));
     }
 };
@@ -74,7 +76,7 @@ BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit_from_a_file_after_any_batch) {
         first.stop_after = batches;
         BOOST_CHECK(first.trainer.run() == TrainingEnd::interrupted);
         write_checkpoint(folder / "c.h5", first.checkpoint());
-        restore_training(read_checkpoint(folder / "c.h5"), "c.h5", record_of(second.dataset), second.network,
+        restore_training(read_checkpoint(folder / "c.h5"), "c.h5", record_of(second.dataset), second.pruned,
                          second.trainer);
         BOOST_CHECK(second.trainer.run() == TrainingEnd::finished);
         BOOST_TEST((second.network.state() == whole.network.state()), "after " << batches << " batches");
@@ -87,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_something_else_is_refused_naming_the_field)
     const auto refused = [](Checkpoint checkpoint, const std::string& field) {
         Run run;
         BOOST_CHECK_EXCEPTION(
-            restore_training(checkpoint, "c.h5", record_of(run.dataset), run.network, run.trainer), FileError,
+            restore_training(checkpoint, "c.h5", record_of(run.dataset), run.pruned, run.trainer), FileError,
             [&](const FileError& error) { return error.field() == field; });
     };
     refused(Run("1x12x12:4C3-P2(ecp)-10Softmax").checkpoint(), "/model/architecture");
@@ -109,9 +111,37 @@ BOOST_AUTO_TEST_CASE(a_network_is_loaded_from_its_checkpoint_alone) {
     Run run;
     run.stop_after = 3;
     run.trainer.run();
-    const Network loaded = load_network(run.checkpoint(), "c.h5", {.engine = "direct"});
-    BOOST_TEST((loaded.state() == run.network.state()));
+    const PrunedNetwork loaded = load_network(run.checkpoint(), "c.h5", {.engine = "direct"});
+    BOOST_TEST((loaded.network.state() == run.network.state()));
+    BOOST_TEST(loaded.masks().empty());
     Checkpoint broken = run.checkpoint();
     broken.architecture = "1x12x12:3C3-P9-10Softmax";
     BOOST_CHECK_THROW(load_network(broken, "c.h5", {}), FileError);
+}
+
+// Weights of the file that its own mask prunes do not count: not in evaluation, nor in training that resumes.
+BOOST_AUTO_TEST_CASE(a_network_is_loaded_with_its_masks) {
+    Run run;
+    Checkpoint checkpoint = run.checkpoint();
+    LayerMask mask{.layer = "conv1", .out = 3, .in = 1, .kernel = {1, 0, 1}};
+    checkpoint.masks = {mask};
+    PrunedNetwork loaded = load_network(checkpoint, "c.h5", {.engine = "direct"});
+    restore_training(checkpoint, "c.h5", record_of(run.dataset), run.pruned, run.trainer);
+    for (PrunedNetwork* pruned : {&loaded, &run.pruned}) {
+        ConvolutionLayer& convolution = *pruned->network.convolutions().front();
+        BOOST_TEST((pruned->masks() == Masks{mask}));
+        BOOST_TEST(convolution.surviving_kernels() == 2);
+        for (int tap = 0; tap < 9; ++tap) {
+            BOOST_TEST(convolution.weight().value[9 + tap] == 0);
+            BOOST_TEST(convolution.weight().value[18 + tap] != 0);
+        }
+    }
+    run.trainer.run();
+    BOOST_TEST((run.checkpoint().masks == Masks{mask}));
+    for (const NamedArray& array : run.checkpoint().model)
+        if (array.name == "conv1/weight")
+            for (int tap = 0; tap < 9; ++tap) BOOST_TEST(array.values[9 + tap] == 0);
+    checkpoint.masks.front().kernel = {1, 0};
+    BOOST_CHECK_EXCEPTION(load_network(checkpoint, "c.h5", {}), FileError,
+                          [](const FileError& error) { return error.field() == "/mask"; });
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace fftconv {
 namespace {
@@ -15,7 +16,7 @@ Maps all_maps(int count) {
     return maps;
 }
 
-Maps kept_maps(const WeightedLayer& layer, const Masks& masks) {
+Maps surviving_maps(const WeightedLayer& layer, const Masks& masks) {
     const LayerMask* mask = find_mask(masks, layer.name());
     if (!mask || mask->feature_map.empty()) return all_maps(layer.out);
     Maps maps;
@@ -87,23 +88,23 @@ void add_kernel_mask(const WeightedLayer& layer, const Bytes& kept, Masks& masks
 
 }  // namespace
 
-CompactNetwork compact(Network& network, const Masks& masks) {
-    apply_masks(masks, network);
+PrunedNetwork compact(const PrunedNetwork& pruned) {
+    const Network& network = pruned.network;
     const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const std::vector<Bytes> kept = kept_weights(masks, network);
+    const std::vector<Bytes> kept = pruned.kept_weights();
     std::vector<Maps> maps;
-    for (const WeightedLayer& layer : layers) maps.push_back(kept_maps(layer, masks));
+    for (const WeightedLayer& layer : layers) maps.push_back(surviving_maps(layer, pruned.masks()));
 
-    CompactNetwork result{Network(thin_architecture(network.architecture(), maps), network.options()), {}};
-    const std::vector<WeightedLayer> thin = weighted_layers(result.network);
+    Network thin_network(thin_architecture(network.architecture(), maps), network.options());
+    const std::vector<WeightedLayer> thin = weighted_layers(thin_network);
+    Masks masks;
     Maps in = all_maps(layers.front().in);
     for (std::size_t i = 0; i < layers.size(); ++i) {
         copy(layers[i], thin[i], maps[i], in);
-        add_kernel_mask(thin[i], part(kept[i], layers[i], maps[i], in), result.masks);
+        add_kernel_mask(thin[i], part(kept[i], layers[i], maps[i], in), masks);
         in = maps[i];
     }
-    apply_masks(result.masks, result.network);
-    return result;
+    return PrunedNetwork(std::move(thin_network), std::move(masks));
 }
 
 }  // namespace fftconv

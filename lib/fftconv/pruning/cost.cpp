@@ -36,9 +36,9 @@ double milliseconds(Network& network, const Tensor& images) {
 
 }  // namespace
 
-std::vector<LayerCost> layer_costs(const Masks& masks, Network& network) {
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const std::vector<LayerDensity> densities = density(masks, network);
+std::vector<LayerCost> layer_costs(const PrunedNetwork& pruned) {
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+    const std::vector<LayerDensity> densities = pruned.density();
     std::vector<LayerCost> costs;
     for (std::size_t i = 0; i < layers.size(); ++i) {
         const WeightedLayer& layer = layers[i];

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "fftconv/pruning/mask.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 
 namespace fftconv {
 
@@ -16,8 +16,8 @@ struct LayerCost {
             ///< engine chooses it, without transforms; of a dense layer the direct ones
 };
 
-/// Per weighted layer, in the network's order. @throws ShapeError as check_masks.
-std::vector<LayerCost> layer_costs(const Masks& masks, Network& network);
+/// Per weighted layer, in the network's order.
+std::vector<LayerCost> layer_costs(const PrunedNetwork& pruned);
 LayerCost total(const std::vector<LayerCost>& costs);
 
 /// Milliseconds per image of a forward pass of these images, for each network: medians over `rounds` rounds

@@ -162,20 +162,20 @@ Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const Pr
 
 }  // namespace
 
-std::vector<std::vector<double>> unit_scores(Network& network, const Masks& masks, const PruningScope& scope,
+std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const PruningScope& scope,
                                              Criterion criterion, const CriterionData& data) {
-    const std::vector<UnitGroup> groups = live_units(network, masks, scope);
+    const std::vector<UnitGroup> groups = live_units(pruned, scope);
     switch (criterion) {
         case Criterion::weight_sum:
             return magnitudes(groups, scope, false);
         case Criterion::l2:
             return magnitudes(groups, scope, true);
         case Criterion::taylor:
-            return taylor(network, groups, scope, data);
+            return taylor(pruned.network, groups, scope, data);
         case Criterion::random:
             return random_numbers(groups, data.seed);
         case Criterion::spectral:
-            return spectral(network, groups, scope, data);
+            return spectral(pruned.network, groups, scope, data);
     }
     return {};
 }

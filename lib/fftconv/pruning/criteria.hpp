@@ -41,9 +41,9 @@ struct CriterionData {
     std::uint64_t seed = 1;
 };
 
-/// The score of each unit of live_units(network, masks, scope), the masks being applied to the network.
+/// The score of each unit of live_units(pruned, scope). The network stays as it is, but for its gradients.
 /// @throws UsageError for spectral scores of dense or whole layers.
-std::vector<std::vector<double>> unit_scores(Network& network, const Masks& masks, const PruningScope& scope,
+std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const PruningScope& scope,
                                              Criterion criterion, const CriterionData& data);
 
 }  // namespace fftconv

@@ -9,15 +9,17 @@ using Bytes = std::vector<std::uint8_t>;
 
 class Removal {
   public:
-    Removal(Network& network, Masks& masks)
-        : masks_(masks), layers_(weighted_layers(network)), kept_(kept_weights(masks, network)) {
+    explicit Removal(const PrunedNetwork& pruned)
+        : masks_(pruned.masks()), layers_(weighted_layers(pruned.network)), kept_(pruned.kept_weights()) {
         for (const WeightedLayer& layer : layers_) gone_.push_back(Bytes(std::size_t(layer.out), 0));
         for (std::size_t i = 0; i < layers_.size(); ++i) {
-            const LayerMask* mask = find_mask(masks, layers_[i].name());
+            const LayerMask* mask = find_mask(masks_, layers_[i].name());
             if (!mask || mask->feature_map.empty()) continue;
             for (std::size_t o = 0; o < mask->feature_map.size(); ++o) gone_[i][o] = !mask->feature_map[o];
         }
     }
+
+    const Masks& masks() const { return masks_; }
 
     std::vector<DeadEnd> run() {
         for (bool changed = true; changed;) {
@@ -109,7 +111,7 @@ class Removal {
                     found_.push_back({layers_[i].name(), o, true, constant(i, o), false});
     }
 
-    Masks& masks_;
+    Masks masks_;  ///< extended
     std::vector<WeightedLayer> layers_;
     std::vector<Bytes> kept_;  ///< weights of each layer
     std::vector<Bytes> gone_;  ///< maps of each layer, 1 = pruned
@@ -118,10 +120,10 @@ class Removal {
 
 }  // namespace
 
-std::vector<DeadEnd> remove_dead_ends(Network& network, Masks& masks) {
-    apply_masks(masks, network);
-    std::vector<DeadEnd> found = Removal(network, masks).run();
-    apply_masks(masks, network);
+std::vector<DeadEnd> remove_dead_ends(PrunedNetwork& pruned) {
+    Removal removal(pruned);
+    std::vector<DeadEnd> found = removal.run();
+    pruned.set_masks(removal.masks());
     return found;
 }
 

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "fftconv/pruning/mask.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 
 namespace fftconv {
 
@@ -25,7 +25,7 @@ struct DeadEnd {
 ///    section 5.1.1).
 /// A positive constant before a convolution with padding is not constant behind it: near the border its
 /// kernels meet zeros. Such a map stays, as a constant map without incoming kernels; so does every output of
-/// the last layer. Masks are applied, and extended. @throws ShapeError as check_masks.
-std::vector<DeadEnd> remove_dead_ends(Network& network, Masks& masks);
+/// the last layer. The masks are extended.
+std::vector<DeadEnd> remove_dead_ends(PrunedNetwork& pruned);
 
 }  // namespace fftconv

@@ -46,13 +46,6 @@ void check_mask(const LayerMask& mask, const WeightedLayer& layer, bool last) {
     require_size(mask.layer, "intra_kernel", mask.intra_kernel, layer.weights());
 }
 
-void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers) {
-    for (const LayerMask& mask : masks) {
-        const std::size_t i = index_of(layers, mask.layer);
-        check_mask(mask, layers[i], i + 1 == layers.size());
-    }
-}
-
 bool keeps_map(const LayerMask* mask, int map) {
     return !mask || mask->feature_map.empty() || mask->feature_map[std::size_t(map)] != 0;
 }
@@ -68,28 +61,6 @@ Bytes kept_weights(const LayerMask* mask, const LayerMask* before, const Weighte
                 kept[i] = pair && (!mask || mask->intra_kernel.empty() || mask->intra_kernel[i] != 0);
         }
     return kept;
-}
-
-std::vector<Bytes> kept_weights(const Masks& masks, const std::vector<WeightedLayer>& layers) {
-    check_masks(masks, layers);
-    std::vector<Bytes> result;
-    const LayerMask* before = nullptr;
-    for (const WeightedLayer& layer : layers) {
-        const LayerMask* mask = find_mask(masks, layer.name());
-        result.push_back(kept_weights(mask, before, layer));
-        before = mask;
-    }
-    return result;
-}
-
-/// A mask that prunes nothing frees the parameter, so that the engine takes its path for dense layers.
-void hold(Parameter& parameter, const Bytes& kept) {
-    const bool all = std::count(kept.begin(), kept.end(), 0) == 0;
-    if (all && parameter.held.empty()) return;
-    if (all)
-        parameter.hold({});
-    else
-        parameter.hold(kept);
 }
 
 Bytes combine(const Bytes& a, const Bytes& b, const std::string& layer) {
@@ -121,27 +92,27 @@ LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const
     return *place;
 }
 
-void check_masks(const Masks& masks, Network& network) {
-    check_masks(masks, weighted_layers(network));
-}
-
-std::vector<Bytes> kept_weights(const Masks& masks, Network& network) {
-    return kept_weights(masks, weighted_layers(network));
-}
-
-void apply_masks(const Masks& masks, Network& network) {
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const std::vector<Bytes> kept = kept_weights(masks, layers);
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        const WeightedLayer& layer = layers[i];
-        const LayerMask* mask = find_mask(masks, layer.name());
-        Bytes maps(std::size_t(layer.out), 1);
-        for (int o = 0; o < layer.out; ++o) maps[std::size_t(o)] = keeps_map(mask, o);
-        hold(*layer.weight, kept[i]);
-        if (layer.bias) hold(*layer.bias, maps);
-        if (layer.norm)
-            for (Parameter* parameter : layer.norm->parameters()) hold(*parameter, maps);
+void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers) {
+    for (const LayerMask& mask : masks) {
+        const std::size_t i = index_of(layers, mask.layer);
+        check_mask(mask, layers[i], i + 1 == layers.size());
     }
+}
+
+std::vector<Bytes> kept_weights(const Masks& masks, const std::vector<WeightedLayer>& layers) {
+    check_masks(masks, layers);
+    std::vector<Bytes> result;
+    const LayerMask* before = nullptr;
+    for (const WeightedLayer& layer : layers) {
+        const LayerMask* mask = find_mask(masks, layer.name());
+        result.push_back(kept_weights(mask, before, layer));
+        before = mask;
+    }
+    return result;
+}
+
+Bytes kept_maps(const LayerMask* mask, const WeightedLayer& layer) {
+    return mask && !mask->feature_map.empty() ? mask->feature_map : Bytes(std::size_t(layer.out), 1);
 }
 
 Masks combine(const Masks& a, const Masks& b) {
@@ -164,26 +135,6 @@ Masks combine(const Masks& a, const Masks& b) {
     return both;
 }
 
-std::vector<LayerDensity> density(const Masks& masks, Network& network) {
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const std::vector<Bytes> kept = kept_weights(masks, layers);
-    std::vector<LayerDensity> result;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        const WeightedLayer& layer = layers[i];
-        const LayerMask* mask = find_mask(masks, layer.name());
-        LayerDensity d{layer.name(), std::size_t(layer.out), 0, layer.units(), 0, layer.weights(), 0};
-        for (int o = 0; o < layer.out; ++o) d.kept_maps += keeps_map(mask, o);
-        for (std::size_t unit = 0; unit < layer.units(); ++unit) {
-            const auto first = kept[i].begin() + std::ptrdiff_t(unit * layer.area);
-            const std::size_t there = std::size_t(layer.area - std::count(first, first + layer.area, 0));
-            d.kept_weights += there;
-            d.kept_kernels += there > 0;
-        }
-        result.push_back(d);
-    }
-    return result;
-}
-
 LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<std::string>& names) {
     LayerDensity sum;
     sum.layer = "in all";
@@ -198,22 +149,6 @@ LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<st
             sum.*count += (*found).*count;
     }
     return sum;
-}
-
-std::vector<MaskComparison> compare(const Masks& first, const Masks& second, Network& network) {
-    const std::vector<Bytes> a = kept_weights(first, network), b = kept_weights(second, network);
-    std::vector<MaskComparison> result;
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        MaskComparison counts;
-        counts.layer = layers[i].name();
-        for (std::size_t w = 0; w < a[i].size(); ++w)
-            ++(a[i][w]   ? b[i][w] ? counts.both_kept : counts.only_second
-               : b[i][w] ? counts.only_first
-                         : counts.both_pruned);
-        result.push_back(counts);
-    }
-    return result;
 }
 
 }  // namespace fftconv

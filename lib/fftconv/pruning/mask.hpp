@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "fftconv/network/network.hpp"
 #include "fftconv/pruning/weighted_layer.hpp"
 
 namespace fftconv {
@@ -31,19 +30,16 @@ using Masks = std::vector<LayerMask>;
 LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer);
 const LayerMask* find_mask(const Masks& masks, const std::string& layer);
 
-/// @throws ShapeError naming layer, array, and both shapes, unless every mask fits a layer of the network;
+/// @throws ShapeError naming layer, array, and both shapes, unless every mask fits one of a network's layers;
 /// also when it prunes outputs of the last layer, or kernels of a dense one.
-void check_masks(const Masks& masks, Network& network);
+void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers);
 
 /// One byte per weight of each layer, 0 = pruned, all granularities and the pruned maps before it together:
-/// (out, in, area) of each of weighted_layers(network). @throws ShapeError as check_masks.
-std::vector<std::vector<std::uint8_t>> kept_weights(const Masks& masks, Network& network);
-
-/// Holds what the masks prune at exactly zero, and frees all else: weights, and of a pruned map its bias, or
-/// its scale and shift of batch normalisation, so that the map is exactly zero. Kernels that are pruned whole
-/// are absent from the engine. The network may have been trained elsewhere: layers go by name.
-/// @throws ShapeError as check_masks; then nothing has changed.
-void apply_masks(const Masks& masks, Network& network);
+/// (out, in, area) of each. @throws ShapeError as check_masks.
+std::vector<std::vector<std::uint8_t>> kept_weights(const Masks& masks,
+                                                    const std::vector<WeightedLayer>& layers);
+/// One byte per map behind the layer, 0 = pruned; the mask may be null.
+std::vector<std::uint8_t> kept_maps(const LayerMask* mask, const WeightedLayer& layer);
 
 /// What both keep: 1 where both are 1. @throws ShapeError when both have a layer in different shapes.
 Masks combine(const Masks& a, const Masks& b);
@@ -58,8 +54,6 @@ struct LayerDensity {
     double kernel_ratio() const { return 1 - double(kept_kernels) / double(kernels); }  ///< pruned share
     double weight_ratio() const { return 1 - double(kept_weights) / double(weights); }  ///< pruned share
 };
-/// Per weighted layer, in the network's order. @throws ShapeError as check_masks.
-std::vector<LayerDensity> density(const Masks& masks, Network& network);
 /// The sum over the layers named. @throws ShapeError on a layer that is not there.
 LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<std::string>& names);
 
@@ -69,7 +63,5 @@ struct MaskComparison {
     std::size_t both_pruned = 0, both_kept = 0;
     std::size_t only_first = 0, only_second = 0;  ///< pruned by one alone
 };
-/// @throws ShapeError as check_masks.
-std::vector<MaskComparison> compare(const Masks& first, const Masks& second, Network& network);
 
 }  // namespace fftconv

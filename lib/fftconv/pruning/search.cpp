@@ -40,11 +40,6 @@ bool in_part(const WeightedLayer& layer, const Bytes& kept) {
     return false;
 }
 
-Bytes maps_of(const WeightedLayer& layer, const Masks& masks) {
-    const LayerMask* mask = find_mask(masks, layer.name());
-    return mask && !mask->feature_map.empty() ? mask->feature_map : Bytes(std::size_t(layer.out), 1);
-}
-
 /// The first layer that candidates differ in.
 std::size_t first_pruned(const Network& network, const PruningScope& scope) {
     const std::vector<std::string> names = network.layer_names();
@@ -57,8 +52,9 @@ std::size_t first_pruned(const Network& network, const PruningScope& scope) {
 
 }  // namespace
 
-MaskTrial::MaskTrial(Network& network) : network_(network), layers_(weighted_layers(network)) {
+MaskTrial::MaskTrial(PrunedNetwork& pruned) : layers_(weighted_layers(pruned.network)) {
     // A pass brings the engines up to date, so that the next one leaves the masks given here alone.
+    Network& network = pruned.network;
     network.forward(Tensor(network.architecture().input, 1));
     for (const WeightedLayer& layer : layers_) {
         values_.emplace_back();
@@ -82,10 +78,10 @@ MaskTrial::~MaskTrial() {
 }
 
 void MaskTrial::set(const Masks& masks) {
-    const std::vector<Bytes> kept = kept_weights(masks, network_);
+    const std::vector<Bytes> kept = kept_weights(masks, layers_);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const WeightedLayer& layer = layers_[i];
-        const Bytes maps = maps_of(layer, masks);
+        const Bytes maps = kept_maps(find_mask(masks, layer.name()), layer);
         const std::vector<Parameter*> parameters = parameters_of(layer);
         for (std::size_t p = 1; p < parameters.size(); ++p)  // bias, or scale and shift
             set_values(*parameters[p], values_[i][p], maps);
@@ -108,23 +104,23 @@ std::size_t SearchState::best(std::size_t candidates) const {
     return std::size_t(std::min_element(first, first + std::ptrdiff_t(among)) - first);
 }
 
-Masks best_of_random(Network& network, Batches& validation, const Masks& masks, const PruningScope& scope,
+Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                      const SearchOptions& options, SearchState& state,
                      const std::function<bool(const SearchState&)>& on_candidate) {
     if (options.candidates < 1) throw UsageError("search: candidates: expected at least 1, found 0");
     if (state.count() < options.candidates) {
-        MaskTrial trial(network);
-        RepeatedEvaluation evaluation(network, validation, first_pruned(network, scope));
+        MaskTrial trial(pruned);
+        RepeatedEvaluation evaluation(pruned.network, validation, first_pruned(pruned.network, scope));
         while (state.count() < options.candidates) {
             const std::uint64_t seed = candidate_seed(options.seed, state.count());
-            trial.set(random_masks(network, masks, scope, options.ratio, seed));
+            trial.set(random_masks(pruned, scope, options.ratio, seed));
             state.seed.push_back(seed);
             state.validation_mcr.push_back(evaluation.evaluate().mcr);
             if (on_candidate && !on_candidate(state)) break;
         }
     }
     const std::uint64_t winner = state.seed.at(state.best(options.candidates));
-    return random_masks(network, masks, scope, options.ratio, winner);
+    return random_masks(pruned, scope, options.ratio, winner);
 }
 
 }  // namespace fftconv

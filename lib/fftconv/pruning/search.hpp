@@ -9,21 +9,21 @@
 
 namespace fftconv {
 
-/// Puts masks on a network for a look at them, one after the other, and gives it back as it was. What the
-/// masks share is not done again: the engines keep the spectra of all kernels, and a mask of kernels or maps
-/// changes lists alone. The network's weights must not be changed meanwhile.
+/// Puts masks on a network for a look at them, one after the other, and gives it back as it was, with its
+/// own. What the masks share is not done again: the engines keep the spectra of all kernels, and a mask of
+/// kernels or maps changes lists alone. The network's weights must not be changed meanwhile.
 class MaskTrial {
   public:
-    explicit MaskTrial(Network& network);
+    explicit MaskTrial(PrunedNetwork& pruned);
     ~MaskTrial();
     MaskTrial(const MaskTrial&) = delete;
     MaskTrial& operator=(const MaskTrial&) = delete;
 
-    /// The network computes as after apply_masks, until the next call. @throws ShapeError as check_masks.
+    /// The network computes as after PrunedNetwork::set_masks, until the next call. These masks prune at
+    /// least what the network's own do. @throws ShapeError as check_masks.
     void set(const Masks& masks);
 
   private:
-    Network& network_;
     std::vector<WeightedLayer> layers_;
     std::vector<std::vector<std::vector<float>>> values_;  ///< layer → parameter → its own values
     std::vector<bool> in_part_;  ///< layers whose weights the present masks have changed
@@ -50,11 +50,11 @@ struct SearchOptions {
 
 /// Best of N random masks over all pruned layers together, by validation MCR (coarse pruning paper, section
 /// 3): goes on from `state` until it has N candidates, or on_candidate, called after each, returns false. The
-/// masks prune what `masks` do, and candidates' units besides. What comes before the first pruned layer is
-/// computed once (see RepeatedEvaluation). The result does not depend on the number of
-/// threads. Returns the best candidate's masks. The network is left as it was.
+/// masks prune what the network's own do, and candidates' units besides. What comes before the first pruned
+/// layer is computed once (see RepeatedEvaluation). The result does not depend on the number of threads.
+/// Returns the best candidate's masks. The network is left as it was.
 /// @throws UsageError on less than one candidate.
-Masks best_of_random(Network& network, Batches& validation, const Masks& masks, const PruningScope& scope,
+Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                      const SearchOptions& options, SearchState& state,
                      const std::function<bool(const SearchState&)>& on_candidate = {});
 

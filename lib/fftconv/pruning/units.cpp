@@ -87,11 +87,11 @@ void PruningUnit::for_each_weight(const PruningScope& scope,
     for (std::size_t weight = first; weight < end; weight += step) visit(weight);
 }
 
-std::vector<UnitGroup> live_units(Network& network, const Masks& masks, const PruningScope& scope) {
+std::vector<UnitGroup> live_units(const PrunedNetwork& pruned, const PruningScope& scope) {
     if (scope.stride < 1)
         throw UsageError("pruning: stride: expected at least 1, found " + std::to_string(scope.stride));
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const auto kept = kept_weights(masks, network);
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+    const auto kept = pruned.kept_weights();
     std::vector<UnitGroup> groups;
     for (const std::string& name : scope.layers) {
         const WeightedLayer layer = named(layers, name, scope);
@@ -114,8 +114,10 @@ std::size_t pruned_count(std::size_t live, double ratio) {
     return std::min(std::size_t(wanted), live - 1);
 }
 
-Masks prune(Network& network, Masks masks, const PruningScope& scope, const std::vector<PruningUnit>& units) {
-    const std::vector<WeightedLayer> layers = weighted_layers(network);
+Masks with_pruned(const PrunedNetwork& pruned, const PruningScope& scope,
+                  const std::vector<PruningUnit>& units) {
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+    Masks masks = pruned.masks();
     for (const PruningUnit& unit : units) {
         LayerMask& mask = mask_of(masks, layers, unit.layer.name());
         std::vector<std::uint8_t>& array = array_of(mask, unit.layer, scope.granularity);
@@ -129,31 +131,30 @@ Masks prune(Network& network, Masks masks, const PruningScope& scope, const std:
     return masks;
 }
 
-Masks random_masks(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
-                   std::uint64_t seed) {
-    std::vector<PruningUnit> pruned;
-    for (UnitGroup& group : live_units(network, masks, scope)) {
+Masks random_masks(const PrunedNetwork& pruned, const PruningScope& scope, double ratio, std::uint64_t seed) {
+    std::vector<PruningUnit> units;
+    for (UnitGroup& group : live_units(pruned, scope)) {
         RandomStream random(seed, stream_name(group, scope));
         shuffle(group, random);
         group.resize(pruned_count(group.size(), ratio));
-        pruned.insert(pruned.end(), group.begin(), group.end());
+        units.insert(units.end(), group.begin(), group.end());
     }
-    return prune(network, masks, scope, pruned);
+    return with_pruned(pruned, scope, units);
 }
 
-Masks masks_of_least(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
+Masks masks_of_least(const PrunedNetwork& pruned, const PruningScope& scope, double ratio,
                      const std::vector<std::vector<double>>& scores) {
-    const std::vector<UnitGroup> groups = live_units(network, masks, scope);
-    std::vector<PruningUnit> pruned;
+    const std::vector<UnitGroup> groups = live_units(pruned, scope);
+    std::vector<PruningUnit> units;
     for (std::size_t g = 0; g < groups.size(); ++g) {
         std::vector<std::size_t> order(groups[g].size());
         std::iota(order.begin(), order.end(), 0);
         std::stable_sort(order.begin(), order.end(),
                          [&](std::size_t a, std::size_t b) { return scores.at(g).at(a) < scores[g].at(b); });
         order.resize(pruned_count(order.size(), ratio));
-        for (std::size_t unit : order) pruned.push_back(groups[g][unit]);
+        for (std::size_t unit : order) units.push_back(groups[g][unit]);
     }
-    return prune(network, masks, scope, pruned);
+    return with_pruned(pruned, scope, units);
 }
 
 }  // namespace fftconv

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "fftconv/core/names.hpp"
-#include "fftconv/pruning/mask.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 
 namespace fftconv {
 
@@ -50,23 +50,23 @@ struct PruningUnit {
 /// Units among which a ratio is kept: those of one layer; at layer granularity, all layers.
 using UnitGroup = std::vector<PruningUnit>;
 
-/// The units of which `masks` leave something. @throws UsageError on a stride < 1; ShapeError on layers that
-/// are not there, or have no such units.
-std::vector<UnitGroup> live_units(Network& network, const Masks& masks, const PruningScope& scope);
+/// The units of which the masks leave something. @throws UsageError on a stride < 1; ShapeError on layers
+/// that are not there, or have no such units.
+std::vector<UnitGroup> live_units(const PrunedNetwork& pruned, const PruningScope& scope);
 
 /// How many of `live` units a ratio prunes: rounded, at least one is left.
 std::size_t pruned_count(std::size_t live, double ratio);
 
-/// The masks with these units pruned as well.
-Masks prune(Network& network, Masks masks, const PruningScope& scope, const std::vector<PruningUnit>& units);
+/// The network's masks with these units pruned as well; the network stays as it is.
+Masks with_pruned(const PrunedNetwork& pruned, const PruningScope& scope,
+                  const std::vector<PruningUnit>& units);
 
-/// Prunes this ratio of each group at random; the result depends on seed and arguments alone.
-Masks random_masks(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
-                   std::uint64_t seed);
+/// The same with this ratio of each group, drawn at random; depends on seed and arguments alone.
+Masks random_masks(const PrunedNetwork& pruned, const PruningScope& scope, double ratio, std::uint64_t seed);
 
-/// Prunes the units of least score: this ratio of each group. Of equal ones, those that come first.
+/// The same with the units of least score: this ratio of each group. Of equal ones, those that come first.
 /// scores: as live_units lists the units.
-Masks masks_of_least(Network& network, const Masks& masks, const PruningScope& scope, double ratio,
+Masks masks_of_least(const PrunedNetwork& pruned, const PruningScope& scope, double ratio,
                      const std::vector<std::vector<double>>& scores);
 
 }  // namespace fftconv

@@ -29,7 +29,7 @@ WeightedLayer of(DenseLayer& layer) {
 
 }  // namespace
 
-std::vector<WeightedLayer> weighted_layers(Network& network) {
+std::vector<WeightedLayer> weighted_layers(const Network& network) {
     std::vector<WeightedLayer> result;
     for (const auto& layer : network.layers()) {
         if (auto* convolution = dynamic_cast<ConvolutionLayer*>(layer.get()))

@@ -30,6 +30,6 @@ struct WeightedLayer {
 };
 
 /// In the network's order; the maps behind one are the maps before the next.
-std::vector<WeightedLayer> weighted_layers(Network& network);
+std::vector<WeightedLayer> weighted_layers(const Network& network);
 
 }  // namespace fftconv

@@ -89,6 +89,14 @@ void require(const std::filesystem::path& file, const std::string& field, const 
     if (expected != found) throw FileError(file.string(), field, expected, found);
 }
 
+void set_masks(PrunedNetwork& pruned, const Checkpoint& checkpoint, const std::filesystem::path& file) {
+    try {
+        pruned.set_masks(checkpoint.masks);
+    } catch (const ShapeError& error) {
+        throw FileError(file.string(), "/mask", "masks of " + checkpoint.architecture, error.what());
+    }
+}
+
 }  // namespace
 
 DatasetRecord record_of(const Dataset& dataset) {
@@ -114,13 +122,15 @@ Curve curve_of(const std::string& method, const std::vector<EpochRecord>& histor
     return curve;
 }
 
-Checkpoint make_checkpoint(const Network& network, const Trainer& trainer, std::vector<Curve> curves,
+Checkpoint make_checkpoint(const PrunedNetwork& pruned, const Trainer& trainer, std::vector<Curve> curves,
                            const std::string& resolved_toml, const DatasetRecord& dataset) {
+    const Network& network = pruned.network;
     const TrainerState state = trainer.state();
     Checkpoint checkpoint;
     checkpoint.architecture = to_string(network.architecture());
     checkpoint.layer_names = network.layer_names();
     checkpoint.model = network.state();
+    checkpoint.masks = pruned.masks();
     checkpoint.optimizer = optimizer_name(trainer);
     checkpoint.optimizer_state = state.optimizer;
     checkpoint.state = {state.epoch, std::int64_t(state.steps), values_of(state)};
@@ -135,24 +145,26 @@ Checkpoint make_checkpoint(const Network& network, const Trainer& trainer, std::
 }
 
 void restore_training(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                      const DatasetRecord& dataset, Network& network, Trainer& trainer) {
-    require(file, "/model/architecture", to_string(network.architecture()), checkpoint.architecture);
+                      const DatasetRecord& dataset, PrunedNetwork& pruned, Trainer& trainer) {
+    require(file, "/model/architecture", to_string(pruned.network.architecture()), checkpoint.architecture);
     require(file, "/optimizer", optimizer_name(trainer), checkpoint.optimizer);
     require(file, "/dataset/sha256", dataset.sha256, checkpoint.dataset.sha256);
+    set_masks(pruned, checkpoint, file);
     try {
-        network.load_state(checkpoint.model);
+        pruned.network.load_state(checkpoint.model);
         trainer.load_state(trainer_state(checkpoint, file, trainer.options()));
     } catch (const ShapeError& error) {
         throw FileError(file.string(), "/model", "the arrays of " + checkpoint.architecture, error.what());
     }
 }
 
-Network load_network(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                     NetworkOptions options) {
+PrunedNetwork load_network(const Checkpoint& checkpoint, const std::filesystem::path& file,
+                           NetworkOptions options) {
     try {
-        Network network(parse_architecture(checkpoint.architecture), options);
-        network.load_state(checkpoint.model);
-        return network;
+        PrunedNetwork pruned(Network(parse_architecture(checkpoint.architecture), options));
+        pruned.network.load_state(checkpoint.model);
+        set_masks(pruned, checkpoint, file);
+        return pruned;
     } catch (const ShapeError& error) {
         throw FileError(file.string(), "/model", "the arrays of " + checkpoint.architecture, error.what());
     } catch (const UsageError& error) {

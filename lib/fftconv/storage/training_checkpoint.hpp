@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "fftconv/dataset/dataset.hpp"
-#include "fftconv/network/network.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/training/trainer.hpp"
 
@@ -14,17 +14,21 @@ namespace fftconv {
 DatasetRecord record_of(const Dataset& dataset);
 
 /// A network in training as a checkpoint: everything that going on bit for bit needs. The first of `curves`
-/// is the training's own (curve_of); the caller adds preprocessing and masks.
-Checkpoint make_checkpoint(const Network& network, const Trainer& trainer, std::vector<Curve> curves,
+/// is the training's own (curve_of); the caller adds preprocessing.
+Checkpoint make_checkpoint(const PrunedNetwork& pruned, const Trainer& trainer, std::vector<Curve> curves,
                            const std::string& resolved_toml, const DatasetRecord& dataset);
 
-/// Takes a checkpoint back into a network and its trainer. `file` is named in messages.
-/// @throws FileError when it is of another architecture, optimizer or data set, or lacks an array.
+/// Takes a checkpoint back into a network, its masks and its trainer. `file` is named in messages.
+/// @throws FileError when it is of another architecture, optimizer or data set, lacks an array, or its masks
+/// do not fit.
 void restore_training(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                      const DatasetRecord& dataset, Network& network, Trainer& trainer);
+                      const DatasetRecord& dataset, PrunedNetwork& pruned, Trainer& trainer);
 
-/// The network of a checkpoint, for evaluation. @throws FileError when arrays and architecture do not fit.
-Network load_network(const Checkpoint& checkpoint, const std::filesystem::path& file, NetworkOptions options);
+/// The network of a checkpoint, pruned as it was: what its masks prune is absent. `file` is named in
+/// messages.
+/// @throws FileError when arrays, masks and architecture do not fit.
+PrunedNetwork load_network(const Checkpoint& checkpoint, const std::filesystem::path& file,
+                           NetworkOptions options);
 
 /// The trainer's history as a curve; test columns are empty.
 Curve curve_of(const std::string& method, const std::vector<EpochRecord>& history);
