@@ -1,15 +1,7 @@
 #pragma once
-/// Everything that computes. Files (HDF5) are a second library: <fftconv/storage/…>, fftconv::storage.
-#include "fftconv/convolution/direct.hpp"
-#include "fftconv/convolution/engine.hpp"
-#include "fftconv/convolution/make_engine.hpp"
-#include "fftconv/convolution/reference.hpp"
-#include "fftconv/convolution/spatial/spatial.hpp"
-#include "fftconv/convolution/spectral/spectral.hpp"
-#include "fftconv/core/error.hpp"
-#include "fftconv/core/random.hpp"
-#include "fftconv/core/tensor.hpp"
-#include "fftconv/core/threads.hpp"
+/// Everything that computes: of fftconv::convolution, fftconv::network and fftconv::dataset. HDF5 files are
+/// apart: <fftconv/storage/…>, fftconv::storage.
+#include "fftconv/convolution.hpp"
 #include "fftconv/dataset/augment.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/dataset/dataset.hpp"

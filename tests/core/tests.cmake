@@ -12,5 +12,5 @@ foreach(header IN LISTS headers)
 endforeach()
 add_library(headers_alone OBJECT ${header_sources})
 target_compile_options(headers_alone PRIVATE -O0)
-target_link_libraries(headers_alone PRIVATE fftconv_storage fftconv_options)
+target_link_libraries(headers_alone PRIVATE fftconv_inside fftconv_options)
 set_target_properties(headers_alone PROPERTIES UNITY_BUILD OFF)  # or they would not be alone

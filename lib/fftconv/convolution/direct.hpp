@@ -3,8 +3,9 @@
 #include <span>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/core/public.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The second engine: im2col and Eigen's matrix product, in blocks of output positions that stay in cache.
 /// With a mode, only the mode-K columns are gathered, a quarter of the work, as the EasyConvPooling paper

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// One convolution layer: y[o](m, n) = Σ_c Σ_u Σ_v W[o,c](u, v) · x[c](m+u−p, n+v−p), a cross-correlation as
 /// in the EasyConvPooling paper, section 3.2, with zero padding p on every side.

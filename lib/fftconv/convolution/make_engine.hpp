@@ -6,8 +6,9 @@
 
 #include "fftconv/convolution/engine.hpp"
 #include "fftconv/core/names.hpp"
+#include "fftconv/core/public.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The engines: "fft" (SpectralConvolution), "spatial" (SpatialConvolution), "direct" (DirectConvolution),
 /// and "auto": whichever of the first two the cost model expects to be faster for the layer, and for the

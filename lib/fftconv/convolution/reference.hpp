@@ -2,8 +2,10 @@
 #include <vector>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/core/public.hpp"
 
-namespace fftconv::reference {
+namespace FFTCONV_PUBLIC fftconv {
+namespace reference {
 
 /// The specification: convolution by plain loops in double, for tests and for whoever wants to read what the
 /// engines compute. All arrays row-major: x (N, C, H, W), w (O, C, k, k), y and dy (N, O, H', W'), with H'
@@ -17,4 +19,5 @@ std::vector<double> backward_weights(const ConvolutionShape& shape, int mode, co
                                      const std::vector<double>& dy,
                                      const std::vector<std::uint8_t>& mask = {});
 
-}  // namespace fftconv::reference
+}  // namespace reference
+}  // namespace fftconv

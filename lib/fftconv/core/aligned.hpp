@@ -3,7 +3,9 @@
 #include <new>
 #include <vector>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Memory on cache-line boundaries; large pieces on huge pages where the system has them, because spectra are
 /// walked bin by bin, every bin on another page. @throws std::bad_alloc

@@ -2,7 +2,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A user's error: something given to the library or an app was not what it must be. Apps exit with status 1.
 class Error : public std::runtime_error {

@@ -2,7 +2,9 @@
 #include <string>
 #include <vector>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A named array of floats, row-major: how weights, optimizer state and preprocessing travel between networks
 /// and files without either knowing the other. The name is a path, "conv1/weight": layer, then array.

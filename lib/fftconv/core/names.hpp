@@ -5,7 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// One value of a choice, as files, options and messages name it.
 template <class Value>

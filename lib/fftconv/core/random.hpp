@@ -4,7 +4,9 @@
 #include <string_view>
 #include <utility>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A named, seeded stream of random numbers: its values depend on (seed, name, position) alone, so no order
 /// of calls elsewhere, no thread and no resume can change them. The generator is SplitMix64 (Steele, Lea and

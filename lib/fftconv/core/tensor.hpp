@@ -4,8 +4,9 @@
 #include <vector>
 
 #include "fftconv/core/aligned.hpp"
+#include "fftconv/core/public.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Channels, height and width of the maps between two layers, whatever the batch.
 struct MapShape {

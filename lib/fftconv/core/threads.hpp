@@ -1,7 +1,9 @@
 #pragma once
 #include <functional>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Processors that this process may use.
 int available_threads();

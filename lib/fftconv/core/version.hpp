@@ -1,7 +1,9 @@
 #pragma once
 #include <string_view>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The library's version, "major.minor.patch".
 std::string_view library_version();

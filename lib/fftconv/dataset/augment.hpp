@@ -3,9 +3,10 @@
 #include <span>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Ranges of the random changes that each training image goes through in each epoch; zero (1 for scale) =
 /// none. Coarse pruning paper, section 4: random crops of 28×28, flips, rotation, translation and scale.

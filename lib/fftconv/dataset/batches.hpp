@@ -4,10 +4,11 @@
 #include <span>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/augment.hpp"
 #include "fftconv/dataset/images.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// What a network is given at once.
 struct Batch {

@@ -3,9 +3,10 @@
 #include <filesystem>
 #include <string>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/images.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A data set as the experiments use it.
 struct Dataset {

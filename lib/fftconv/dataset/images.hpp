@@ -6,9 +6,10 @@
 #include <variant>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Images with a class each. Pixels stay the bytes of the file until a batch is filled (a quarter of the
 /// memory; the whole of SVHN would not fit as floats), or are the floats that preprocessing made of them.

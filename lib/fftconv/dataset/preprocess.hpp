@@ -2,9 +2,10 @@
 #include <vector>
 
 #include "fftconv/core/named_array.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/images.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The defaults are those of Goodfellow et al., "Maxout networks" (ICML 2013), for CIFAR-10.
 struct PreprocessOptions {

@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/training/shards.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The processes that mpirun started together, over MPI. One object in each, made first in main and destroyed
 /// last; only its thread calls. A process that ends with an error ends them all.

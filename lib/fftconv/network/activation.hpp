@@ -1,7 +1,8 @@
 #pragma once
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/layer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// max(x, 0).
 class Relu : public Layer {

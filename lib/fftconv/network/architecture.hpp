@@ -7,9 +7,10 @@
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/names.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// One convolution; ReLU follows it, after its batch normalisation and the pooling right behind it.
 struct ConvolutionSpec {

@@ -1,9 +1,10 @@
 #pragma once
 #include <span>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/layer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Batch normalisation (Ioffe and Szegedy 2015), per channel: y = scale · (x − mean) / √(variance + ε) +
 /// shift. Training uses mean and variance of the batch's valid images and moves the running ones towards

@@ -4,9 +4,10 @@
 
 #include "fftconv/convolution/engine.hpp"
 #include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/layer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Convolution on any engine; with ConvolutionOptions::mode set it is easy convolution pooling (ECP):
 /// convolution and mode-K pooling in one. Weights (O, C, k, k), bias (O). A kernel whose weights are all held

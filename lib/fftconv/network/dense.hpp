@@ -1,7 +1,8 @@
 #pragma once
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/layer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Fully connected: y = W x + b over all maps of an image. Weights (out, in) with in = C·H·W in that order,
 /// bias (out); the output has `outputs` maps of one pixel.

@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Weights that training changes: row-major values, their gradient (same size), and which of them are held at
 /// zero. `version` grows with every change, so that whoever derives something from the values (kernel

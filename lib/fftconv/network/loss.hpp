@@ -3,9 +3,10 @@
 #include <span>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Softmax and cross-entropy of a batch of logits (classes, 1, 1, N).
 struct Loss {

@@ -7,13 +7,14 @@
 #include "fftconv/convolution/engine.hpp"
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/named_array.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/architecture.hpp"
 #include "fftconv/network/convolution.hpp"
 #include "fftconv/network/dense.hpp"
 #include "fftconv/network/layer.hpp"
 #include "fftconv/network/pooling.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 struct NetworkOptions {
     std::string engine = "fft";  ///< one of engine_names

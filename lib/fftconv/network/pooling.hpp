@@ -1,7 +1,8 @@
 #pragma once
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/layer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Largest value of each 2×2 window, stride 2; a last odd row or column has no window and is dropped. The
 /// gradient goes to the first of equal values.

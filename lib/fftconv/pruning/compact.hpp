@@ -1,7 +1,8 @@
 #pragma once
+#include "fftconv/core/public.hpp"
 #include "fftconv/pruning/pruned_network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The thinner network that a masked one amounts to: the maps kept and the weights between them, in an
 /// architecture of its own, with masks of the kernels that are pruned in what is left. Its outputs are the

@@ -2,9 +2,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/pruning/pruned_network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// What a layer costs in inference with its masks, per image.
 struct LayerCost {

@@ -4,10 +4,11 @@
 #include <vector>
 
 #include "fftconv/core/names.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/pruning/units.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// How much a unit matters; the least are pruned.
 ///  - weight_sum: Σ|w| over its weights (Li et al. 2016, section 3.1);

@@ -2,9 +2,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/pruning/pruned_network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A map that no longer depends on the image, or that nothing reads.
 struct DeadEnd {

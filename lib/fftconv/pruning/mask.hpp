@@ -4,9 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/pruning/weighted_layer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// What is pruned of one layer, 0 = pruned, 1 = kept. A granularity that is not pruned is empty, and extents
 /// that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.

@@ -2,10 +2,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/pruning/mask.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A network and what is pruned of it. What the masks prune is held at exactly zero, whatever the network is
 /// given: weights, and of a pruned map its bias, or its scale and shift of batch normalisation, so that the

@@ -4,10 +4,11 @@
 #include <functional>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/pruning/units.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Puts masks on a network for a look at them, one after the other, and gives it back as it was, with its
 /// own. What the masks share is not done again: the engines keep the spectra of all kernels, and a mask of

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "fftconv/core/names.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/pruning/pruned_network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// What is pruned or kept as one (coarse pruning paper, Figure 1): whole layers, feature maps, k × k kernels,
 /// or strided parts of kernels: of the k² taps of a kernel, in row-major order, those whose index is the same

@@ -3,10 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/batch_norm.hpp"
 #include "fftconv/network/network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// A convolution or dense layer as pruning sees both: `out` maps (or neurons) that each read `in` maps, with
 /// `area` weights per pair: the k² taps of a kernel, or, in a dense layer, one weight for each pixel of a

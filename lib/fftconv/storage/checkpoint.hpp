@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "fftconv/core/named_array.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/storage/file_header.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/results.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Where a named random stream stands: RandomStream(seed, stream, position) continues it.
 struct StreamPosition {

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <string>
 
-namespace fftconv {
+#include "fftconv/core/public.hpp"
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// What every fftconv file says about itself: the attributes of its root group.
 struct FileHeader {

@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/pruning/mask.hpp"
 #include "fftconv/storage/file_header.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// How a mask was found: /search. Candidate i has seed[i] and validation_mcr[i].
 struct MaskSearch {

@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/storage/file_header.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// One method's training, a value per epoch: /curves/<method>. What was not measured is empty; the rest is as
 /// long as `epoch`. MCR is the misclassification rate.

@@ -3,12 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "fftconv/pruning/pruned_network.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/training/trainer.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// What files say about the data.
 DatasetRecord record_of(const Dataset& dataset);

@@ -1,10 +1,11 @@
 #pragma once
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/network/network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// How a network does on labelled images.
 struct Evaluation {

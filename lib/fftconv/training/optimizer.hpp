@@ -6,9 +6,10 @@
 
 #include "fftconv/core/named_array.hpp"
 #include "fftconv/core/names.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/network/network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// sgd: w −= η g. momentum: v = μ v + g, w −= η v. adam: Kingma and Ba 2015, Algorithm 1. rmsprop: Tieleman
 /// and Hinton 2012, lecture 6.5: r = ρ r + (1 − ρ) g², w −= η g / (√r + ε).

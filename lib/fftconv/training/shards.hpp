@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/network/batch_norm.hpp"
 #include "fftconv/network/loss.hpp"
 #include "fftconv/network/network.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// The shards of a training batch and what is added over them. A batch is cut into a fixed number of shards
 /// of equal size; how many processes compute them makes no difference, because every sum runs in the order of

@@ -9,13 +9,14 @@
 
 #include "fftconv/core/named_array.hpp"
 #include "fftconv/core/names.hpp"
+#include "fftconv/core/public.hpp"
 #include "fftconv/dataset/batches.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/training/evaluation.hpp"
 #include "fftconv/training/optimizer.hpp"
 #include "fftconv/training/shards.hpp"
 
-namespace fftconv {
+namespace FFTCONV_PUBLIC fftconv {
 
 /// How K of random and ECP poolings is chosen: the given one, or drawn at random for the whole run, each
 /// epoch or each batch, from the stream "mode".

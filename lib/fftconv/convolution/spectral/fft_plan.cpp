@@ -1,11 +1,15 @@
 #include "fftconv/convolution/spectral/fft_plan.hpp"
 
+#include <string>
+
+#include "fftconv/core/error.hpp"
+
+#ifdef FFTCONV_HAVE_FFTW
 #include <fftw3.h>
 
 #include <mutex>
 
 #include "fftconv/core/aligned.hpp"
-#include "fftconv/core/error.hpp"
 
 namespace fftconv {
 namespace {
@@ -42,3 +46,22 @@ void FftPlan::execute(const float* in, float* out) const {
 }
 
 }  // namespace fftconv
+
+#else
+
+namespace fftconv {
+
+FftPlan::FftPlan(int tile, int, Direction) : plan_(nullptr) {
+    throw ShapeError(
+        "tile: expected a size with a transform of our own, because this fftconv was built without "
+        "FFTW (FFTCONV_FFTW=OFF); found " +
+        std::to_string(tile));
+}
+
+FftPlan::~FftPlan() = default;
+
+void FftPlan::execute(const float*, float*) const {}  // there is no plan
+
+}  // namespace fftconv
+
+#endif

@@ -4,10 +4,13 @@
 #include <span>
 
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/core/public.hpp"
 
 namespace fftconv {
-
 struct SpectralLayer;
+}  // namespace fftconv
+
+namespace FFTCONV_PUBLIC fftconv {
 
 /// Convolution in the frequency domain: gather tiles → FFT → sum over the surviving kernels → inverse →
 /// scatter.
