@@ -111,6 +111,13 @@ class Apps(Case):
         fftconv.save_checkpoint(self.folder / "again.h5", SMALL, fftconv.state_dict(path))
         self.assertEqual(self.evaluated(self.folder / "again.h5"), self.evaluated(path))
 
+    def test_masks_prune_wherever_the_file_is_read(self):
+        random = np.random.default_rng(3)
+        masks = {"conv2": {"feature_map": random.random(6) > 0.4, "kernel": random.random((6, 4)) > 0.5}}
+        path = self.folder / "pruned.h5"
+        fftconv.save_checkpoint(path, SMALL, random_state(SMALL, 5), masks=masks)
+        self.check(path)
+
     def test_normalised_pixels(self):
         path = self.folder / "normalised.h5"
         fftconv.save_checkpoint(path, SMALL, random_state(SMALL, 6), normalise=(0.1307, 0.3081))

@@ -1,18 +1,20 @@
-"""fftconv from Python: its files as pandas, xarray and NumPy, and checkpoints to and from PyTorch and .npz.
+"""fftconv from Python: its files as pandas, xarray and NumPy, and checkpoints to and from PyTorch, .npz and ONNX.
 
     import fftconv
     fftconv.open("result.h5").tables["points"]       # pandas, units in .attrs["units"]
     fftconv.open("mask.h5").which()                   # which mask won, and why
     fftconv.state_dict("network.h5")                  # as PyTorch names it
     fftconv.save_checkpoint("network.h5", "1x28x28:20C5v-P2-100FC-10Softmax", model.state_dict(), dataset="mnist")
+    fftconv.export_onnx("network.h5", "network.onnx")
 """
 
 from .architecture import BATCH_NORM_EPSILON, Layer, parse
 from .checkpoint import save_checkpoint, save_npz, state_dict
 from .errors import FileError, ShapeError
 from .files import open_file as open
+from .onnx_files import OnnxError, export_onnx, import_onnx
 from .hdf5 import VERSION as __version__
 from .prediction import predict
 
-__all__ = ["BATCH_NORM_EPSILON", "FileError", "Layer", "ShapeError", "open", "parse", "predict", "save_checkpoint",
+__all__ = ["BATCH_NORM_EPSILON", "FileError", "Layer", "OnnxError", "ShapeError", "export_onnx", "import_onnx", "open", "parse", "predict", "save_checkpoint",
            "save_npz", "state_dict"]

@@ -1,0 +1,175 @@
+"""ONNX there and back; ONNX Runtime (npm: onnxruntime-node) agrees where it is installed."""
+
+import shutil
+import subprocess
+import unittest
+
+import numpy as np
+
+from support import ROOT, SMALL, Case, random_state, run, write_mnist
+
+import fftconv
+
+try:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError:
+    raise SystemExit("these tests need python3-onnx")
+
+NODE = shutil.which("node")
+HAS_RUNTIME = bool(NODE) and subprocess.run([NODE, "-e", "require('onnxruntime-node')"], capture_output=True).returncode == 0
+
+ARCHITECTURES = [
+    SMALL,
+    "1x28x28:4C5v-P2(average)-6C3p1-P2(random)-10Softmax",
+    "1x29x28:4C5v+BN-P2(random)-6C3-P2(ecp)-12FC-10Softmax",
+    "1x28x29:5C5v-P2(ecp)-12FC-10Softmax",
+    "3x21x20:2x3C3-MP2-5C4p2-MP2-P2-7FC+BN-10Softmax",
+]
+
+
+def run_in_node(model, images, folder):
+    images.astype("<f4").tofile(folder / "images.raw")
+    subprocess.run([NODE, ROOT / "tests/python/run_onnx.js", model, folder / "images.raw", folder / "logits.raw",
+                    *map(str, images.shape)], check=True, timeout=120)
+    return np.fromfile(folder / "logits.raw", "<f4").reshape(len(images), -1)
+
+
+class Export(Case):
+    def networks(self):
+        """(checkpoint, shape of images, mode) of every kind of layer."""
+        for number, architecture in enumerate(ARCHITECTURES):
+            path = self.folder / f"{number}.h5"
+            if not path.exists():
+                fftconv.save_checkpoint(path, architecture, random_state(architecture, number))
+            for mode in range(4) if "ecp" in architecture or "random" in architecture else (0,):
+                yield path, fftconv.parse(architecture)[0].inputs, mode
+
+    def agrees(self, evaluate):
+        for path, maps, mode in self.networks():
+            with self.subTest(path=path.name, mode=mode):
+                model = self.folder / "network.onnx"
+                fftconv.export_onnx(path, model, mode=mode, overwrite=True)
+                images = np.random.default_rng(1).random((3, *maps), np.float32)
+                expected = fftconv.predict(path, images, mode=mode)
+                np.testing.assert_allclose(evaluate(model, images), expected, atol=1e-5 * max(1, np.abs(expected).max()))
+
+    @unittest.skipUnless(HAS_RUNTIME, "needs onnxruntime-node")
+    def test_onnx_runtime_agrees(self):
+        self.agrees(lambda model, images: run_in_node(model, images, self.folder))
+
+    def test_the_reference_evaluator_agrees(self):
+        try:
+            from onnx.reference import ReferenceEvaluator
+        except ImportError:
+            self.skipTest("needs onnx 1.13")
+        self.agrees(lambda model, images: ReferenceEvaluator(str(model)).run(None, {"images": images})[0])
+
+    def test_shapes_are_those_of_the_network(self):
+        for path, maps, mode in self.networks():
+            fftconv.export_onnx(path, self.folder / "network.onnx", mode=mode, overwrite=True)
+            inferred = onnx.shape_inference.infer_shapes(onnx.load(str(self.folder / "network.onnx")), strict_mode=True)
+            sizes = {each.name: [d.dim_value for d in each.type.tensor_type.shape.dim] for each in inferred.graph.value_info}
+            with fftconv.open(path) as checkpoint:
+                for layer in checkpoint.layers[:-1]:
+                    self.assertEqual(np.prod(sizes[layer.name][1:]), np.prod(layer.outputs), (path.name, mode, layer))
+
+    def test_an_existing_file_stays(self):
+        path = next(self.networks())[0]
+        (self.folder / "mine.onnx").write_text("mine")
+        with self.assertRaises(FileExistsError):
+            fftconv.export_onnx(path, self.folder / "mine.onnx")
+        self.assertEqual((self.folder / "mine.onnx").read_text(), "mine")
+
+
+class Import(Case):
+    def test_there_and_back_keeps_every_bit(self):
+        architecture = "1x28x28:4C5v-P2-6C3+BN-MP2-5C3p2-P2(average)-12FC+BN-11FC-10Softmax"
+        fftconv.save_checkpoint(self.folder / "a.h5", architecture, random_state(architecture))
+        fftconv.export_onnx(self.folder / "a.h5", self.folder / "a.onnx")
+        self.assertEqual(fftconv.import_onnx(self.folder / "a.onnx", self.folder / "b.h5"), architecture)
+        self.assertArraysEqual(fftconv.state_dict(self.folder / "b.h5"), fftconv.state_dict(self.folder / "a.h5"))
+
+    def model(self, nodes, constants):
+        """A graph of images (N, 1, 8, 8)."""
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 8, 8])],
+                                  [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+                                  [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+        path = self.folder / "g.onnx"
+        onnx.save(helper.make_model(graph), str(path))
+        return path
+
+    def row(self, *kinds):
+        """Nodes in a row: (kind, inputs, attributes)."""
+        nodes, now = [], "x"
+        for i, (kind, inputs, attributes) in enumerate(kinds):
+            nodes.append(helper.make_node(kind, [now, *inputs], [f"y{i}"], name=f"node{i}", **attributes))
+            now = f"y{i}"
+        return nodes
+
+    def constants(self, **more):
+        random = np.random.default_rng(2)
+        return {"w": random.random((2, 1, 3, 3), np.float32), "b": random.random(2, np.float32),
+                "d": random.random((18, 4), np.float32), "e": random.random(4, np.float32), **more}
+
+    def test_other_ways_of_writing_it(self):
+        """Relu before the pooling, a bias before the normalisation, another ε, MatMul and Add, a Softmax at the end."""
+        constants = self.constants(s=np.float32([1, 2]), t=np.float32([0.5, 0]), m=np.float32([0.1, 0.2]), v=np.float32([1, 3]))
+        path = self.model(self.row(("Conv", ["w", "b"], {}), ("BatchNormalization", ["s", "t", "m", "v"], {"epsilon": 1e-3}),
+                                   ("Relu", [], {}), ("MaxPool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+                                   ("Flatten", [], {}), ("MatMul", ["d"], {}), ("Add", ["e"], {}), ("Softmax", [], {"axis": 1})), constants)
+        self.assertEqual(fftconv.import_onnx(path, self.folder / "g.h5"), "1x8x8:2C3v+BN-P2-4Softmax")
+        x = np.random.default_rng(3).random((5, 1, 8, 8), np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(x[:, 0].astype(float), (3, 3), axis=(1, 2))
+        y = np.einsum("nmuij,oij->nomu", windows, constants["w"][:, 0]) + constants["b"].reshape(1, 2, 1, 1)
+        y = (y - constants["m"].reshape(1, 2, 1, 1)) / np.sqrt(constants["v"] + 1e-3).reshape(1, 2, 1, 1)
+        y = np.maximum(y * constants["s"].reshape(1, 2, 1, 1) + constants["t"].reshape(1, 2, 1, 1), 0)
+        y = y.reshape(5, 2, 3, 2, 3, 2).max(axis=(3, 5)).reshape(5, 18) @ constants["d"] + constants["e"]
+        np.testing.assert_allclose(fftconv.predict(self.folder / "g.h5", x), y, rtol=1e-5)
+
+    def test_what_has_no_place_is_named(self):
+        dense = [("Flatten", [], {}), ("MatMul", ["d"], {})]
+        cases = [
+            ([("Conv", ["w", "b"], {"strides": [2, 2]}), ("Relu", [], {}), *dense], "Conv node0: strides"),
+            ([("Conv", ["w", "b"], {}), *dense], "expected a Relu"),
+            ([("Conv", ["w", "b"], {}), ("Sigmoid", [], {}), *dense], "Sigmoid node1: no architecture string"),
+            ([("Conv", ["w", "b"], {}), ("Relu", [], {}), ("GlobalAveragePool", [], {}), *dense], "GlobalAveragePool node2"),
+            ([("Conv", ["w", "b"], {"pads": [1, 0, 1, 0]}), ("Relu", [], {}), *dense], "pads"),
+            ([("Conv", ["w", "b"], {}), ("Relu", [], {}), ("AveragePool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}), *dense],
+             "AveragePool node2"),
+            ([("Conv", ["w", "b"], {}), ("Relu", [], {})], "fully connected layer at the end"),
+        ]
+        for nodes, message in cases:
+            with self.subTest(message), self.assertRaisesRegex(fftconv.OnnxError, message):
+                fftconv.import_onnx(self.model(self.row(*nodes), self.constants()), self.folder / "g.h5")
+        self.assertFalse((self.folder / "g.h5").exists())
+
+    def test_a_branch_is_named(self):
+        nodes = self.row(("Conv", ["w", "b"], {}), ("Relu", [], {})) + [helper.make_node("Relu", ["x"], ["z"], name="branch")]
+        with self.assertRaisesRegex(fftconv.OnnxError, "Relu branch: expected the output of the node before"):
+            fftconv.import_onnx(self.model(nodes, self.constants()), self.folder / "g.h5")
+
+
+@unittest.skipUnless(HAS_RUNTIME, "needs onnxruntime-node")
+class Pruned(Case):
+    def test_a_pruned_and_compacted_network_in_onnx_runtime(self):
+        images, _ = write_mnist(self.folder / "data")
+        out = self.folder / "pruned.h5"
+        run("prune", "--data", self.folder / "data", "--train", "--architecture", "1x28x28:6C5v-P2-8C3-P2-20FC-10Softmax",
+            "--epochs", 1, "--batch", 20, "--granularity", "feature-map", "--ratio", "0.5", "--candidates", 3,
+            "--retrain-epochs", 1, "--timing-rounds", 1, "--validation", "0.2", "--compact", "--out", out)
+        paths = [path for path in out.with_name("pruned.h5.points").glob("*.h5") if fftconv.open(path).kind == "checkpoint"]
+        compact = [path for path in paths if "compact" in path.name]
+        self.assertTrue(compact)
+        for path in paths:
+            with self.subTest(path.name):
+                fftconv.export_onnx(path, self.folder / "network.onnx", overwrite=True)
+                expected = fftconv.predict(path, images[:20])
+                found = run_in_node(self.folder / "network.onnx", images[:20], self.folder)
+                np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
+        with fftconv.open(compact[0]) as checkpoint:
+            self.assertLess(checkpoint.layers[0].outputs[0], 6)
+
+
+if __name__ == "__main__":
+    unittest.main()
