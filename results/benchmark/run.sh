@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes results/benchmark.h5 anew, in about a quarter of an hour on a machine that does nothing else. Needs the
+# Makes results/benchmark/benchmark.h5 anew, in about a quarter of an hour on a machine that does nothing else. Needs the
 # apps built with oneDNN (libdnnl-dev), and python3-torch. What is there already is not timed again.
-#     bash results/benchmark.sh [FOLDER OF THE BUILT APPS, build/quickstart/apps unless given]
+#     bash results/benchmark/run.sh [FOLDER OF THE BUILT APPS, build/quickstart/apps unless given]
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 apps=$(cd "${1:-$root/build/quickstart/apps}" && pwd)
-mkdir -p "$root/results/benchmark.parts"
-cd "$root/results/benchmark.parts"
+mkdir -p "$root/results/benchmark/parts"
+cd "$root/results/benchmark/parts"
 
 time_experiment() { # NAME OPTIONS...
     local file=${1//\//_}.h5
@@ -37,13 +37,13 @@ time_experiment threads/maps_16 --layer "$wide16" --batch 64 $two
 time_experiment threads/maps_8 --layer "$wide8" --batch 128 $two
 time_experiment tiles --tiles 3 --peer direct --rounds 5
 time_experiment pytorch/two_conv_max --network two-conv --batch 50 --threads 1,2 --rounds 7 \
-    --pytorch ../../apps/bench_pytorch.py
+    --pytorch $root/apps/bench/pytorch.py
 time_experiment pytorch/two_conv_ecp --network two-conv --batch 50 --pooling ecp --threads 1,2 --rounds 7 \
-    --pytorch ../../apps/bench_pytorch.py
+    --pytorch $root/apps/bench/pytorch.py
 time_experiment pytorch/cnn_small_one_image --network cnn-small --batch 1 --threads 1 --rounds 7 \
-    --pytorch ../../apps/bench_pytorch.py
+    --pytorch $root/apps/bench/pytorch.py
 time_experiment pytorch/cnn_small --network cnn-small --batch 128 --threads 1,2 --pruned 0,0.75 --rounds 3 \
-    --pytorch ../../apps/bench_pytorch.py
+    --pytorch $root/apps/bench/pytorch.py
 rm -f whole.h5
 "$apps/fftconv-results" collect whole.h5 "${parts[@]}"
 mv whole.h5 ../benchmark.h5

@@ -1,0 +1,10 @@
+file(REMOVE_RECURSE ${prefix})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+# Inside stays inside: every installed header belongs to the public interface.
+file(GLOB_RECURSE headers RELATIVE ${prefix}/include ${prefix}/include/*)
+foreach(header IN LISTS headers)
+  file(READ ${prefix}/include/${header} text)
+  if(NOT text MATCHES "FFTCONV_PUBLIC" AND NOT header MATCHES "^fftconv/[a-z]+\\.hpp$")
+    message(FATAL_ERROR "installed, but not public: ${header}")
+  endif()
+endforeach()
