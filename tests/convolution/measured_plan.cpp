@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "fftconv/convolution/cost_model.hpp"
@@ -39,6 +40,11 @@ struct Memory {
     }
     void write(const std::string& text) const { std::ofstream(file) << text; }
 };
+
+std::string text_of_variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
 
 }  // namespace
 
@@ -126,6 +132,25 @@ BOOST_AUTO_TEST_CASE(a_damaged_memory_is_named) {
     }
     ::setenv("FFTCONV_PLANS", "/dev/null/plans", 1);
     BOOST_CHECK_THROW(measured_plan("fft", layer, {}), FileError);
+}
+
+BOOST_AUTO_TEST_CASE(the_memory_is_found_by_variables_that_are_not_empty) {
+    const std::map<std::string, std::string> before{{"XDG_CACHE_HOME", text_of_variable("XDG_CACHE_HOME")},
+                                                    {"HOME", text_of_variable("HOME")}};
+    const auto found = [](const char* plans, const char* cache, const char* home) {
+        ::setenv("FFTCONV_PLANS", plans, 1);
+        ::setenv("XDG_CACHE_HOME", cache, 1);
+        ::setenv("HOME", home, 1);
+        return plan_memory();
+    };
+    BOOST_TEST(found("plans", "/cache", "/home/user") == "plans");
+    BOOST_TEST(found("", "/cache", "/home/user") == "/cache/fftconv/plans");
+    BOOST_TEST(found("", "", "/home/user") == "/home/user/.cache/fftconv/plans");
+    BOOST_TEST(found("", "cache", "/home/user") == "/home/user/.cache/fftconv/plans");
+    BOOST_TEST(found("", "", "") == "");
+    BOOST_TEST(measured_plan("fft", layer, {}).engine == "fft");  // and nothing is written
+    for (const auto& [name, value] : before) ::setenv(name.c_str(), value.c_str(), 1);
+    ::unsetenv("FFTCONV_PLANS");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

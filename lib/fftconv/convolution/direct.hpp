@@ -15,6 +15,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// zeros in them. Options: `tile` has no meaning here. Phases: gather, product, scatter.
 class DirectConvolution : public ConvolutionEngine {
   public:
+    /// @throws ShapeError when shape and options make no sense.
     DirectConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
 
     void forward(const Tensor& x, Tensor& y) override;

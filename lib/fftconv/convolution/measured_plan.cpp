@@ -64,8 +64,15 @@ std::vector<Remembered> read_memory(const std::filesystem::path& file) {
     return plans;
 }
 
+/// The path in a variable; an empty variable is as good as none.
+std::filesystem::path variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
 /// Replaces the file in one step, so that processes that measure at the same time leave it whole.
 void write_memory(const std::filesystem::path& file, const std::vector<Remembered>& plans) {
+    if (file.empty()) return;
     std::error_code failed;
     std::filesystem::create_directories(file.parent_path(), failed);
     const std::filesystem::path part = file.string() + "." + std::to_string(ticks()) + ".part";
@@ -106,11 +113,11 @@ double seconds_of_forward(const Plan& plan, const ConvolutionShape& shape, Convo
 }  // namespace
 
 std::filesystem::path plan_memory() {
-    if (const char* file = std::getenv("FFTCONV_PLANS")) return file;
-    if (const char* cache = std::getenv("XDG_CACHE_HOME"))
-        return std::filesystem::path(cache) / "fftconv" / "plans";
-    const char* home = std::getenv("HOME");
-    return std::filesystem::path(home ? home : ".") / ".cache" / "fftconv" / "plans";
+    if (const std::filesystem::path file = variable("FFTCONV_PLANS"); !file.empty()) return file;
+    if (const std::filesystem::path cache = variable("XDG_CACHE_HOME"); cache.is_absolute())
+        return cache / "fftconv" / "plans";
+    const std::filesystem::path home = variable("HOME");
+    return home.is_absolute() ? home / ".cache" / "fftconv" / "plans" : std::filesystem::path();
 }
 
 Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,

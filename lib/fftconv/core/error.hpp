@@ -21,11 +21,16 @@ class UsageError : public Error {
 /// A file that is not what it must be. The message reads `file: field: expected …, found …`.
 class FileError : public Error {
   public:
+    /// Makes the message of its four parts.
     FileError(std::string file, std::string field, std::string expected, std::string found);
 
+    /// The file's path.
     const std::string& file() const { return file_; }
+    /// What in the file is wrong: an array, an attribute, a line.
     const std::string& field() const { return field_; }
+    /// What it must be.
     const std::string& expected() const { return expected_; }
+    /// What it is.
     const std::string& found() const { return found_; }
 
   private:

@@ -12,7 +12,9 @@ namespace FFTCONV_PUBLIC fftconv {
 /// One value of a choice, as files, options and messages name it.
 template <class Value>
 struct NamedValue {
+    /// As users write it.
     const char* name;
+    /// What it stands for.
     Value value;
     const char* help = "";  ///< a few words for people; may be empty
 };
@@ -29,11 +31,13 @@ std::string alternatives(const std::vector<std::string>& names);
 template <class Value, std::size_t N>
 class ChoiceNames {
   public:
+    /// See `names`.
     constexpr ChoiceNames(const char* choice, const std::array<NamedValue<Value>, N>& entries)
         : choice_(choice), entries_(entries) {}
 
     /// What is chosen: "optimizer".
     constexpr const char* choice() const { return choice_; }
+    /// The table itself.
     constexpr const std::array<NamedValue<Value>, N>& entries() const { return entries_; }
 
     /// @throws UsageError on another name, which lists all of them.

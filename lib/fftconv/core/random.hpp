@@ -13,6 +13,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// Flood, OOPSLA 2014) started from a hash of seed and name; position is its whole state.
 class RandomStream {
   public:
+    /// The stream of this seed and name, `position` numbers on.
     RandomStream(std::uint64_t seed, std::string_view name, std::uint64_t position = 0);
 
     /// 64 random bits.
@@ -30,9 +31,13 @@ class RandomStream {
     std::uint64_t position() const { return position_; }
 
     // A standard uniform random bit generator.
+    /// What the standard library's algorithms ask for.
     using result_type = std::uint64_t;
+    /// The smallest number.
     static constexpr result_type min() { return 0; }
+    /// The largest number.
     static constexpr result_type max() { return ~result_type{0}; }
+    /// The same as next().
     result_type operator()() { return next(); }
 
   private:

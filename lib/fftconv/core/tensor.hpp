@@ -10,8 +10,9 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// Channels, height and width of the maps between two layers, whatever the batch.
 struct MapShape {
-    int channels = 0, height = 0, width = 0;
+    int channels = 0, height = 0, width = 0;  ///< maps, and the rows and columns of each
 
+    /// Pixels of all maps.
     std::size_t size() const { return std::size_t(channels) * height * width; }
     bool operator==(const MapShape&) const = default;
 };
@@ -29,29 +30,44 @@ constexpr int padded_batch(int batch) {
 /// results.
 class Tensor {
   public:
+    /// No element.
     Tensor() = default;
+    /// Zeros. @throws ShapeError on negative extents, std::bad_alloc.
     Tensor(int channels, int height, int width, int batch);
+    /// The same.
     Tensor(MapShape maps, int batch) : Tensor(maps.channels, maps.height, maps.width, batch) {}
 
+    /// C.
     int channels() const { return maps_.channels; }
+    /// H.
     int height() const { return maps_.height; }
+    /// W.
     int width() const { return maps_.width; }
+    /// N, without padding lanes.
     int batch() const { return batch_; }
+    /// C, H and W.
     MapShape maps() const { return maps_; }
     /// Floats from one pixel to the next.
     int batch_stride() const { return batch_stride_; }
     /// Floats in memory, padding lanes included.
     std::size_t size() const { return data_.size(); }
+    /// Whether all four extents are equal.
     bool same_shape(const Tensor& other) const { return maps_ == other.maps_ && batch_ == other.batch_; }
 
+    /// The first element; the order is (C, H, W, batch_stride()).
     float* data() { return data_.data(); }
+    /// The same.
     const float* data() const { return data_.data(); }
     /// The batch_stride() floats of one pixel.
     float* pixel(int c, int h, int w) { return data_.data() + offset(c, h, w); }
+    /// The same.
     const float* pixel(int c, int h, int w) const { return data_.data() + offset(c, h, w); }
+    /// Element n of a pixel. No index is checked.
     float& operator()(int c, int h, int w, int n) { return data_[offset(c, h, w) + n]; }
+    /// The same.
     float operator()(int c, int h, int w, int n) const { return data_[offset(c, h, w) + n]; }
 
+    /// Sets every element, padding lanes included.
     void fill(float value);
     /// Takes another shape, keeping the memory where it suffices; contents are then unspecified but finite
     /// only where they were: the caller writes every element.

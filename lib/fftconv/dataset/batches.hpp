@@ -29,6 +29,7 @@ struct BatchPart {
 void fill_batch(const LabelledImages& images, std::span<const int> indices, int size, int border,
                 Batch& batch);
 
+/// How the images of an epoch become batches.
 struct BatchOptions {
     int size = 50;                ///< N; the last batch of an epoch is filled up with zero images
     int border = 0;               ///< zero pixels added on every side
@@ -38,6 +39,7 @@ struct BatchOptions {
     BatchPart part{};             ///< the images that are prepared, as if the others were not there
     int ten_crop = no_ten_crop;  ///< 0 … 9: this one of ten_crop(…, augmentation.crop, …), and nothing random
 
+    /// No crop of the ten.
     static constexpr int no_ten_crop = -1;
 };
 

@@ -12,13 +12,15 @@ namespace FFTCONV_PUBLIC fftconv {
 struct Dataset {
     std::string
         name;  ///< as every figure must name it: "MNIST", "Fashion-MNIST", "CIFAR-10 (JPEG mirror)", …
-    LabelledImages train, validation, test;
+    LabelledImages train, validation, test;  ///< for weights, for choices, for results
     std::string
         sha256;  ///< of what was read, before splits and limits: of the line "digest\n" of each unpacked file
+    /// DatasetOptions::split_seed.
     std::uint64_t split_seed = 0;
     std::filesystem::path folder;  ///< where the files were found
 };
 
+/// Which images are held out, and how many are read.
 struct DatasetOptions {
     int validation_count = 0;        ///< images held out of the training set; 0 = use the fraction
     double validation_fraction = 0;  ///< of the training set, 0 ≤ fraction < 1; 0 = no validation set

@@ -17,8 +17,10 @@ struct LabelledImages {
     MapShape maps;                                                       ///< of every image
     std::variant<std::vector<std::uint8_t>, std::vector<float>> pixels;  ///< (N, C, H, W), row-major
     std::vector<std::uint8_t> labels;                                    ///< (N), 0 … classes − 1
+    /// Labels are smaller than this.
     int classes = 10;
 
+    /// N.
     int count() const { return int(labels.size()); }
     /// One image as (C, H, W) floats: bytes become 0 … 1, floats stay what they are.
     /// @throws ShapeError unless `chw` holds maps.size() floats and 0 ≤ index < count().

@@ -21,7 +21,9 @@ class Processes {
     Processes(const Processes&) = delete;
     Processes& operator=(const Processes&) = delete;
 
+    /// Which of them this is, 0 to count() − 1.
     int rank() const { return rank_; }
+    /// How many there are; 1 without a launcher.
     int count() const { return count_; }
     /// Whether this is the one that writes and prints.
     bool first() const { return rank_ == 0; }

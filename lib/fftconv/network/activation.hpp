@@ -7,6 +7,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// max(x, 0).
 class Relu : public Layer {
   public:
+    /// Of maps of any shape.
     using Layer::Layer;
     MapShape output_maps() const override { return input_maps(); }
     bool in_place() const override { return true; }

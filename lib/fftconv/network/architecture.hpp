@@ -26,13 +26,16 @@ struct ConvolutionSpec {
 /// `overlapped_max`: the largest of 3×3 windows with stride 2, sizes rounding up.
 enum class PoolingMethod { max, average, random, ecp, overlapped_max };
 
+/// One pooling layer.
 struct PoolingSpec {
+    /// How a window becomes a pixel.
     PoolingMethod method = PoolingMethod::max;
     bool operator==(const PoolingSpec&) const = default;
 };
 
 /// Fully connected; ReLU follows it except the last one, whose outputs are the logits.
 struct DenseSpec {
+    /// Neurons.
     int outputs = 1;
     bool batch_norm = false;  ///< instead of a bias
     bool operator==(const DenseSpec&) const = default;
@@ -44,8 +47,10 @@ using LayerSpec = std::variant<ConvolutionSpec, PoolingSpec, DenseSpec>;
 /// softmax.
 struct Architecture {
     MapShape input;  ///< of an image
+    /// In the order of the string.
     std::vector<LayerSpec> layers;
 
+    /// Outputs of the last layer.
     int classes() const { return std::get<DenseSpec>(layers.back()).outputs; }
     bool operator==(const Architecture&) const = default;
 };
@@ -53,6 +58,7 @@ struct Architecture {
 /// An architecture string that cannot be read. what() has the text and a caret under position().
 class ArchitectureError : public UsageError {
   public:
+    /// Makes the message: text, place and problem.
     ArchitectureError(std::string_view text, std::size_t position, const std::string& problem);
     std::size_t position() const { return position_; }  ///< bytes from the start of the text
 

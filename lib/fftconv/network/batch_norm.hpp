@@ -11,6 +11,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// them; otherwise the running ones are used.
 class BatchNorm : public Layer {
   public:
+    /// Scales start at one, offsets at zero.
     BatchNorm(std::string name, MapShape input);
 
     MapShape output_maps() const override { return input_maps(); }
@@ -26,23 +27,31 @@ class BatchNorm : public Layer {
     struct Affine {
         std::vector<float> factor, offset;  ///< (C) each
     };
+    /// Of the running statistics.
     Affine inference() const;
 
     // The same in steps, for a batch whose images lie in several tensors (shards): sums over the valid images
     // of each, added up by the caller. (C) doubles each; counts are pixels times images of the whole batch.
+    /// Σ x of each channel over the valid images of x.
     void sum(const Tensor& x, const PassContext& context, std::span<double> sums) const;
+    /// The batch's mean, from sums over `count` values a channel.
     void set_mean(std::span<const double> sums, double count);
+    /// Σ (x − mean)² of each channel over the valid images of x.
     void sum_squares(const Tensor& x, const PassContext& context, std::span<double> squares) const;
+    /// The batch's variance, from sums over `count` values a channel; updates the running statistics.
     void set_variance(std::span<const double> squares, double count);
+    /// y of the statistics just set.
     void normalise(const Tensor& x, Tensor& y) const;
     /// Σ dy and Σ dy · x̂.
     void sum_gradients(const Tensor& x, const Tensor& dy, const PassContext& context, std::span<double> sums,
                        std::span<double> products) const;
+    /// Gradients of offset and scale, from Σ dy and Σ dy·x̂ of each channel.
     void set_gradients(std::span<const double> sums, std::span<const double> products);
     /// dx in training, from the sums over the whole batch.
     void backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
                   std::span<const double> sums, std::span<const double> products, double count) const;
 
+    /// ε, added to variances.
     static constexpr float epsilon = 1e-5f;
     static constexpr float running_share = 0.1f;  ///< of the batch in the running statistics
 

@@ -26,11 +26,17 @@ class ConvolutionLayer : public Layer {
     std::vector<Parameter*> parameters() override;
     void set_threads(int threads) override;
 
+    /// Of the layer.
     const ConvolutionShape& shape() const { return engine_->shape(); }
+    /// (O, C, k, k).
     Parameter& weight() { return weight_; }
+    /// The same.
     const Parameter& weight() const { return weight_; }
+    /// Whether a bias is added; without one `bias` is empty.
     bool has_bias() const { return with_bias_; }
+    /// (O).
     Parameter& bias() { return bias_; }
+    /// The same.
     const Parameter& bias() const { return bias_; }
 
     /// (O, C) bytes, 0 = pruned: every weight of the kernel is held at zero and the engine skips it. An empty
@@ -38,14 +44,18 @@ class ConvolutionLayer : public Layer {
     void set_kernel_mask(std::span<const std::uint8_t> mask);
     /// (O, C) bytes: 0 where every weight of the kernel is held.
     std::vector<std::uint8_t> kernel_mask() const;
+    /// Kernels of which some weight is not held.
     std::size_t surviving_kernels() const;
 
     /// K = 0..3, when the layer is ECP. @throws ShapeError otherwise.
     void set_mode(int mode);
+    /// K, or no_mode.
     int mode() const { return engine_->options().mode; }
     /// As ConvolutionEngine::keep_pruned_spectra; while on, masks do not change the engine either.
     void keep_pruned_spectra(bool keep);
+    /// The engine in use; another one after a mask, with "auto".
     ConvolutionEngine& engine() { return *engine_; }
+    /// The same.
     const ConvolutionEngine& engine() const { return *engine_; }
 
   private:

@@ -17,11 +17,17 @@ class DenseLayer : public Layer {
                   const PassContext& context) override;
     std::vector<Parameter*> parameters() override;
 
+    /// Neurons.
     int outputs() const { return outputs_; }
+    /// (outputs, inputs).
     Parameter& weight() { return weight_; }
+    /// The same.
     const Parameter& weight() const { return weight_; }
+    /// Whether a bias is added; without one `bias` is empty.
     bool has_bias() const { return with_bias_; }
+    /// (outputs).
     Parameter& bias() { return bias_; }
+    /// The same.
     const Parameter& bias() const { return bias_; }
 
   private:

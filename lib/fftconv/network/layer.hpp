@@ -14,16 +14,18 @@ namespace FFTCONV_PUBLIC fftconv {
 /// zero. `version` grows with every change, so that whoever derives something from the values (kernel
 /// spectra) knows when to derive it again. Who writes `value` directly calls `changed`.
 struct Parameter {
-    std::string name;        ///< within its layer: "weight", "bias", …
-    std::vector<int> shape;  ///< e.g. (out, in, ky, kx)
-    std::vector<float> value, gradient;
+    std::string name;                    ///< within its layer: "weight", "bias", …
+    std::vector<int> shape;              ///< e.g. (out, in, ky, kx)
+    std::vector<float> value, gradient;  ///< row-major
     std::vector<std::uint8_t>
         held;                   ///< empty: none; else one byte per value, 0 = pruned, held at exactly zero
     std::uint64_t version = 1;  ///< of value
     std::uint64_t held_version = 1;  ///< of held
     bool decays = true;              ///< weight decay applies (not to biases nor to normalisation)
 
+    /// Every value is `initial`, none is held.
     Parameter(std::string name_, std::vector<int> shape_, float initial = 0, bool decays_ = true);
+    /// Whoever writes `value` calls this.
     void changed() { ++version; }
     /// Holds at zero where the mask is 0, and sets those values to zero; an empty mask frees every value.
     /// @throws ShapeError unless it has one byte per value.
@@ -32,8 +34,11 @@ struct Parameter {
 
 /// A named array that is saved with a network but not trained (running mean of a batch normalisation).
 struct Buffer {
+    /// Within its layer: "mean", "variance".
     std::string name;
+    /// Of the array.
     std::vector<int> shape;
+    /// Row-major.
     std::vector<float> value;
 };
 
@@ -43,8 +48,9 @@ struct PassContext {
     int valid = 0;           ///< images of the batch that count (0 = all); the rest is padding at the end
     std::uint64_t step = 0;  ///< of training: which random numbers dropout draws
     int shard = 0;           ///< of a batch that is cut into `shards`: each draws its own
-    int shards = 1;
+    int shards = 1;          ///< 1: not cut
 
+    /// Images of a tensor that count.
     int valid_of(const Tensor& tensor) const { return valid ? valid : tensor.batch(); }
 };
 
@@ -52,6 +58,7 @@ struct PassContext {
 /// Where a gradient dy is zero (padding lanes, images ≥ valid), so is dx.
 class Layer {
   public:
+    /// A layer of this name, unique in its network, that takes these maps.
     Layer(std::string name, MapShape input) : name_(std::move(name)), input_maps_(input) {}
     virtual ~Layer() = default;
     Layer(const Layer&) = delete;
@@ -59,7 +66,9 @@ class Layer {
 
     /// Unique within the network: "conv1", "pool1", "dense2", …
     const std::string& name() const { return name_; }
+    /// Maps of x, whatever the batch.
     MapShape input_maps() const { return input_maps_; }
+    /// Maps of y, whatever the batch.
     virtual MapShape output_maps() const = 0;
     /// Writes every element of y.
     virtual void forward(const Tensor& x, Tensor& y, const PassContext& context) = 0;
@@ -69,10 +78,14 @@ class Layer {
     /// Whether forward may be given x as its y, and backward dy as its dx with y for x: the network then
     /// spends neither memory nor bandwidth on a second tensor.
     virtual bool in_place() const { return false; }
+    /// What training changes; owned by the layer.
     virtual std::vector<Parameter*> parameters() { return {}; }
+    /// What is saved but not trained; owned by the layer.
     virtual std::vector<Buffer*> buffers() { return {}; }
 
+    /// Threads of a pass.
     int threads() const { return threads_; }
+    /// Results do not depend on their number.
     virtual void set_threads(int threads) { threads_ = threads; }
 
   private:

@@ -13,6 +13,7 @@ struct Loss {
     double sum = 0;   ///< of −log p(label) over the valid images
     int correct = 0;  ///< valid images whose largest logit is the label's
     int count = 0;    ///< valid images
+    /// Of a valid image, nat.
     double mean() const { return count ? sum / count : 0; }
 };
 

@@ -16,14 +16,18 @@
 
 namespace FFTCONV_PUBLIC fftconv {
 
+/// How a network is made and computed; none but `mode`, `dropout` and `seed` changes what it computes, but
+/// for rounding.
 struct NetworkOptions {
     std::string engine = "fft";  ///< one of engine_names
     int batch = 50;              ///< images that the engines plan for; passes may bring any number
+    /// Of a pass.
     int threads = 1;
     int mode = 0;            ///< K of random and ECP poolings
     float dropout = 0;       ///< probability behind hidden dense layers; 0 = no dropout layers
     std::uint64_t seed = 1;  ///< of weights and dropout
     int tile = 0;            ///< ConvolutionOptions::tile of every convolution
+    /// ConvolutionOptions::inverse of ECP layers.
     Inverse inverse = Inverse::folded;
     bool fixed_weights = false;  ///< for inference: ConvolutionOptions::fixed_weights of every convolution
     bool measure = false;        ///< ConvolutionOptions::measure of every convolution
@@ -31,14 +35,18 @@ struct NetworkOptions {
 
 /// A parameter and its full name, "conv1/weight".
 struct NamedParameter {
+    /// "conv1/weight".
     std::string name;
+    /// Owned by its layer.
     Parameter* parameter;
 };
 
 /// A layer's seconds in forward and backward passes and, of a convolution, those of the engine's phases.
 struct LayerProfile {
+    /// Its name.
     std::string layer;
-    double forward = 0, backward = 0;
+    double forward = 0, backward = 0;  ///< wall seconds
+    /// Of a convolution's engine, summed over threads.
     std::vector<Phase> phases{};
 };
 
@@ -50,8 +58,11 @@ class Network {
     /// @throws ShapeError when layers do not fit; UsageError on bad options.
     Network(const Architecture& architecture, const NetworkOptions& options = {});
 
+    /// What it was made of.
     const Architecture& architecture() const { return architecture_; }
+    /// As given.
     const NetworkOptions& options() const { return options_; }
+    /// Logits of an image.
     int classes() const { return architecture_.classes(); }
 
     /// Logits (classes, 1, 1, N) of images (C, H, W, N), good until the next pass.
@@ -63,11 +74,15 @@ class Network {
     /// Gradients of every parameter, from the gradient to the logits of the forward pass just made.
     void backward(const Tensor& images, const Tensor& gradient, const PassContext& context);
 
+    /// In order.
     const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
+    /// In order.
     std::vector<std::string> layer_names() const;
+    /// All that training changes, in order.
     std::vector<NamedParameter> parameters();
     /// In the network's order.
     std::vector<ConvolutionLayer*> convolutions();
+    /// In the network's order.
     std::vector<DenseLayer*> dense_layers();
 
     /// Parameters and running statistics by full name.
@@ -78,11 +93,14 @@ class Network {
 
     /// K of every random and ECP pooling. @throws ShapeError unless 0 ≤ K ≤ 3.
     void set_mode(int mode);
+    /// Whether a pooling takes K.
     bool has_mode() const;
+    /// Of every layer; results do not depend on their number.
     void set_threads(int threads);
 
     /// Seconds since the network was made or reset_profile.
     std::vector<LayerProfile> profile() const;
+    /// Counts from zero again.
     void reset_profile();
     /// Bytes of activations, gradients and the engines' workspaces.
     std::size_t workspace_bytes() const;

@@ -39,6 +39,7 @@ class RandomPooling : public Layer {
                   const PassContext& context) override;
     /// @throws ShapeError unless 0 ≤ K ≤ 3.
     void set_mode(int mode);
+    /// K.
     int mode() const { return mode_; }
 
   private:

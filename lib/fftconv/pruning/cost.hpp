@@ -9,6 +9,7 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// What a layer costs in inference with its masks, per image.
 struct LayerCost {
+    /// Its name.
     std::string layer;
     double parameters = 0;   ///< weights kept, biases or normalisation's scales and shifts of the maps kept
     double direct_macs = 0;  ///< multiply-accumulates of direct sums: weights kept × outputs of a map

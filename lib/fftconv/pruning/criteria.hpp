@@ -37,8 +37,10 @@ inline std::string to_string(Criterion criterion) {
 
 /// What criteria that look at data see: the first `batches` of them, in order. The random one uses the seed.
 struct CriterionData {
-    Batches& images;
+    Batches& images;  ///< of the training set
+    /// Batches that are looked at.
     int batches = 8;
+    /// Of the order of images.
     std::uint64_t seed = 1;
 };
 

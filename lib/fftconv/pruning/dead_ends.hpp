@@ -9,7 +9,9 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// A map that no longer depends on the image, or that nothing reads.
 struct DeadEnd {
+    /// A layer's name.
     std::string layer;
+    /// The index of one of its output maps.
     int map = 0;
     bool constant = false;  ///< no kernel comes in (else: none goes out)
     float value = 0;        ///< of a constant map, behind its ReLU

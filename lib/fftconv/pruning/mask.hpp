@@ -12,7 +12,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// What is pruned of one layer, 0 = pruned, 1 = kept. A granularity that is not pruned is empty, and extents
 /// that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.
 struct LayerMask {
-    std::string layer;
+    std::string layer;                            ///< its name
     int out = 0, in = 0;                          ///< feature maps (or neurons) after and before the layer
     int kernel_height = 0, kernel_width = 0;      ///< pixels
     std::vector<std::uint8_t> feature_map = {};   ///< (out)
@@ -47,10 +47,10 @@ Masks combine(const Masks& a, const Masks& b);
 
 /// How much of a layer is kept.
 struct LayerDensity {
-    std::string layer;
-    std::size_t maps = 0, kept_maps = 0;
+    std::string layer;                          ///< its name
+    std::size_t maps = 0, kept_maps = 0;        ///< behind the layer
     std::size_t kernels = 0, kept_kernels = 0;  ///< pairs of maps that some weight joins
-    std::size_t weights = 0, kept_weights = 0;
+    std::size_t weights = 0, kept_weights = 0;  ///< single ones
 
     double kernel_ratio() const { return 1 - double(kept_kernels) / double(kernels); }  ///< pruned share
     double weight_ratio() const { return 1 - double(kept_weights) / double(weights); }  ///< pruned share
@@ -60,8 +60,8 @@ LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<st
 
 /// Where two masks agree, over the weights of a layer.
 struct MaskComparison {
-    std::string layer;
-    std::size_t both_pruned = 0, both_kept = 0;
+    std::string layer;                            ///< its name
+    std::size_t both_pruned = 0, both_kept = 0;   ///< where they agree
     std::size_t only_first = 0, only_second = 0;  ///< pruned by one alone
 };
 

@@ -20,6 +20,7 @@ class PrunedNetwork {
 
     Network network;  ///< to be trained and evaluated; its held parameters belong to the masks
 
+    /// In the network's order.
     const Masks& masks() const { return masks_; }
     /// Prunes what these masks prune, and frees all else, though what was zeroed stays zero until it is
     /// trained. @throws ShapeError as check_masks; then nothing has changed.

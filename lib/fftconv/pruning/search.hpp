@@ -15,6 +15,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// kernels or maps changes lists alone. The network's weights must not be changed meanwhile.
 class MaskTrial {
   public:
+    /// Of a network that must outlive it.
     explicit MaskTrial(PrunedNetwork& pruned);
     ~MaskTrial();
     MaskTrial(const MaskTrial&) = delete;
@@ -35,17 +36,20 @@ std::uint64_t candidate_seed(std::uint64_t seed, std::size_t candidate);
 
 /// The candidates that have been evaluated, in order.
 struct SearchState {
-    std::vector<std::uint64_t> seed;
+    std::vector<std::uint64_t> seed;     ///< of each
     std::vector<double> validation_mcr;  ///< percent
 
+    /// How many.
     std::size_t count() const { return validation_mcr.size(); }
     /// The least MCR of the first `candidates` (0 = all); of equal ones the first.
     std::size_t best(std::size_t candidates = 0) const;
 };
 
+/// How many masks are tried, and of which units.
 struct SearchOptions {
     double ratio = 0.5;            ///< of the units of each layer
     std::size_t candidates = 100;  ///< N
+    /// Of the candidates.
     std::uint64_t seed = 1;
 };
 

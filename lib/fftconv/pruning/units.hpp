@@ -29,6 +29,7 @@ inline std::string to_string(Granularity granularity) {
 
 /// Which units there are to prune.
 struct PruningScope {
+    /// What is pruned as one.
     Granularity granularity = Granularity::kernel;
     std::vector<std::string> layers;  ///< names, e.g. "conv2"; "dense1" for feature maps only
     int stride = 2;                   ///< of intra-kernel units
@@ -40,8 +41,8 @@ std::vector<std::string> convolution_names(Network& network);
 /// One unit: of a feature map o its index is o, of a kernel o·in + c, of a strided part (o·in + c)·stride +
 /// phase.
 struct PruningUnit {
-    WeightedLayer layer;
-    int index = 0;
+    WeightedLayer layer;  ///< where it is
+    int index = 0;        ///< which of the layer it is
 
     /// Calls visit for each weight of the unit (of a feature map: its incoming kernels), as index into the
     /// layer's.

@@ -13,16 +13,23 @@ namespace FFTCONV_PUBLIC fftconv {
 /// `area` weights per pair: the k² taps of a kernel, or, in a dense layer, one weight for each pixel of a
 /// map. Weights are row-major (out, in, area). Points into its network, which must outlive it.
 struct WeightedLayer {
+    /// The layer itself.
     Layer* layer = nullptr;
     ConvolutionLayer* convolution = nullptr;  ///< null: dense
-    int out = 0, in = 0, area = 0;
+    int out = 0, in = 0, area = 0;            ///< output maps, input maps, weights of a pair
+    /// (out, in, area).
     Parameter* weight = nullptr;
     Parameter* bias = nullptr;  ///< null where a batch normalisation follows
+    /// The batch normalisation behind it, or null.
     BatchNorm* norm = nullptr;
 
+    /// Of the layer.
     const std::string& name() const { return layer->name(); }
+    /// Kernels.
     std::size_t units() const { return std::size_t(out) * in; }
+    /// Of all kernels.
     std::size_t weights() const { return units() * area; }
+    /// Where the weights of a kernel begin.
     std::size_t at(int o, int c) const { return (std::size_t(o) * in + c) * area; }
     /// The weights between map c before the layer and map o behind it.
     std::span<float> kernel(int o, int c) const {

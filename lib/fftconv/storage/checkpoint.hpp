@@ -15,8 +15,11 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// Where a named random stream stands: RandomStream(seed, stream, position) continues it.
 struct StreamPosition {
+    /// Its name.
     std::string stream;
+    /// Of the stream.
     std::uint64_t seed = 0;
+    /// Numbers drawn.
     std::uint64_t position = 0;
 
     bool operator==(const StreamPosition&) const = default;
@@ -39,10 +42,14 @@ struct Checkpoint {
     std::vector<LayerMask> masks;             ///< of pruned layers
     std::string optimizer;                    ///< "adam", …; empty: none stored
     std::vector<NamedArray> optimizer_state;  ///< "conv1/weight/first_moment", …
+    /// Epochs, steps, best result.
     TrainingState state;
+    /// Of each random stream.
     std::vector<StreamPosition> random;
+    /// The training's own first.
     std::vector<Curve> curves;
     std::string resolved_toml;  ///< the whole configuration of the run, defaults included
+    /// What the run saw.
     DatasetRecord dataset;
     std::vector<NamedArray> extra;  ///< e.g. "preprocessing/zca"
 

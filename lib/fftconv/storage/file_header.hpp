@@ -14,6 +14,7 @@ struct FileHeader {
         schema_version;  ///< "major.minor": readers refuse a newer major, and ignore what a minor adds
     std::string library_version;  ///< of the library that wrote the file
     std::string git_commit;       ///< of the library that wrote the file, or "unknown"
+    /// Whether that commit's tree had changes.
     bool git_dirty = false;
     std::string created_utc;  ///< ISO 8601, "2026-01-31T23:59:59Z"
 };

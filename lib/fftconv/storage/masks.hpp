@@ -25,8 +25,9 @@ struct MaskSearch {
 /// A mask file: usable on a network that was trained elsewhere.
 struct MaskRecord {
     std::string resolved_toml;  ///< the whole configuration of the run, defaults included
+    /// What the search saw.
     DatasetRecord dataset = {};
-    MaskSearch search;
+    MaskSearch search;              ///< how the mask was found
     std::vector<LayerMask> masks;   ///< in the network's order
     std::string checkpoint_sha256;  ///< of the checkpoint that was pruned, or empty
 

@@ -11,9 +11,10 @@
 
 namespace FFTCONV_PUBLIC fftconv {
 
-/// One method's training, a value per epoch: /curves/<method>. What was not measured is empty; the rest is as
-/// long as `epoch`. MCR is the misclassification rate.
+/// One method's training, a value per epoch: `/curves/<method>`. What was not measured is empty; the rest is
+/// as long as `epoch`. MCR is the misclassification rate.
 struct Curve {
+    /// What the curve is of, a plain identifier.
     std::string method;
     std::vector<double> epoch = {};           ///< 1, 2, …
     std::vector<double> train_loss = {};      ///< mean cross-entropy, nats
@@ -29,19 +30,23 @@ struct Curve {
 struct Column {
     std::string name;  ///< a plain identifier: "method", "test_mcr"
     std::string unit;  ///< "percent", "s", …; "1" for a pure number, empty for labels
+    /// One value a row, numbers or text.
     std::variant<std::vector<double>, std::vector<std::string>> values;
 
+    /// Rows.
     std::size_t size() const;
     bool operator==(const Column&) const = default;
 };
 
-/// One table or figure, columns of equal length: /summary/<name>. The first column names the rows, and is the
-/// dimension scale of the others.
+/// One table or figure, columns of equal length: `/summary/<name>`. The first column names the rows, and is
+/// the dimension scale of the others.
 struct Table {
     std::string name;   ///< "table_3", "figure_5": a plain identifier
     std::string title;  ///< one line for people
+    /// All of one length; the first names the rows.
     std::vector<Column> columns;
 
+    /// Of every column.
     std::size_t rows() const { return columns.empty() ? 0 : columns.front().size(); }
     bool operator==(const Table&) const = default;
 };
@@ -49,8 +54,11 @@ struct Table {
 /// A result file.
 struct ResultRecord {
     std::string resolved_toml;  ///< the whole configuration of the run, defaults included
+    /// What the run saw.
     DatasetRecord dataset = {};
+    /// By epoch.
     std::vector<Curve> curves = {};
+    /// In the order of writing.
     std::vector<Table> tables = {};
 
     /// The table's column; Value is double or std::string. `file` is for the message.
@@ -79,11 +87,13 @@ ResultRecord read_results(const std::filesystem::path& file);
 /// One experiment of a collection, with the header of the result file that it came from.
 struct Experiment {
     std::string name;  ///< plain identifiers, "figure_2a" or "figure_3b/kernels"; empty: a whole result file
+    /// Of the file that it came from.
     FileHeader header;
+    /// All that the file held.
     ResultRecord record;
 };
 
-/// Several results in one file, each below /<name>. Replaces `file` atomically, like write_results.
+/// Several results in one file, each below `/<name>`. Replaces `file` atomically, like write_results.
 /// @throws FileError
 void write_collection(const std::filesystem::path& file, const std::vector<Experiment>& experiments);
 /// The experiments of a collection in the order of writing, or the only one of a result file. @throws

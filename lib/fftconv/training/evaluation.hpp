@@ -9,6 +9,7 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// How a network does on labelled images.
 struct Evaluation {
+    /// Images.
     int count = 0;
     double loss = 0;               ///< mean cross-entropy
     double mcr = 0;                ///< misclassification rate, percent

@@ -28,7 +28,9 @@ inline std::string to_string(OptimizerMethod method) {
     return optimizer_names.print(method);
 }
 
+/// The method and its constants; those of other methods are not used.
 struct OptimizerOptions {
+    /// Which formula.
     OptimizerMethod method = OptimizerMethod::adam;
     float rate = 0.001f;                 ///< η, before the schedule
     float momentum = 0.9f;               ///< μ of momentum
@@ -40,7 +42,9 @@ struct OptimizerOptions {
 
 /// The learning rate over the epochs.
 struct Schedule {
+    /// Constant; multiplied by `factor` every so many epochs; half a cosine.
     enum class Kind { constant, step, cosine };
+    /// Which of them.
     Kind kind = Kind::constant;
     int every = 10;       ///< step: epochs between reductions
     float factor = 0.1f;  ///< step: of each reduction
@@ -68,7 +72,9 @@ class Optimizer {
 
     /// One update by the gradients of the last backward pass, at this learning rate.
     void step(float rate);
+    /// Updates so far.
     std::uint64_t steps() const { return steps_; }
+    /// As given.
     const OptimizerOptions& options() const { return options_; }
 
     /// "conv1/weight/first_moment", "…/second_moment" (adam), "…/velocity" (momentum), "…/mean_square"

@@ -26,6 +26,7 @@ class Shards {
     Shards(const Shards&) = delete;
     Shards& operator=(const Shards&) = delete;
 
+    /// Of the whole batch.
     int count() const { return count_; }
     /// Images of each shard of a batch of so many: the last shards may have fewer that count, or none.
     int images(int batch) const { return (batch + count_ - 1) / count_; }
@@ -41,6 +42,7 @@ class Shards {
     virtual void finish() {}
 
   protected:
+    /// Of `count` shards, `own` from `first` on are computed here.
     Shards(int count, int first, int own) : count_(count), first_(first), own_(own) {}
 
   private:
@@ -57,8 +59,9 @@ void sum_rows(std::span<const Number> rows, int count, std::span<Number> total) 
 
 /// Seconds of one layer in sharded passes, of this process.
 struct ShardedLayerTime {
+    /// Its name.
     std::string layer;
-    double forward = 0, backward = 0;
+    double forward = 0, backward = 0;  ///< seconds
     double exchange = 0;     ///< waiting for sums of batch statistics, and starting those of gradients
     std::size_t floats = 0;  ///< gradients that a pass sums over the shards
 };
@@ -80,6 +83,7 @@ class ShardedPass {
 
     /// Since this was made; `waiting` is the time in Shards::finish at the end of the passes.
     const std::vector<ShardedLayerTime>& times() const { return times_; }
+    /// Seconds spent waiting for the sums of others.
     double waiting() const { return waiting_; }
 
   private:

@@ -33,10 +33,15 @@ inline std::string to_string(ModeChoice choice) {
     return mode_choice_names.print(choice);
 }
 
+/// How long, how fast and with which K.
 struct TrainerOptions {
+    /// Of the whole run.
     int epochs = 100;
+    /// The method, with the rate that the schedule starts from.
     OptimizerOptions optimizer{};
+    /// The rate over the run.
     Schedule schedule{};
+    /// How K is chosen.
     ModeChoice mode_choice = ModeChoice::fixed;
     int mode = 0;            ///< K when fixed, and at evaluation unless drawn per run
     int patience = 0;        ///< epochs without a better validation MCR before stopping; 0 = never stop early
@@ -53,6 +58,7 @@ struct EpochRecord {
     double validation_loss = 0;  ///< NaN without validation images
     double validation_mcr = 0;   ///< percent; NaN without validation images
     double train_seconds = 0;    ///< wall time, without evaluation and callbacks
+    /// Wall time of the evaluation.
     double validation_seconds = 0;
     bool operator==(const EpochRecord&) const = default;
 };
@@ -66,16 +72,17 @@ struct BatchProgress {
 
 /// All that continuing bit for bit needs, beside Network::state().
 struct TrainerState {
-    int epoch = 0;            ///< epochs completed
-    int batch = 0;            ///< batches completed in the epoch after those
-    std::uint64_t steps = 0;  ///< optimizer steps
-    double loss_sum = 0;      ///< of the images of the unfinished epoch
-    int correct = 0, images = 0;
-    double train_seconds = 0;                                   ///< of the unfinished epoch
+    int epoch = 0;                ///< epochs completed
+    int batch = 0;                ///< batches completed in the epoch after those
+    std::uint64_t steps = 0;      ///< optimizer steps
+    double loss_sum = 0;          ///< of the images of the unfinished epoch
+    int correct = 0, images = 0;  ///< of the unfinished epoch
+    double train_seconds = 0;     ///< of the unfinished epoch
     double best_mcr = std::numeric_limits<double>::infinity();  ///< best validation MCR, percent
     int best_epoch = 0;                                         ///< 1 …; 0 = none yet
     std::vector<NamedArray> optimizer{};                        ///< Optimizer::state()
     std::vector<NamedArray> best{};  ///< Network::state() of the best epoch, with keep_best
+    /// Of the finished epochs.
     std::vector<EpochRecord> history{};
 };
 
@@ -103,7 +110,9 @@ class Trainer {
     /// Goes on until the epochs are done, the patience is over or a callback stops it.
     TrainingEnd run();
 
+    /// As given.
     const TrainerOptions& options() const { return options_; }
+    /// Of the finished epochs.
     const std::vector<EpochRecord>& history() const { return state_.history; }
     /// Between batches.
     TrainerState state() const;

@@ -16,6 +16,8 @@ namespace FFTCONV_PUBLIC fftconv {
 /// scatter.
 class SpectralConvolution : public ConvolutionEngine {
   public:
+    /// Plans the layer. @throws ShapeError when shape and options make no sense, or the tile asked for cannot
+    /// hold the kernel.
     SpectralConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
     ~SpectralConvolution() override;
 
@@ -35,6 +37,7 @@ class SpectralConvolution : public ConvolutionEngine {
     std::size_t sum_multiply_adds(int batch) const;
 
   protected:
+    /// Spectra are derived again before the next pass.
     void weights_changed() override;
     void mask_changed() override;
     void mode_changed() override;

@@ -1,0 +1,20 @@
+# The target `docs`: an API reference of the public headers by Doxygen, where it is installed.
+find_program(DOXYGEN_EXECUTABLE doxygen)
+mark_as_advanced(DOXYGEN_EXECUTABLE)
+if(NOT DOXYGEN_EXECUTABLE)
+  return()
+endif()
+set(FFTCONV_DOCS ${PROJECT_BINARY_DIR}/docs)
+set(public_headers)
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} fftconv/*.hpp)
+foreach(header IN LISTS headers)
+  fftconv_is_public(${header} is_public)
+  if(is_public)
+    list(APPEND public_headers "\"${CMAKE_CURRENT_SOURCE_DIR}/${header}\"")
+  endif()
+endforeach()
+list(JOIN public_headers " " FFTCONV_DOXYGEN_INPUT)
+configure_file(Doxyfile.in Doxyfile @ONLY)
+add_custom_target(docs COMMAND ${CMAKE_COMMAND} -E make_directory ${FFTCONV_DOCS}
+  COMMAND ${DOXYGEN_EXECUTABLE} ${CMAKE_CURRENT_BINARY_DIR}/Doxyfile
+  COMMENT "API reference: ${FFTCONV_DOCS}/html/index.html" VERBATIM)
