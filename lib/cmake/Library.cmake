@@ -56,15 +56,17 @@ function(fftconv_include_folders target)
   target_compile_features(${target} PUBLIC cxx_std_20)
 endfunction()
 
-# fftconv_link(NAME LIBRARIES … PACKAGES …): what the library links for itself, and the pkg-config packages of it.
+# fftconv_link(NAME LIBRARIES … PACKAGES … NAMES …): what the library links for itself; the pkg-config packages of it, and
+# the names of libraries that have none.
 function(fftconv_link name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "LIBRARIES;PACKAGES")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "LIBRARIES;PACKAGES;NAMES")
   target_link_libraries(fftconv_${name}_objects PRIVATE ${ARG_LIBRARIES})
   target_link_libraries(fftconv_${name} PRIVATE ${ARG_LIBRARIES})
   if(BUILD_SHARED_LIBS)
     target_link_libraries(fftconv_${name}_inside PRIVATE ${ARG_LIBRARIES})
   endif()
   set_property(TARGET fftconv_${name} APPEND PROPERTY FFTCONV_PACKAGES ${ARG_PACKAGES})
+  set_property(TARGET fftconv_${name} APPEND PROPERTY FFTCONV_NAMES ${ARG_NAMES})
 endfunction()
 
 # Whether a header, relative to this folder, is for users: those that say so, and those that only include them.

@@ -1,6 +1,7 @@
 # cmake -DCASE=… -DBUILD=… -DROOT=… -DFOLDER=… -DCOMPILER=… -DGENERATOR=… -DVERSION=… [-DFLAGS=…] -P run.cmake
 # `install` puts everything into FOLDER/prefix, by the README's command; the other cases use that with nothing else to
 # find fftconv by.
+cmake_minimum_required(VERSION 3.25)
 set(prefix ${FOLDER}/prefix)
 set(work ${FOLDER}/${CASE})
 set(here ${CMAKE_CURRENT_LIST_DIR})
@@ -16,11 +17,11 @@ function(output_of result)
 endfunction()
 # expect(TEXT [NOT] MATCHES expression): fails with the text.
 function(expect text)
-  if("${ARGV1}" STREQUAL "NOT")
-    if("${text}" MATCHES "${ARGV3}")
+  if(ARGV1 STREQUAL "NOT")
+    if(text MATCHES "${ARGV3}")
       message(FATAL_ERROR "expected nothing like ${ARGV3} in:\n${text}")
     endif()
-  elseif(NOT "${text}" MATCHES "${ARGV2}")
+  elseif(NOT text MATCHES "${ARGV2}")
     message(FATAL_ERROR "expected ${ARGV2} in:\n${text}")
   endif()
 endfunction()

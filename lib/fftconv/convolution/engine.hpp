@@ -23,8 +23,8 @@ struct ConvolutionShape {
 
     int output_height() const { return height + 2 * padding - kernel + 1; }
     int output_width() const { return width + 2 * padding - kernel + 1; }
-    std::size_t kernels() const { return std::size_t(in_channels) * out_channels; }
-    std::size_t weights() const { return kernels() * kernel * kernel; }
+    std::size_t kernels() const { return std::size_t(in_channels) * std::size_t(out_channels); }
+    std::size_t weights() const { return kernels() * std::size_t(kernel) * std::size_t(kernel); }
     bool operator==(const ConvolutionShape&) const = default;
 };
 

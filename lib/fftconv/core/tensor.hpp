@@ -13,7 +13,7 @@ struct MapShape {
     int channels = 0, height = 0, width = 0;  ///< maps, and the rows and columns of each
 
     /// Pixels of all maps.
-    std::size_t size() const { return std::size_t(channels) * height * width; }
+    std::size_t size() const { return std::size_t(channels) * std::size_t(height) * std::size_t(width); }
     bool operator==(const MapShape&) const = default;
 };
 
@@ -63,9 +63,9 @@ class Tensor {
     /// The same.
     const float* pixel(int c, int h, int w) const { return data_.data() + offset(c, h, w); }
     /// Element n of a pixel. No index is checked.
-    float& operator()(int c, int h, int w, int n) { return data_[offset(c, h, w) + n]; }
+    float& operator()(int c, int h, int w, int n) { return data_[offset(c, h, w) + std::size_t(n)]; }
     /// The same.
-    float operator()(int c, int h, int w, int n) const { return data_[offset(c, h, w) + n]; }
+    float operator()(int c, int h, int w, int n) const { return data_[offset(c, h, w) + std::size_t(n)]; }
 
     /// Sets every element, padding lanes included.
     void fill(float value);
@@ -75,7 +75,9 @@ class Tensor {
 
   private:
     std::size_t offset(int c, int h, int w) const {
-        return ((std::size_t(c) * maps_.height + h) * maps_.width + w) * batch_stride_;
+        return ((std::size_t(c) * std::size_t(maps_.height) + std::size_t(h)) * std::size_t(maps_.width) +
+                std::size_t(w)) *
+               std::size_t(batch_stride_);
     }
 
     MapShape maps_;

@@ -26,11 +26,13 @@ struct WeightedLayer {
     /// Of the layer.
     const std::string& name() const { return layer->name(); }
     /// Kernels.
-    std::size_t units() const { return std::size_t(out) * in; }
+    std::size_t units() const { return std::size_t(out) * std::size_t(in); }
     /// Of all kernels.
-    std::size_t weights() const { return units() * area; }
+    std::size_t weights() const { return units() * std::size_t(area); }
     /// Where the weights of a kernel begin.
-    std::size_t at(int o, int c) const { return (std::size_t(o) * in + c) * area; }
+    std::size_t at(int o, int c) const {
+        return (std::size_t(o) * std::size_t(in) + std::size_t(c)) * std::size_t(area);
+    }
     /// The weights between map c before the layer and map o behind it.
     std::span<float> kernel(int o, int c) const {
         return {weight->value.data() + at(o, c), std::size_t(area)};
