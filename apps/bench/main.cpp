@@ -3,6 +3,7 @@
 
 #include "bench/report.hpp"
 #include "bench/run.hpp"
+#include "bench/scaling.hpp"
 #include "bench/transforms.hpp"
 
 int main(int argc, char** argv) {
@@ -15,6 +16,8 @@ int main(int argc, char** argv) {
     return options.run(argc, argv, [&] {
         if (benchmark.transforms)
             std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});
+        else if (benchmark.shards)
+            fftconv::time_scaling(benchmark);
         else if (benchmark.report.empty())
             fftconv::run_benchmark(benchmark, options);
         else

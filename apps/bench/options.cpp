@@ -123,6 +123,12 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
              "with --network: apps/bench_pytorch.py; compares with PyTorch (python3-torch) in place of our "
              "direct engine")
         ->type_name("SCRIPT");
+    options
+        .add("shards", benchmark.shards,
+             "with --network: a training step in so many shards, over the processes that mpirun starts; with "
+             "one "
+             "shard in one process also what the model expects of 2 to 256 nodes")
+        ->check(CLI::Range(1, 1 << 12));
     options.add("rounds", benchmark.rounds, "rounds in which the contenders take turns")->check(at_least_one);
     options.add("slice", benchmark.slice, "seconds of each contender in each round")
         ->check(CLI::PositiveNumber);
