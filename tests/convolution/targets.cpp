@@ -7,16 +7,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/convolution_tester.hpp"
+#include "support/targets.hpp"
 
 using namespace fftconv;
 using fftconv::test::ConvolutionTester;
 
 namespace {
-
-struct PinnedTarget {
-    explicit PinnedTarget(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
-    ~PinnedTarget() { hwy::SetSupportedTargetsForTest(0); }
-};
 
 void check_layers() {
     constexpr ConvolutionShape shapes[] = {
@@ -48,14 +44,5 @@ void check_layers() {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_simd_target_of_the_machine) {
-    const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
-    BOOST_TEST(targets != 0);
-    for (std::int64_t rest = targets; rest != 0; rest &= rest - 1) {
-        const std::int64_t target = rest & -rest;
-        BOOST_TEST_MESSAGE("target " << hwy::TargetName(target));
-        BOOST_TEST_CONTEXT("target " << hwy::TargetName(target)) {
-            const PinnedTarget pinned(target);
-            check_layers();
-        }
-    }
+    fftconv::test::for_each_target(check_layers);
 }

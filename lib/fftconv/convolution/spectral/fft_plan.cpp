@@ -21,15 +21,20 @@ std::mutex& planner_lock() {
 
 }  // namespace
 
-FftPlan::FftPlan(int tile, int howmany, Direction direction) {
-    AlignedFloats in(2 * std::size_t(tile) * tile * howmany), out(in.size());
-    const fftwf_iodim dimensions[2] = {{tile, tile * howmany, tile * howmany}, {tile, howmany, howmany}};
+FftPlan::FftPlan(int tile, int howmany, Direction direction)
+    : plane_((std::size_t(tile) * (tile / 2 + 1) * howmany + 15) / 16 * 16) {
+    const int row = tile * howmany, half_row = (tile / 2 + 1) * howmany;
+    AlignedFloats image(std::size_t(tile) * row), spectrum(2 * plane_);
+    float *re = spectrum.data(), *im = re + plane_;
+    const bool forward = direction == Direction::forward;
+    const fftwf_iodim dimensions[2] = {{tile, forward ? row : half_row, forward ? half_row : row},
+                                       {tile, howmany, howmany}};
     const fftwf_iodim lanes[1] = {{howmany, 1, 1}};
     const std::lock_guard guard(planner_lock());
-    plan_ = fftwf_plan_guru_dft(2, dimensions, 1, lanes, reinterpret_cast<fftwf_complex*>(in.data()),
-                                reinterpret_cast<fftwf_complex*>(out.data()),
-                                direction == Direction::forward ? FFTW_FORWARD : FFTW_BACKWARD,
-                                FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+    plan_ = forward ? fftwf_plan_guru_split_dft_r2c(2, dimensions, 1, lanes, image.data(), re, im,
+                                                    FFTW_ESTIMATE | FFTW_PRESERVE_INPUT)
+                    : fftwf_plan_guru_split_dft_c2r(2, dimensions, 1, lanes, re, im, image.data(),
+                                                    FFTW_ESTIMATE | FFTW_DESTROY_INPUT);
     if (!plan_)
         throw Error("FFTW cannot plan a transform of " + std::to_string(tile) + " x " + std::to_string(tile));
 }
@@ -39,10 +44,13 @@ FftPlan::~FftPlan() {
     fftwf_destroy_plan(static_cast<fftwf_plan>(plan_));
 }
 
-void FftPlan::execute(const float* in, float* out) const {
-    fftwf_execute_dft(static_cast<fftwf_plan>(plan_),
-                      reinterpret_cast<fftwf_complex*>(const_cast<float*>(in)),
-                      reinterpret_cast<fftwf_complex*>(out));
+void FftPlan::forward(const float* image, float* spectrum) const {
+    fftwf_execute_split_dft_r2c(static_cast<fftwf_plan>(plan_), const_cast<float*>(image), spectrum,
+                                spectrum + plane_);
+}
+
+void FftPlan::backward(float* spectrum, float* image) const {
+    fftwf_execute_split_dft_c2r(static_cast<fftwf_plan>(plan_), spectrum, spectrum + plane_, image);
 }
 
 }  // namespace fftconv

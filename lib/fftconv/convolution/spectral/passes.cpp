@@ -97,7 +97,8 @@ void SpectralLayer::set_kernels(const std::vector<std::uint8_t>& mask) {
 
 Blocks SpectralLayer::blocks(int batch, int tiles) const {
     const int stride = padded_batch(batch), preferred = TileTransform::preferred_lanes();
-    const LaneGroups groups(batch, tiles, stride % preferred == 0 ? preferred : 8);
+    const bool fills = stride > 8 ? stride % preferred == 0 : stride * tiles > 8;
+    const LaneGroups groups(batch, tiles, fills ? preferred : 8);
     const std::size_t bytes_per_group =
         sizeof(float) * edge() * edge() * (channels() + shape.out_channels) * std::size_t(groups.lanes);
     const int most = std::max<int>(block_bytes / bytes_per_group, least_block_lanes / groups.lanes);
@@ -149,6 +150,7 @@ void SpectralLayer::start(const Blocks& blocks, std::size_t scratch) {
     if (output_spectra.size() < output) output_spectra.resize(output);
     for (Worker& worker : workers) {
         worker.tile.resize(std::size_t(edge()) * edge() * 16);
+        worker.lines.resize(tile_rows::scratch_floats(edge()));
         const std::size_t floats = std::max(transform.scratch_floats(16), scratch);
         if (worker.scratch.size() < floats) worker.scratch.resize(floats);
     }

@@ -34,7 +34,7 @@ inline constexpr int gradient_slice = 256;
 
 /// One thread's scratch and its ticks per phase.
 struct alignas(64) Worker {
-    AlignedFloats tile, scratch;
+    AlignedFloats tile, lines, scratch;  ///< lines: of gather and scatter
     std::vector<int> rows;
     std::array<std::uint64_t, phase_count> ticks{};
 };
@@ -217,7 +217,8 @@ void SpectralLayer::transform_in(Worker& worker, const Tensor& from, int channel
                                  const LaneGroups& groups, int group, float* to,
                                  const SpectrumLayout& layout) {
     Stopwatch watch(worker);
-    gather(from, channel, groups, group, edge(), pixels_of, worker.tile.data(), worker.rows);
+    gather(map_of(from, channel), groups, group, edge(), pixels_of, worker.tile.data(), worker.rows,
+           worker.lines.data());
     watch.lap(gather_phase);
     fetch_next(to, layout);
     transform.forward(worker.tile.data(), worker.rows, groups.lanes, to, layout, worker.scratch.data());
@@ -239,7 +240,8 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
         transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
     }
     watch.lap(inverse_phase);
-    scatter(worker.tile.data(), edge(), groups, group, pixels_of, channel, to);
+    scatter(worker.tile.data(), edge(), groups, group, pixels_of, map_of(to, channel), worker.rows,
+            worker.lines.data());
     watch.lap(scatter_phase);
 }
 

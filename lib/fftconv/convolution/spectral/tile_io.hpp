@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "fftconv/convolution/spectral/tile_rows.hpp"
 #include "fftconv/core/tensor.hpp"
 
 namespace fftconv {
@@ -14,13 +15,13 @@ struct TilePixels {
 };
 
 /// How a batch is laid on lanes. A group of `lanes` lanes (8 or 16) is one tile of as many neighbouring
-/// images, or, below eight images, several tiles of all images.
+/// images, or, of fewer images, several tiles of all of them.
 struct LaneGroups {
     LaneGroups(int batch, int tiles, int lanes);
 
     int batch, batch_stride, tiles, lanes;
-    int groups_per_tile;  ///< ≥ 8 images
-    int tiles_per_group;  ///< < 8 images, else 1
+    int groups_per_tile;  ///< `lanes` images or more, else 1
+    int tiles_per_group;  ///< fewer images, else 1
     int groups;           ///< in all
 
     /// Calls visit(tile, first lane, first image, images that count, images) for each tile of a group.
@@ -54,25 +55,35 @@ namespace tile_io {
 /// and those are too far apart for the machine to fetch ahead by itself.
 inline constexpr std::size_t line = 16;
 
-/// Copies whole groups of eight lanes, which the compiler turns into vectors.
+/// One tile of as many images as there are lanes: whole vectors, as the compiler makes them of memcpy.
 template <int Lanes>
-inline void copy(const float* from, float* to) {
-    std::memcpy(to, from, Lanes * sizeof(float));
+void gather_tile(const MapView<const float>& map, TilePixels pixels, int tile_edge,
+                 const std::vector<int>& rows, float* tile) {
+    for (int row : rows) {
+        const float* from = map.data + pixels.rows[row] * map.row;
+        float* to = tile + std::size_t(row) * tile_edge * Lanes;
+        for (int j = 0; j < tile_edge; ++j, to += Lanes) {
+            if (pixels.columns[j] < 0) {
+                std::memset(to, 0, Lanes * sizeof(float));
+                continue;
+            }
+            const float* pixel = from + pixels.columns[j] * map.column;
+            __builtin_prefetch(pixel + line);
+            std::memcpy(to, pixel, Lanes * sizeof(float));
+        }
+    }
 }
 
 template <int Lanes>
-void gather_row(const float* row, const int* columns, std::size_t stride, int tile_edge, float* to) {
-    for (int j = 0; j < tile_edge; ++j, to += Lanes)
-        if (columns[j] >= 0)
-            __builtin_prefetch(row + columns[j] * stride + line), copy<Lanes>(row + columns[j] * stride, to);
-        else
-            std::memset(to, 0, Lanes * sizeof(float));
-}
-
-template <int Lanes>
-void scatter_row(const float* from, const int* columns, std::size_t stride, int tile_edge, float* row) {
-    for (int j = 0; j < tile_edge; ++j, from += Lanes)
-        if (columns[j] >= 0) copy<Lanes>(from, row + columns[j] * stride);
+void scatter_tile(const float* tile, int tile_edge, TilePixels pixels, const MapView<float>& map) {
+    for (int i = 0; i < tile_edge; ++i) {
+        if (pixels.rows[i] < 0) continue;
+        const float* from = tile + std::size_t(i) * tile_edge * Lanes;
+        float* to = map.data + pixels.rows[i] * map.row;
+        for (int j = 0; j < tile_edge; ++j, from += Lanes)
+            if (pixels.columns[j] >= 0)
+                std::memcpy(to + pixels.columns[j] * map.column, from, Lanes * sizeof(float));
+    }
 }
 
 /// The rows of a group's tiles that have pixels: those that gather writes and scatter reads.
@@ -90,62 +101,124 @@ void list_rows(int tile_edge, const LaneGroups& groups, int group, const PixelsO
 
 }  // namespace tile_io
 
-/// Copies a group's tiles of one channel to (T, T, lanes), zero where there is no pixel, no image or no tile;
-/// padding lanes of the tensor are never read. Sets `rows` to those rows that hold pixels; only they are
-/// written. pixels(tile) gives a tile's TilePixels.
-template <class PixelsOf>
-void gather(const Tensor& tensor, int channel, const LaneGroups& groups, int group, int tile_edge,
-            const PixelsOf& pixels, float* tile, std::vector<int>& rows) {
-    tile_io::list_rows(tile_edge, groups, group, pixels, rows);
-    const std::size_t stride = tensor.batch_stride();
-    const int lanes = groups.lanes;
-    groups.for_each_tile(group, [&](int t, int lane, int image, int count, int) {
-        const bool whole = count == lanes;
-        for (int row : rows) {
-            float* to = tile + std::size_t(row) * tile_edge * lanes;
-            const int source = t < 0 ? -1 : pixels(t).rows[row];
-            if (whole && source >= 0) {
-                const float* from = tensor.pixel(channel, source, 0) + image;
-                if (lanes == 8)
-                    tile_io::gather_row<8>(from, pixels(t).columns, stride, tile_edge, to);
-                else
-                    tile_io::gather_row<16>(from, pixels(t).columns, stride, tile_edge, to);
-                continue;
-            }
-            const int width = groups.tiles_per_group == 1 ? lanes : groups.batch_stride;
-            for (int j = 0; j < tile_edge; ++j) {
-                float* entry = to + std::size_t(j) * lanes + lane;
-                const int column = source < 0 ? -1 : pixels(t).columns[j];
-                const float* from = column < 0 ? nullptr : tensor.pixel(channel, source, column) + image;
-                for (int n = 0; n < width; ++n) entry[n] = from && n < count ? from[n] : 0.0f;
-            }
+/// One channel of a tensor.
+inline MapView<const float> map_of(const Tensor& tensor, int channel) {
+    const std::ptrdiff_t stride = tensor.batch_stride();
+    return {tensor.pixel(channel, 0, 0), tensor.width() * stride, stride, 1};
+}
+inline MapView<float> map_of(Tensor& tensor, int channel) {
+    const std::ptrdiff_t stride = tensor.batch_stride();
+    return {tensor.pixel(channel, 0, 0), tensor.width() * stride, stride, 1};
+}
+
+namespace tile_io {
+
+/// Do the images of a pixel lie side by side, with the padding lanes of a tensor?
+template <class Float>
+bool padded(const MapView<Float>& map, const LaneGroups& groups) {
+    return map.image == 1 && map.column == groups.batch_stride;
+}
+
+template <class Float, class PixelsOf>
+tile_rows::Streams<Float> streams_of(const MapView<Float>& map, const LaneGroups& groups, int group,
+                                     const PixelsOf& pixels) {
+    tile_rows::Streams<Float> streams;
+    const int floats = padded(map, groups) ? std::min(4, groups.batch_stride) : 1;
+    streams.pixel_floats = floats;
+    streams.row = map.row;
+    streams.column = map.column;
+    groups.for_each_tile(group, [&](int t, int lane, int image, int count, int width) {
+        for (int n = 0; n < width && t >= 0 && n < count; n += floats) {
+            const TilePixels at = pixels(t);
+            streams.of[(lane + n) / floats] = {map.data + (image + n) * map.image, at.rows, at.columns,
+                                               std::min(floats, count - n)};
         }
+    });
+    return streams;
+}
+
+/// Calls visit(place in the tile, pixel of the first image or null, images that count, lanes of these) for
+/// every entry of the rows listed: what moves tiles too small for anything better.
+template <class Float, class PixelsOf, class Visit>
+void for_entries(const MapView<Float>& map, const LaneGroups& groups, int group, int tile_edge,
+                 const PixelsOf& pixels, const std::vector<int>& rows, const Visit& visit) {
+    groups.for_each_tile(group, [&](int t, int lane, int image, int count, int width) {
+        for (int row : rows)
+            for (int j = 0; j < tile_edge; ++j) {
+                const int i = t < 0 ? -1 : pixels(t).rows[row], column = t < 0 ? -1 : pixels(t).columns[j];
+                Float* pixel = i < 0 || column < 0
+                                   ? nullptr
+                                   : map.data + i * map.row + column * map.column + image * map.image;
+                visit((std::size_t(row) * tile_edge + j) * groups.lanes + lane, pixel, count, width);
+            }
     });
 }
 
-/// Copies (T, T, lanes) to the pixels of a group's tiles in one channel. Rows without pixels are not read.
+/// Is a group one tile of images side by side, one for every lane?
+template <class Float>
+bool whole(const MapView<Float>& map, const LaneGroups& groups, int group) {
+    bool filled = false;
+    if (padded(map, groups) && groups.tiles_per_group == 1)
+        groups.for_each_tile(group, [&](int, int, int, int count, int width) { filled = count == width; });
+    return filled;
+}
+
+}  // namespace tile_io
+
+/// Copies a group's tiles of one map to (T, T, lanes), zero where there is no pixel, no image or no tile;
+/// padding lanes of a tensor reach no lane. Sets `rows` to those rows that hold pixels; only they are
+/// written. pixels(tile) gives a tile's TilePixels; scratch: tile_rows::scratch_floats.
+template <class PixelsOf>
+void gather(const MapView<const float>& map, const LaneGroups& groups, int group, int tile_edge,
+            const PixelsOf& pixels, float* tile, std::vector<int>& rows, float* scratch) {
+    tile_io::list_rows(tile_edge, groups, group, pixels, rows);
+    if (tile_io::whole(map, groups, group)) {
+        groups.for_each_tile(group, [&](int t, int, int image, int, int) {
+            MapView<const float> of_image = map;
+            of_image.data += image;
+            if (groups.lanes == 8)
+                tile_io::gather_tile<8>(of_image, pixels(t), tile_edge, rows, tile);
+            else
+                tile_io::gather_tile<16>(of_image, pixels(t), tile_edge, rows, tile);
+        });
+        return;
+    }
+    const auto streams = tile_io::streams_of(map, groups, group, pixels);
+    if (tile_rows::serves(tile_edge, streams.pixel_floats))
+        return tile_rows::gather(streams, tile_edge, groups.lanes, rows, tile, scratch);
+    tile_io::for_entries(map, groups, group, tile_edge, pixels, rows,
+                         [&](std::size_t place, const float* pixel, int count, int width) {
+                             for (int n = 0; n < width; ++n)
+                                 tile[place + n] = pixel && n < count ? pixel[n * map.image] : 0.0f;
+                         });
+}
+
+/// Copies (T, T, lanes) to the pixels of a group's tiles in one map; of a tensor, to its padding lanes too.
+/// Rows without pixels are not read.
 template <class PixelsOf>
 void scatter(const float* tile, int tile_edge, const LaneGroups& groups, int group, const PixelsOf& pixels,
-             int channel, Tensor& tensor) {
-    const std::size_t stride = tensor.batch_stride();
-    const int lanes = groups.lanes;
-    groups.for_each_tile(group, [&](int t, int lane, int image, int, int width) {
-        if (t < 0) return;
-        const TilePixels at = pixels(t);
-        for (int i = 0; i < tile_edge; ++i) {
-            if (at.rows[i] < 0) continue;
-            const float* from = tile + std::size_t(i) * tile_edge * lanes;
-            float* to = tensor.pixel(channel, at.rows[i], 0) + image;
-            if (width == 8 && lanes == 8)
-                tile_io::scatter_row<8>(from, at.columns, stride, tile_edge, to);
-            else if (width == 16)
-                tile_io::scatter_row<16>(from, at.columns, stride, tile_edge, to);
+             const MapView<float>& map, std::vector<int>& rows, float* scratch) {
+    if (tile_io::padded(map, groups) && groups.tiles_per_group == 1) {
+        groups.for_each_tile(group, [&](int t, int, int image, int, int) {
+            MapView<float> of_image = map;
+            of_image.data += image;
+            if (groups.lanes == 8)
+                tile_io::scatter_tile<8>(tile, tile_edge, pixels(t), of_image);
             else
-                for (int j = 0; j < tile_edge; ++j)
-                    if (at.columns[j] >= 0)
-                        std::copy_n(from + std::size_t(j) * lanes + lane, width, to + at.columns[j] * stride);
-        }
-    });
+                tile_io::scatter_tile<16>(tile, tile_edge, pixels(t), of_image);
+        });
+        return;
+    }
+    const auto streams = tile_io::streams_of(map, groups, group, pixels);
+    if (tile_rows::serves(tile_edge, streams.pixel_floats))
+        return tile_rows::scatter(tile, tile_edge, groups.lanes, streams, scratch);
+    tile_io::list_rows(tile_edge, groups, group, pixels, rows);
+    const bool padding = tile_io::padded(map, groups);
+    tile_io::for_entries(map, groups, group, tile_edge, pixels, rows,
+                         [&](std::size_t place, float* pixel, int count, int width) {
+                             for (int n = 0; pixel && n < (padding ? width : count); ++n)
+                                 pixel[n * map.image] = tile[place + n];
+                         });
 }
 
 }  // namespace fftconv

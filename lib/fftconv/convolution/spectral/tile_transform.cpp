@@ -9,14 +9,14 @@
 
 namespace fftconv {
 
-/// FFTW's side. Neighbouring lanes 2p and 2p+1 are the two parts of one complex image, so a complex transform
-/// does two real ones; with Z of a pair, Re X = (Z(f) + Z(−f))/2 and Im X = −i(Z(f) − Z(−f))/2, lane by lane.
+/// FFTW's side: every lane a real image. Two in one complex image would cost less, and a NaN or a huge value
+/// would pass from one to the other.
 struct TileTransform::FftwPlans {
     explicit FftwPlans(int tile)
-        : narrow_forward(tile, 4, FftPlan::Direction::forward),
-          narrow_backward(tile, 4, FftPlan::Direction::backward),
-          wide_forward(tile, 8, FftPlan::Direction::forward),
-          wide_backward(tile, 8, FftPlan::Direction::backward) {}
+        : narrow_forward(tile, 8, FftPlan::Direction::forward),
+          narrow_backward(tile, 8, FftPlan::Direction::backward),
+          wide_forward(tile, 16, FftPlan::Direction::forward),
+          wide_backward(tile, 16, FftPlan::Direction::backward) {}
 
     const FftPlan& forward(int lanes) const { return lanes == 8 ? narrow_forward : wide_forward; }
     const FftPlan& backward(int lanes) const { return lanes == 8 ? narrow_backward : wide_backward; }
@@ -26,22 +26,23 @@ struct TileTransform::FftwPlans {
 
 namespace {
 
-/// Calls visit(bin, f, −f) for every bin, f and −f as offsets into a (T, T) array; they are equal for real
-/// bins.
+/// Calls visit(bin, place in a (T, ⌊T/2⌋ + 1) array) for every bin.
 template <class Visit>
 void for_each_bin(const BinOrder& order, Visit visit) {
-    const int tile = order.tile;
-    const auto at = [tile](int row, int column) {
-        return (row + tile) % tile * tile + (column + tile) % tile;
-    };
+    const int tile = order.tile, middle = tile / 2;
+    const auto at = [middle](int row, int column) { return row * (middle + 1) + column; };
     for (int q = 1; q <= order.half; ++q)
-        for (int f = 0; f < tile; ++f) visit(order.column(q) + f, at(f, q), at(-f, -q));
-    for (int f = 1; f <= order.half; ++f) visit(order.first_column() + f - 1, at(f, 0), at(-f, 0));
+        for (int f = 0; f < tile; ++f) visit(order.column(q) + f, at(f, q));
+    for (int f = 1; f <= order.half; ++f) visit(order.first_column() + f - 1, at(f, 0));
     if (order.even)
-        for (int f = 1; f <= order.half; ++f)
-            visit(order.middle_column() + f - 1, at(f, tile / 2), at(-f, tile / 2));
-    const int real[4] = {at(0, 0), at(tile / 2, 0), at(0, tile / 2), at(tile / 2, tile / 2)};
-    for (int r = 0; r < order.real_bins; ++r) visit(order.complex_bins + r, real[r], real[r]);
+        for (int f = 1; f <= order.half; ++f) visit(order.middle_column() + f - 1, at(f, middle));
+    const int real[4] = {at(0, 0), at(middle, 0), at(0, middle), at(middle, middle)};
+    for (int r = 0; r < order.real_bins; ++r) visit(order.complex_bins + r, real[r]);
+}
+
+/// Floats of an image in scratch; its spectrum stands behind it.
+std::size_t image_floats(int tile, int lanes) {
+    return (std::size_t(tile) * tile * lanes + 15) / 16 * 16;
 }
 
 }  // namespace
@@ -69,7 +70,7 @@ int TileTransform::preferred_lanes() {
 }
 
 std::size_t TileTransform::scratch_floats(int lanes) const {
-    if (fftw_) return 2 * std::size_t(tile()) * tile() * lanes;
+    if (fftw_) return image_floats(tile(), lanes) + 2 * fftw_->forward(lanes).plane();
     return vector_transform::scratch_floats(tile(), lanes);
 }
 
@@ -77,21 +78,18 @@ void TileTransform::forward(const float* tile_data, const std::vector<int>& rows
                             const SpectrumLayout& layout, float* scratch) const {
     if (!fftw_) return vector_transform::forward(tile_data, rows, lanes, spectrum, layout, scratch);
     const std::size_t row_floats = std::size_t(tile()) * lanes;
-    float* in = scratch;
-    float* z = scratch + tile() * row_floats;
-    std::fill_n(in, tile() * row_floats, 0.0f);
-    for (int row : rows) std::copy_n(tile_data + row * row_floats, row_floats, in + row * row_floats);
-    fftw_->forward(lanes).execute(in, z);
-    for_each_bin(order_, [&](int bin, int f, int opposite) {
-        const float *plus = z + std::size_t(f) * lanes, *minus = z + std::size_t(opposite) * lanes;
+    const FftPlan& plan = fftw_->forward(lanes);
+    float *image = scratch, *z_re = image + image_floats(tile(), lanes), *z_im = z_re + plan.plane();
+    std::fill_n(image, tile() * row_floats, 0.0f);
+    for (int row : rows) std::copy_n(tile_data + row * row_floats, row_floats, image + row * row_floats);
+    plan.forward(image, z_re);
+    for_each_bin(order_, [&](int bin, int f) {
+        const float *from_re = z_re + std::size_t(f) * lanes, *from_im = z_im + std::size_t(f) * lanes;
         float* re = spectrum + layout.bin(bin);
-        for (int l = 0; l < lanes; ++l) re[l] = plus[l] + minus[l];
+        for (int l = 0; l < lanes; ++l) re[l] = 2 * from_re[l];
         if (bin >= order_.complex_bins) return;
         float* im = re + layout.plane;
-        for (int l = 0; l < lanes; l += 2) {
-            im[l] = plus[l + 1] - minus[l + 1];
-            im[l + 1] = minus[l] - plus[l];
-        }
+        for (int l = 0; l < lanes; ++l) im[l] = 2 * from_im[l];
     });
 }
 
@@ -99,25 +97,27 @@ void TileTransform::inverse(const float* spectrum, const SpectrumLayout& layout,
                             const std::vector<int>& rows, float* tile_data, float* scratch) const {
     if (!fftw_) return vector_transform::inverse(spectrum, layout, lanes, rows, tile_data, scratch);
     const std::size_t row_floats = std::size_t(tile()) * lanes;
-    float* z = scratch;
-    float* out = scratch + tile() * row_floats;
-    for_each_bin(order_, [&](int bin, int f, int opposite) {
-        float *plus = z + std::size_t(f) * lanes, *minus = z + std::size_t(opposite) * lanes;
+    const FftPlan& plan = fftw_->backward(lanes);
+    float *image = scratch, *z_re = image + image_floats(tile(), lanes), *z_im = z_re + plan.plane();
+    // Of the columns 0 and T/2 the spectrum has one bin of every conjugate pair.
+    const auto opposite = [this](int f) {
+        const int width = tile() / 2 + 1, row = f / width;
+        return (tile() - row) % tile() * width + f % width;
+    };
+    for_each_bin(order_, [&](int bin, int f) {
         const float* re = spectrum + layout.bin(bin);
-        if (bin >= order_.complex_bins) {
-            std::copy_n(re, lanes, plus);
-            return;
-        }
-        const float* im = re + layout.plane;
-        for (int l = 0; l < lanes; l += 2) {
-            plus[l] = re[l] - im[l + 1];
-            plus[l + 1] = re[l + 1] + im[l];
-            minus[l] = re[l] + im[l + 1];
-            minus[l + 1] = re[l + 1] - im[l];
-        }
+        const bool real = bin >= order_.complex_bins;
+        std::copy_n(re, lanes, z_re + std::size_t(f) * lanes);
+        if (real)
+            std::fill_n(z_im + std::size_t(f) * lanes, lanes, 0.0f);
+        else
+            std::copy_n(re + layout.plane, lanes, z_im + std::size_t(f) * lanes);
+        if (real || bin < order_.first_column()) return;
+        std::copy_n(re, lanes, z_re + std::size_t(opposite(f)) * lanes);
+        for (int l = 0; l < lanes; ++l) z_im[std::size_t(opposite(f)) * lanes + l] = -re[layout.plane + l];
     });
-    fftw_->backward(lanes).execute(z, out);
-    for (int row : rows) std::copy_n(out + row * row_floats, row_floats, tile_data + row * row_floats);
+    plan.backward(z_re, image);
+    for (int row : rows) std::copy_n(image + row * row_floats, row_floats, tile_data + row * row_floats);
 }
 
 }  // namespace fftconv
