@@ -10,12 +10,14 @@ Gets data sets from their publishers, with SHA-256 checks.
 
   NAME   mnist           13 MB   handwritten digits
          fashion-mnist   31 MB   articles of clothing
+         kmnist          21 MB   cursive Japanese characters (Kuzushiji-MNIST), ten classes
+         emnist         562 MB   handwritten letters and digits in six splits, up to 62 classes; needs unzip, bsdtar or python3
          cifar-10       170 MB   colour photographs of ten classes
          svhn           247 MB   house numbers (train and test)
          svhn-extra     1.3 GB   its 531,131 easier digits, used for training when they are there
-         all            everything but svhn-extra
+         all            everything but svhn-extra and emnist
 
-  --to FOLDER   where the folders mnist, fashion-mnist, cifar-10 and svhn are made
+  --to FOLDER   where the folders mnist, fashion-mnist, kmnist, emnist, cifar-10 and svhn are made
                 (default: the variable FFTCONV_DATA, or the folder of this script)
 
 A file that is there and right is kept; a download that was interrupted goes on where it stopped.
@@ -29,6 +31,8 @@ fail() { echo "fetch.sh: $1" >&2; exit "${2:-1}"; }
 
 mnist=https://ossci-datasets.s3.amazonaws.com/mnist
 fashion=https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion
+kmnist=http://codh.rois.ac.jp/kmnist/dataset/kmnist
+emnist=https://biometrics.nist.gov/cs_links/EMNIST
 cifar=https://www.cs.toronto.edu/~kriz
 svhn=http://ufldl.stanford.edu/housenumbers
 
@@ -43,6 +47,11 @@ fashion-mnist $fashion train-images-idx3-ubyte.gz 3aede38d61863908ad78613f6a32ed
 fashion-mnist $fashion train-labels-idx1-ubyte.gz a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845
 fashion-mnist $fashion t10k-images-idx3-ubyte.gz 346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073
 fashion-mnist $fashion t10k-labels-idx1-ubyte.gz 67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5
+kmnist $kmnist train-images-idx3-ubyte.gz 51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4
+kmnist $kmnist train-labels-idx1-ubyte.gz e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17
+kmnist $kmnist t10k-images-idx3-ubyte.gz edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5
+kmnist $kmnist t10k-labels-idx1-ubyte.gz 20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c
+emnist $emnist gzip.zip fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e
 cifar-10 $cifar cifar-10-binary.tar.gz c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
 svhn $svhn train_32x32.mat 435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8
 svhn $svhn test_32x32.mat cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b
@@ -54,7 +63,7 @@ TEXT
 sources_of() {
     local name url file sha256
     while read -r name url file sha256; do
-        if [[ $name == "$1" || ($1 == all && $name != svhn-extra) ]]; then echo "$name $url $file $sha256"; fi
+        if [[ $name == "$1" || ($1 == all && $name != svhn-extra && $name != emnist) ]]; then echo "$name $url $file $sha256"; fi
     done < <(if [[ -n ${FFTCONV_SOURCES:-} ]]; then cat "$FFTCONV_SOURCES"; else sources; fi)
 }
 
@@ -94,6 +103,36 @@ fetch() {
     echo "$file: fetched"
 }
 
+# Unpacks FILE of a zip archive to the standard output, with what there is.
+unzipped() {
+    if command -v unzip >/dev/null; then
+        unzip -p "$1" "$2"
+    elif command -v bsdtar >/dev/null; then
+        bsdtar -xOf "$1" "$2"
+    elif command -v python3 >/dev/null; then
+        python3 -c 'import shutil, sys, zipfile; shutil.copyfileobj(zipfile.ZipFile(sys.argv[1]).open(sys.argv[2]), sys.stdout.buffer)' "$1" "$2"
+    else
+        fail "needs unzip, bsdtar or python3 to unpack $1; none is installed"
+    fi
+}
+
+# EMNIST is one archive of six splits: each becomes a folder with MNIST's file names.
+unpack_emnist() {
+    local folder=$1 split part kind from name
+    for split in balanced byclass bymerge digits letters mnist; do
+        mkdir -p "$folder/$split"
+        for part in train:train test:t10k; do
+            for kind in images-idx3 labels-idx1; do
+                from=gzip/emnist-$split-${part%:*}-$kind-ubyte.gz name=$folder/$split/${part#*:}-$kind-ubyte.gz
+                [[ -f $name ]] && continue
+                unzipped "$folder/gzip.zip" "$from" >"$name.part" || fail "$folder/gzip.zip: cannot unpack $from"
+                mv "$name.part" "$name"
+            done
+        done
+    done
+    echo "$folder: unpacked"
+}
+
 to=${FFTCONV_DATA:-$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)}
 names=()
 while (($#)); do
@@ -111,4 +150,5 @@ for name in "${names[@]}"; do
     while read -r dataset url file sha256; do
         fetch "$url/$file" "$to/${dataset%-extra}/$file" "$sha256" </dev/null
     done < <(sources_of "$name")
+    if [[ $name == emnist ]]; then unpack_emnist "$to/emnist"; fi
 done

@@ -108,6 +108,16 @@ std::string bar_name(const PageSource& source, const Table& table, std::size_t i
     return name;
 }
 
+/// Where a phase is the whole of the others, what it is more than they: phases and rest are stacked.
+constexpr const char* whole_phase = "in all";
+void leave_the_rest(const std::vector<std::string>& parts, page::Bar& bar) {
+    const auto whole = std::size_t(std::find(parts.begin(), parts.end(), whole_phase) - parts.begin());
+    if (whole >= bar.parts.size()) return;
+    for (std::size_t part = 0; part < bar.parts.size(); ++part)
+        if (part != whole) bar.parts[whole] -= bar.parts[part];
+    bar.parts[whole] = std::max(bar.parts[whole], 0.0);  // phases are summed over threads
+}
+
 /// A table with a phase in each row: a bar per layer (or work), stacked by phase.
 std::string phase_times(const PageSource& source, const Table& table) {
     const auto* phases = labels(table, "phase");
@@ -129,6 +139,8 @@ std::string phase_times(const PageSource& source, const Table& table) {
         bars[bar].parts.resize(std::max(bars[bar].parts.size(), part + 1));
         bars[bar].parts[part] += std::get<std::vector<double>>(time->values)[i];
     }
+    for (page::Bar& bar : bars) leave_the_rest(parts, bar);
+    std::replace(parts.begin(), parts.end(), std::string(whole_phase), std::string("all else"));
     const bool seconds = time->unit == "s";
     for (page::Bar& bar : bars)
         for (double& part : bar.parts) part *= seconds ? 1000 : 1;
@@ -139,6 +151,17 @@ std::string phase_times(const PageSource& source, const Table& table) {
         bars.resize(most_bars);
     }
     return bars.empty() ? "" : page::bar_chart(table.title, "ms", parts, bars, note);
+}
+
+/// Of fftconv-evaluate: the forms of a pruned network.
+std::string form_times(const PageSource& source, const Table& table) {
+    const auto *forms = labels(table, "form"), *architectures = labels(table, "architecture");
+    const auto* ms = numbers(table, "time");
+    if (!forms || !ms) return "";
+    std::vector<page::Bar> bars;
+    for (std::size_t i = 0; i < forms->size(); ++i)
+        bars.push_back({(*forms)[i] + (architectures ? ": " + (*architectures)[i] : ""), {(*ms)[i]}});
+    return page::bar_chart(table.title, "ms", {"time per image"}, bars, source.name);
 }
 
 std::string confusion(const PageSource& source, const Table& table) {
@@ -176,7 +199,7 @@ std::string tradeoff_section(const std::vector<PageSource>& sources) {
 std::string times_section(const std::vector<PageSource>& sources) {
     std::string html;
     for (const PageSource& source : sources) html += layer_times(source);
-    return html + of_tables(sources, phase_times);
+    return html + of_tables(sources, form_times) + of_tables(sources, phase_times);
 }
 
 std::string confusion_section(const std::vector<PageSource>& sources) {

@@ -92,6 +92,32 @@ BOOST_AUTO_TEST_CASE(an_interrupted_download_goes_on) {
     BOOST_TEST((read(fetch.file) == fetch.content));
 }
 
+BOOST_AUTO_TEST_CASE(emnist_becomes_folders_with_the_names_of_mnist) {
+    const Fetch fetch;
+    const std::string zip = (fetch.folder / "publisher/gzip.zip").string();
+    const std::string make =
+        "import zipfile\nwith zipfile.ZipFile('" + zip + "', 'w') as z:\n" +
+        "  for split in ('balanced', 'byclass', 'bymerge', 'digits', 'letters', 'mnist'):\n"
+        "    for part in ('train', 'test'):\n"
+        "      for kind in ('images-idx3', 'labels-idx1'):\n"
+        "        z.writestr(f'gzip/emnist-{split}-{part}-{kind}-ubyte.gz', split + part + kind)\n";
+    BOOST_REQUIRE(run("python3 -c \"" + make + "\"").status == 0);
+    const Bytes archive = read(zip);
+    const std::string line =
+        "emnist file://" + (fetch.folder / "publisher").string() + " gzip.zip " + sha256(archive) + "\n";
+    write(fetch.folder / "sources", Bytes(line.begin(), line.end()));
+    for (int times = 0; times < 2; ++times) {
+        const auto result = fetch("emnist");
+        BOOST_TEST(result.status == 0, result.output);
+    }
+    const auto holds = [&](const std::string& name, const std::string& text) {
+        const Bytes found = read(fetch.folder / ("data/emnist/" + name));
+        BOOST_TEST(std::string(found.begin(), found.end()) == text);
+    };
+    holds("balanced/train-images-idx3-ubyte.gz", "balancedtrainimages-idx3");
+    holds("letters/t10k-labels-idx1-ubyte.gz", "letterstestlabels-idx1");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage) {
     const Fetch fetch;
     for (const char* arguments : {"", "nothing", "--to", "--unknown digits"})
@@ -99,7 +125,8 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
     BOOST_TEST(contains(fetch("nothing").output, "unknown data set nothing"));
     const auto help = run(FFTCONV_SOURCE_DIR "/datasets/fetch.sh --help");
     BOOST_TEST(help.status == 0);
-    for (const char* name : {"mnist", "fashion-mnist", "cifar-10", "svhn", "svhn-extra", "all"})
+    for (const char* name :
+         {"mnist", "fashion-mnist", "kmnist", "emnist", "cifar-10", "svhn", "svhn-extra", "all"})
         BOOST_TEST(contains(help.output, name), name);
 }
 
