@@ -7,8 +7,8 @@
 
 #include "common/markdown_table.hpp"
 #include "common/process.hpp"
-#include "prune/published.hpp"
 #include "fftconv/core/error.hpp"
+#include "prune/published.hpp"
 #include "prune/run.hpp"
 
 namespace fftconv {

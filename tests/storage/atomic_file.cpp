@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "fftconv/core/random.hpp"
-#include "support/file_error.hpp"
 #include "samples.hpp"
+#include "support/file_error.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 

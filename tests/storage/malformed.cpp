@@ -2,9 +2,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "support/file_error.hpp"
 #include "h5py.hpp"
 #include "samples.hpp"
+#include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fftconv::test {

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "fftconv/core/version.hpp"
-#include "support/file_error.hpp"
 #include "samples.hpp"
+#include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fftconv::test {

@@ -1,5 +1,5 @@
-// README's example, in a project that knows the installed package only. The lines between the two marks are README's,
-// word for word (readme.cmake compares them).
+// README's example, in a project that knows the installed package only. The lines between the two marks are
+// README's, word for word (readme.cmake compares them).
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -44,6 +44,7 @@ int main() {
     for (float& weight : weights) weight = random.uniform(-1, 1);
     for (std::size_t kernel = 0; kernel < mask.size(); kernel += 3) mask[kernel] = 0;
 
+    // clang-format off
     // README continues
     fftconv::ConvolutionShape shape{.batch = 16, .in_channels = 64, .out_channels = 64,
                                     .height = 32, .width = 32, .kernel = 5, .padding = 2};
@@ -61,6 +62,7 @@ int main() {
         std::printf("%-16s %8.3f ms\n", phase.name.c_str(), 1e3 * phase.seconds);
     std::printf("workspace %zu bytes\n", convolution.workspace_bytes());
     // README ends
+    // clang-format on
 
     const double difference = largest_difference(shape, x, y, weights, mask);
     std::printf("largest difference to the reference %g\n", difference);
