@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the tables and figures of results/*/README.md again, from the result files: between a line
+# Writes the tables and figures of README.md and results/*/README.md again, from the result files: between a line
 # `<!-- begin: COMMAND -->` and the next line `<!-- end -->` goes what COMMAND prints, run in the project's root with the
 # built apps at hand. Then makes a page of each result file, NAME.html next to NAME.h5 (not committed).
 #     bash results/report.sh [-b FOLDER OF THE BUILT APPS, build/quickstart/apps unless given] [EXPERIMENT...]
@@ -26,14 +26,15 @@ report() { # DOCUMENT
     done <"$1"
 }
 
-documents=(results/*/README.md)
+documents=(README.md results/*/README.md)
 if (($# > 0)); then documents=("${@/#/results/}") && documents=("${documents[@]/%//README.md}"); fi
 trap 'rm -f "${part:-}"' EXIT
 for document in "${documents[@]}"; do
     part=$document.part
     report "$document" >"$part"
     mv "$part" "$document"
-    for file in "${document%README.md}"*.h5; do
+    for file in results/"$(basename "$(dirname "$document")")"/*.h5; do
+        [[ -e $file ]] || continue
         fftconv-results page "$file" --out "${file%.h5}.html" --overwrite </dev/null
     done
 done
