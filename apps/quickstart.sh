@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a bare Debian 12 machine to the EasyConvPooling paper's Table 3: installs what is missing, builds Release,
-# trains two-conv with Max, Average and Random pooling and with ECP for a few epochs, prints the table beside
-# the paper's own numbers, and writes out/quickstart.h5 with convergence plots beside it. Then coarse pruning in small:
+# trains two-conv with Max, Average and Random pooling and with ECP for a few epochs, prints the table next to
+# the paper's own numbers, and writes out/quickstart.h5 with convergence plots next to it. Then coarse pruning in small:
 # trains a network, prunes 75 % of its kernels, retrains it and makes it compact, with MCR and milliseconds of each.
 # The data is Fashion-MNIST from Debian, or MNIST when FFTCONV_DATA or --data points to a folder that has it.
 # Options go to fftconv-ecp.

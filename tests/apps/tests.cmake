@@ -1,4 +1,4 @@
-# The tests of this room run the apps that were built beside them.
+# The tests of this room run the apps that were built with them.
 target_compile_definitions(test_apps PRIVATE FFTCONV_APPS="${PROJECT_BINARY_DIR}/apps"
   FFTCONV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 file(GLOB app_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*/main.cpp)

@@ -19,7 +19,7 @@ fftconv_consume_test(project -DFLAGS=${sanitizer_flags})
 add_test(NAME readme_example COMMAND ${CMAKE_COMMAND} -DREADME=${PROJECT_SOURCE_DIR}/README.md
   -DSOURCE=${CMAKE_CURRENT_SOURCE_DIR}/consume/project/main.cpp -P ${CMAKE_CURRENT_SOURCE_DIR}/consume/readme.cmake)
 if(NOT FFTCONV_SANITIZE)  # the other build looks at the rest
-  foreach(case headers convolution components build_tree pkg_config subproject)
+  foreach(case headers convolution alone components build_tree pkg_config subproject)
     fftconv_consume_test(${case})
   endforeach()
 endif()

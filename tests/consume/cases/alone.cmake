@@ -1,0 +1,10 @@
+# Each library with nothing but what it needs.
+build_project(${here}/alone -DCMAKE_PREFIX_PATH=${prefix})
+foreach(library network dataset storage)
+  run_there(./${library})
+  output_of(${library}_needs ldd ${work}/${library})
+endforeach()
+expect("${network_needs}" NOT MATCHES "hdf5|archive|crypto|libz|matio|mpi")
+expect("${dataset_needs}" MATCHES "libarchive")
+expect("${storage_needs}" NOT MATCHES "archive|matio|mpi")
+expect("${storage_needs}" MATCHES "hdf5")
