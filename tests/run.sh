@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds with warnings as errors, and runs every test: Release, then Debug with address
-# and undefined-behaviour sanitizers (where slow tests do less: FFTCONV_TEST_QUICK). Ends with ctest's summary.
+# Installs what is missing, looks at the style of what changed (tests/style.sh), builds with warnings as errors, and runs
+# every test: Debug with address and undefined-behaviour sanitizers (where slow tests do less: FFTCONV_TEST_QUICK), then
+# Release. Ends with ctest's summary.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -17,5 +18,6 @@ build_and_test() { # preset
     ctest --test-dir "$root/build/$1" --output-on-failure -j "$(nproc)"
 }
 
+bash "$root/tests/style.sh"
 FFTCONV_TEST_QUICK=1 build_and_test sanitizers
 build_and_test dev

@@ -5,7 +5,9 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
+git rev-parse --is-inside-work-tree >/dev/null 2>&1 || { echo "style: not a git checkout, so nothing has changed" && exit 0; }
 
+echo "== style"
 git ls-files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werror
 
 base=${1:-HEAD~1}
