@@ -1,31 +1,31 @@
 #include "common/plot.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <stdio.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
+#include <cstring>
 #include <limits>
-#include <system_error>
+#include <memory>
+#include <span>
+#include <sstream>
+#include <string_view>
 
+#include "fftconv/core/atomic_file.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {
 
 namespace {
 
-/// A string as gnuplot and a shell read it between single quotes.
-std::string quoted(const std::string& text, const std::string& quote) {
-    std::string result = "'";
-    for (char c : text) result += c == '\'' ? quote : std::string(1, c);
-    return result + "'";
-}
+/// A string as gnuplot reads it between single quotes.
 std::string for_gnuplot(const std::string& text) {
-    return quoted(text, "''");
-}
-std::string for_shell(const std::string& text) {
-    return quoted(text, "'\\''");
+    std::string result = "'";
+    for (char c : text) result += c == '\'' ? "''" : std::string(1, c);
+    return result + "'";
 }
 
 std::string gnuplot_number(double value) {
@@ -76,9 +76,9 @@ std::string range(const Plot& plot, const char* axis, std::vector<double> PlotSe
 }
 
 /// A gnuplot script; colours are Wong's, which colour-blind readers can tell apart (Nature Methods 8, 2011).
-void write_script(std::ostream& out, const Plot& plot, const std::string& svg) {
+void write_script(std::ostream& out, const Plot& plot) {
     out << "set terminal svg size 760,460 font 'sans-serif,13' background '#ffffff'\n"
-        << "set encoding utf8\nset output " << for_gnuplot(svg) << '\n'
+        << "set encoding utf8\n"
         << "set title " << for_gnuplot(plot.title) << " noenhanced\n"
         << "set xlabel " << for_gnuplot(plot.x_label) << " noenhanced\n"
         << "set ylabel " << for_gnuplot(plot.y_label) << " noenhanced\n"
@@ -98,6 +98,25 @@ void write_script(std::ostream& out, const Plot& plot, const std::string& svg) {
     out << '\n';
 }
 
+/// A file without a name.
+using Scratch = std::unique_ptr<FILE, int (*)(FILE*)>;
+
+/// What gnuplot prints when it is given these commands; empty when it fails.
+std::string drawn(const std::string& commands) {
+    const Scratch script(std::tmpfile(), [](FILE* file) { return std::fclose(file); });
+    if (!script || std::fwrite(commands.data(), 1, commands.size(), script.get()) != commands.size() ||
+        std::fflush(script.get()) != 0)
+        throw Error(std::string("no room for temporary files: ") + std::strerror(errno));
+    std::rewind(script.get());
+    const std::string command = "gnuplot /dev/fd/" + std::to_string(::fileno(script.get()));
+    FILE* pipe = ::popen(command.c_str(), "r");
+    if (!pipe) throw Error(std::string("gnuplot cannot be started: ") + std::strerror(errno));
+    std::string svg;
+    char buffer[4096];
+    while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) svg.append(buffer, count);
+    return ::pclose(pipe) == 0 ? svg : "";
+}
+
 }  // namespace
 
 bool gnuplot_available() {
@@ -107,21 +126,13 @@ bool gnuplot_available() {
 
 void write_svg(const Plot& plot, const std::filesystem::path& file) {
     if (!gnuplot_available()) throw Error("gnuplot is not installed (Debian: apt-get install gnuplot-nox)");
-    const std::string script = file.string() + ".gnuplot.part", drawn = file.string() + ".part";
-    {
-        std::ofstream out(script);
-        write_script(out, plot, drawn);
-        if (!out.flush())
-            throw FileError(file.string(), "figure", "a folder that takes files", "no way to write");
-    }
-    const int status = std::system(("gnuplot " + for_shell(script)).c_str());
-    std::error_code ignored;
-    std::filesystem::remove(script, ignored);
-    if (status != 0) {
-        std::filesystem::remove(drawn, ignored);
+    std::ostringstream commands;
+    write_script(commands, plot);
+    const std::string svg = drawn(commands.str());
+    // gnuplot says nothing when its output ends early.
+    if (!std::string_view(svg).substr(0, svg.find_last_not_of(" \n") + 1).ends_with("</svg>"))
         throw Error(file.string() + ": gnuplot could not draw it");
-    }
-    std::filesystem::rename(drawn, file);
+    replace_file(file, std::as_bytes(std::span(svg)));
 }
 
 }  // namespace fftconv
