@@ -56,12 +56,14 @@ BOOST_AUTO_TEST_CASE(h5py_finds_what_was_written) {
 
 BOOST_AUTO_TEST_CASE(what_h5py_wrote_is_read) {
     const TemporaryFolder folder;
-    for (const std::string kind : {"checkpoint", "mask", "result"})
-        run_samples("write " + kind + " " + (folder / kind).string());
-    BOOST_TEST((read_checkpoint(folder / "checkpoint") == sorted(sample_checkpoint())));
-    BOOST_TEST((read_masks(folder / "mask") == sorted(sample_masks())));
-    BOOST_TEST((read_results(folder / "result") == sorted(sample_results())));
-    BOOST_TEST(read_file_header(folder / "result").schema_version == "1.7");
+    for (const auto& [command, version] : {std::pair("write ", "2.7"), std::pair("write-old ", "1.7")}) {
+        for (const std::string kind : {"checkpoint", "mask", "result"})
+            run_samples(command + kind + " " + (folder / kind).string());
+        BOOST_TEST((read_checkpoint(folder / "checkpoint") == sorted(sample_checkpoint())));
+        BOOST_TEST((read_masks(folder / "mask") == sorted(sample_masks())));
+        BOOST_TEST((read_results(folder / "result") == sorted(sample_results())));
+        BOOST_TEST(read_file_header(folder / "result").schema_version == version);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(h5dump_shows_what_was_written) {
@@ -90,7 +92,8 @@ BOOST_AUTO_TEST_CASE(h5dump_shows_what_was_written) {
 }
 
 BOOST_AUTO_TEST_CASE(the_commands_of_the_documents_work) {
-    const std::filesystem::path readme = std::filesystem::path(FFTCONV_SOURCE_DIR) / "results/README.md";
+    const std::filesystem::path readme =
+        std::filesystem::path(FFTCONV_SOURCE_DIR) / "lib/fftconv/storage/README.md";
     std::ifstream file(readme);
     BOOST_REQUIRE_MESSAGE(file.is_open(), readme << " is missing");
     const TemporaryFolder folder;

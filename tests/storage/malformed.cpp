@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <sstream>
@@ -64,6 +66,41 @@ BOOST_AUTO_TEST_CASE(what_is_no_hdf5_file_is_refused) {
     }
     check_file_error([&] { read_results(folder / "missing.h5"); }, (folder / "missing.h5").string(),
                      "opening", "No such file");
+}
+
+BOOST_AUTO_TEST_CASE(a_fifo_or_a_device_is_no_file) {
+    const TemporaryFolder folder;
+    const std::filesystem::path fifo = folder / "fifo";
+    BOOST_REQUIRE(::mkfifo(fifo.c_str(), 0666) == 0);
+    for (const std::filesystem::path& file : {fifo, std::filesystem::path("/dev/zero")})
+        check_file_error([&] { read_checkpoint(file); }, file.string(), "opening", "FIFO");
+}
+
+/// Files of the older format have an index of chunks without checksums: all of its bits are flipped in turn.
+BOOST_AUTO_TEST_CASE(flipped_bits_in_an_old_index_of_chunks_are_found) {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = folder / "mask.h5";
+    run_samples("write-chunked mask " + file.string());
+    const MaskRecord whole = read_masks(file);
+    const std::string bytes = bytes_of(file);
+    int flips = 0, refused = 0;
+    for (std::size_t node = bytes.find("TREE"); node != std::string::npos;
+         node = bytes.find("TREE", node + 1)) {
+        if (bytes[node + 4] != 1) continue;  // 1: of raw data chunks; two keys and a pointer between them
+        for (std::size_t bit = 0; bit < 8 * (24 + 2 * 32 + 8); ++bit) {
+            std::string damaged = bytes;
+            damaged[node + bit / 8] ^= char(1 << bit % 8);
+            write_bytes(file, damaged);
+            ++flips;
+            try {
+                BOOST_TEST((read_masks(file) == whole), "byte " << node + bit / 8 << " bit " << bit % 8);
+            } catch (const FileError&) {
+                ++refused;
+            }
+        }
+    }
+    BOOST_TEST(flips > 2000);
+    BOOST_TEST(refused > flips / 4);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_of_another_kind_is_refused) {

@@ -1,16 +1,22 @@
 """The records of samples.hpp in Python: writes them with h5py alone, or checks with h5py what fftconv wrote.
 
-    samples.py check KIND FILE       the file holds the sample record, laid out as results/README.md says
-    samples.py write KIND FILE       writes the sample record as somebody with h5py would
+    samples.py check KIND FILE       the file holds the sample record, laid out as the README of storage says
+    samples.py write KIND FILE       writes the sample record as somebody with h5py would, and its digests
+    samples.py write-old KIND FILE   the same as of version 1 of the schema, without digests
+    samples.py write-chunked mask FILE   the same, its masks chunked, shuffled, deflated and checksummed
     samples.py spoil FILE FOLDER     writes spoilt copies of the sample checkpoint into FOLDER, and prints a line
                                      for each: name, field and found, divided by tabs
 """
 
+import pathlib
 import shutil
 import sys
 
 import h5py
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "lib/fftconv/storage"))
+import digests
 
 TOML = '# résolu\nnetwork = "two-conv"\nepochs = 3\n'
 LARGEST = 2**64 - 1
@@ -65,8 +71,11 @@ def check_attributes(node, expected):
 
 
 def check_layout(name, node):
-    """What every dataset must have: scales on every axis, and filters unless it is a scalar."""
-    if not isinstance(node, h5py.Dataset) or node.shape == ():
+    """What every dataset must have: a digest, scales on every axis, and filters unless it is a scalar."""
+    if not isinstance(node, h5py.Dataset):
+        return
+    equal(f"{node.name} @sha256", digests.stored(node), digests.digest(node[()]))
+    if node.shape == ():
         return
     equal(f"{node.name} filters", (node.shuffle, node.compression, node.fletcher32), (True, "gzip", True))
     if h5py.h5ds.is_scale(node.id):
@@ -87,7 +96,7 @@ def check_arrays(group, arrays, dtype):
 
 
 def check_common(file, kind):
-    check_attributes(file, {"format": "fftconv", "kind": kind, "schema_version": "1.0"})
+    check_attributes(file, {"format": "fftconv", "kind": kind, "schema_version": "2.0"})
     for name in ("library_version", "git_commit", "created_utc"):
         equal(f"@{name} is there", bool(text(file.attrs[name])), True)
     equal("@git_dirty is 0 or 1", file.attrs["git_dirty"] in (0, 1), True)
@@ -160,9 +169,9 @@ def write_attributes(node, attributes):
         node.attrs[name] = np.uint64(value) if value == LARGEST else value
 
 
-def write_common(file, kind):
+def write_common(file, kind, version):
     # A later minor version, with names that this library does not know; strings of variable length, no scales.
-    write_attributes(file, {"format": "fftconv", "kind": kind, "schema_version": "1.7", "library_version": "1.9.0",
+    write_attributes(file, {"format": "fftconv", "kind": kind, "schema_version": version, "library_version": "1.9.0",
                             "git_commit": "unknown", "git_dirty": 0, "created_utc": "2030-01-01T00:00:00Z",
                             "a_later_attribute": 1})
     file["a_later_group/x"] = [1, 2]
@@ -170,9 +179,9 @@ def write_common(file, kind):
     write_attributes(file.create_group("dataset"), DATASET)
 
 
-def write_arrays(group, arrays, dtype):
+def write_arrays(group, arrays, dtype, **filters):
     for name, values in arrays.items():
-        group.create_dataset(name, data=np.asarray(values, dtype=dtype))
+        group.create_dataset(name, data=np.asarray(values, dtype=dtype), **filters)
 
 
 def write_curves(file):
@@ -226,6 +235,36 @@ def outgrow(file):
     file["model"]["conv1"].create_dataset("bias", shape=(2**40,), dtype="f4", chunks=(1024,))
 
 
+def recreate(file, name, **arguments):
+    if name in file:
+        del file[name]
+    file.create_dataset(name, **arguments)
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout(shape=(4,), dtype="f4")
+    layout[:] = h5py.VirtualSource("sample.h5", "model/conv1/bias", shape=(4,))
+    del file["model/conv1/bias"]
+    file.create_virtual_dataset("model/conv1/bias", layout)
+
+
+def other_file(file):
+    recreate(file, "model/conv1/bias", shape=(4,), dtype="f4", external=[("/dev/zero", 0, 16)])
+
+
+def one_chunk(file):
+    recreate(file, "model/conv1/bias", shape=(4,), dtype="f4", chunks=(2,))
+    file["model/conv1/bias"][:2] = 1
+
+
+def same_bytes_other_extents(group):
+    values, digest = group["mean"][()], group["mean"].attrs["sha256"]
+    replace(group, "mean", values.reshape(4, 3, 2))
+    group["mean"].attrs["sha256"] = digest
+
+
+DEEP = "/model/" + "/".join("d" * 32)
+
 # What is done to a copy of the sample checkpoint, the field that the error must name, and what it found.
 SPOILT = {
     "no_format": (lambda f: f.attrs.__delitem__("format"), "/ @format", "none"),
@@ -233,7 +272,7 @@ SPOILT = {
     "mask_kind": (lambda f: f.attrs.__setitem__("kind", "mask"), "/ @kind", "'mask'"),
     "numeric_kind": (lambda f: f.attrs.__setitem__("kind", 3), "/ @kind", "integers"),
     "two_kinds": (lambda f: f.attrs.__setitem__("kind", ["checkpoint", "mask"]), "/ @kind", "2"),
-    "newer_schema": (lambda f: f.attrs.__setitem__("schema_version", "2.0"), "/ @schema_version", "2.0, written by"),
+    "newer_schema": (lambda f: f.attrs.__setitem__("schema_version", "3.0"), "/ @schema_version", "3.0, written by"),
     "no_schema": (lambda f: f.attrs.__delitem__("schema_version"), "/ @schema_version", "none"),
     "odd_schema": (lambda f: f.attrs.__setitem__("schema_version", "new"), "/ @schema_version", "'new'"),
     "no_config": (lambda f: f.__delitem__("config"), "/config/resolved_toml", "nothing"),
@@ -262,7 +301,54 @@ SPOILT = {
                                      f["random/shuffle"].attrs.__setitem__("seed", 7)), "/random/shuffle", ""),
     "short_curve": (lambda f: replace(f["curves/max"], "test_mcr", [1.0]), "/curves/max/test_mcr", "(1)"),
     "dangling_link": (lambda f: f["model/conv1"].__setitem__("momentum", h5py.SoftLink("/nowhere")),
-                      "/model/conv1/momentum", "nothing"),
+                      "/model/conv1/momentum", "a soft link"),
+    "soft_link": (lambda f: f["model"].__setitem__("twin", h5py.SoftLink("/model/conv1")), "/model/twin", "a soft link"),
+    "external_link": (lambda f: replace(f["config"], "resolved_toml",
+                                        h5py.ExternalLink("sample.h5", "/config/resolved_toml")),
+                      "/config/resolved_toml", "a link to another file"),
+    "external_group": (lambda f: replace(f, "model", h5py.ExternalLink("sample.h5", "/model")), "/model",
+                       "a link to another file"),
+    "cycle": (lambda f: f["extra"].__setitem__("loop", f["extra"]), "/extra/loop", "another name of /extra"),
+    "cycle_to_the_root": (lambda f: f["model"].__setitem__("loop", f["/"]), "/model/loop", "another name of /"),
+    "cycle_of_curves": (lambda f: f["curves/max"].__setitem__("loop", f["curves"]), "/curves/max/loop",
+                        "another name of /curves"),
+    "second_name": (lambda f: f["model"].__setitem__("conv2", f["model/conv1"]), "/model/conv2",
+                    "another name of /model/conv1"),
+    "deep": (lambda f: f["model"].create_group("/".join("d" * 40)), DEEP, "more"),
+    "virtual": (virtual, "/model/conv1/bias", "a virtual dataset"),
+    "other_file": (other_file, "/model/conv1/bias", "values in other files"),
+    "unknown_filter": (lambda f: recreate(f, "model/conv1/bias", compression="lzf", data=np.ones(4, "f4")),
+                       "/model/conv1/bias", "filter 32000"),
+    "no_chunk": (lambda f: recreate(f, "model/conv1/bias", shape=(4,), dtype="f4", chunks=(2,)), "/model/conv1/bias",
+                 "0"),
+    "one_chunk": (one_chunk, "/model/conv1/bias", "1"),
+    "no_values": (lambda f: recreate(f, "model/conv1/bias", shape=(4,), dtype="f4"), "/model/conv1/bias", "none"),
+    "many_values": (lambda f: recreate(f, "extra/junk", shape=(2**31 - 1,), dtype="f4", chunks=(1024,)),
+                    "/extra/junk", "0"),
+    "nan_weights": (lambda f: f["model/conv1/bias"].__setitem__(2, np.nan), "/model/conv1/bias", "nan at 2"),
+    "infinite_extra": (lambda f: f["extra/preprocessing/mean"].__setitem__((0, 0, 1), -np.inf),
+                       "/extra/preprocessing/mean", "-inf at 1"),
+    "nan_state": (lambda f: f["state"].attrs.__setitem__("best_validation_mcr", np.nan),
+                  "/state @best_validation_mcr", "NaN"),
+    "late_epoch": (lambda f: f["state"].attrs.__setitem__("epoch", 2**32 + 1), "/state @epoch @step", "4294967297"),
+    "negative_step": (lambda f: f["state"].attrs.__setitem__("step", -1), "/state @epoch @step", "-1"),
+    "negative_count": (lambda f: f["dataset"].attrs.__setitem__("n_train", -1), "/dataset @n_train", "-1"),
+    "epochs_out_of_order": (lambda f: f["curves/max/epoch"].__setitem__(1, 3), "/curves/max/epoch", "3"),
+    "nan_epoch": (lambda f: f["curves/max/epoch"].__setitem__(0, np.nan), "/curves/max/epoch", "nan"),
+    "nan_loss": (lambda f: f["curves/max/train_loss"].__setitem__(0, np.nan), "/curves/max/train_loss", "nan at 0"),
+    "kept_of_another_mask": (lambda f: f["mask/conv1/feature_map"].attrs.__setitem__("kept", 2),
+                             "/mask/conv1/feature_map @kept", "2"),
+}
+
+# The same, but the digests stay those of before.
+CHANGED = {
+    "other_weights": (lambda f: f["model/conv1/weight"].__setitem__((0, 0, 0, 0), 0.5), "/model/conv1/weight", ""),
+    "other_mask": (lambda f: f["mask/conv1/feature_map"].__setitem__(0, 0), "/mask/conv1/feature_map", ""),
+    "other_config": (lambda f: f["config/resolved_toml"].__setitem__((), TOML.replace("3", "4").encode()),
+                     "/config/resolved_toml", digests.digest(TOML.replace("3", "4"))),
+    "other_position": (lambda f: f["random/shuffle"].__setitem__((), 1), "/random/shuffle", ""),
+    "other_extents": (lambda f: same_bytes_other_extents(f["extra/preprocessing"]), "/extra/preprocessing/mean", ""),
+    "no_digest": (lambda f: f["model/conv1/bias"].attrs.__delitem__("sha256"), "/model/conv1/bias @sha256", "none"),
 }
 
 
@@ -277,11 +363,20 @@ def flip_byte_of_weights(path):
         raw.write(bytes([byte ^ 1]))
 
 
+def digest_anew(file):
+    """So that only what is tested is wrong."""
+    for dataset in digests.datasets_of(file):
+        if dataset.size and dataset.size < 2**20 and not dataset.is_virtual and dataset.dtype.kind != "c":
+            dataset.attrs["sha256"] = np.bytes_(digests.digest(dataset[()]))
+
+
 def spoil(source, folder):
-    for name, (change, field, found) in SPOILT.items():
+    for name, (change, field, found) in (SPOILT | CHANGED).items():
         shutil.copy(source, f"{folder}/{name}.h5")
         with h5py.File(f"{folder}/{name}.h5", "r+") as file:
             change(file)
+            if name in SPOILT:
+                digest_anew(file)
         print(name, field, found, sep="\t")
     shutil.copy(source, f"{folder}/flipped.h5")
     flip_byte_of_weights(f"{folder}/flipped.h5")
@@ -301,5 +396,11 @@ if __name__ == "__main__":
             CHECKS[subject](sample)
     else:
         with h5py.File(path, "w") as sample:
-            write_common(sample, subject)
+            write_common(sample, subject, "2.7" if command == "write" else "1.7")
             WRITERS[subject](sample)
+            if command == "write-chunked":
+                del sample["mask"]
+                write_arrays(sample.create_group("mask"), MASK, "u1", chunks=True, shuffle=True, compression="gzip",
+                             fletcher32=True)
+        if command == "write":
+            digests.visit(path, True)

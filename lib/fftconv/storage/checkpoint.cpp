@@ -1,5 +1,9 @@
 #include "fftconv/storage/checkpoint.hpp"
 
+#include <cmath>
+#include <cstdint>
+
+#include "fftconv/core/error.hpp"
 #include "fftconv/storage/hdf5/hdf5.hpp"
 #include "fftconv/storage/sections.hpp"
 
@@ -50,6 +54,11 @@ TrainingState read_state(const hdf5::Group& root) {
     for (const std::string& name : group.attribute_names())
         if (name != "epoch" && name != "step" && group.has_number(name))
             state.values[name] = group.attribute<double>(name);
+    for (const auto& [name, value] : state.values)
+        if (std::isnan(value)) throw FileError(group.file(), "/state @" + name, "a number", "NaN");
+    if (state.epoch < 0 || state.epoch > INT32_MAX || state.step < 0)
+        throw FileError(group.file(), "/state @epoch @step", "0 or more, the epoch below 2^31",
+                        std::to_string(state.epoch) + " and " + std::to_string(state.step));
     return state;
 }
 

@@ -12,7 +12,8 @@ namespace fftconv::storage {
 namespace {
 
 const std::string format = "fftconv";
-constexpr int schema_major = 1, schema_minor = 0;
+constexpr int schema_major = 2, schema_minor = 0;
+constexpr int digests_since = 2;  // files of an older major schema have none
 
 std::string utc_now() {
     const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -23,9 +24,9 @@ std::string utc_now() {
     return text;
 }
 
-/// Reads "major.minor" and refuses a newer major; what a newer minor adds is not looked at.
-void check_schema(const hdf5::Group& group, const FileHeader& header) {
-    const std::string expected = "schema " + std::to_string(schema_major) + ".x (this is fftconv " +
+/// Reads the major of "major.minor" and refuses a newer one; what a newer minor adds is not looked at.
+int check_schema(const hdf5::Group& group, const FileHeader& header) {
+    const std::string expected = "schema 1.x to " + std::to_string(schema_major) + ".x (this is fftconv " +
                                  std::string(library_version()) + ")";
     std::size_t digits = 0;
     int major = 0;
@@ -40,6 +41,7 @@ void check_schema(const hdf5::Group& group, const FileHeader& header) {
     if (major > schema_major)
         throw FileError(group.file(), group.path() + " @schema_version", expected,
                         header.schema_version + ", written by a newer fftconv " + header.library_version);
+    return major;
 }
 
 }  // namespace
@@ -113,6 +115,7 @@ void write_file(const std::filesystem::path& path, const std::string& kind, cons
 hdf5::File open_file(const std::filesystem::path& path, const std::string& kind) {
     hdf5::File file = hdf5::File::open(path);
     const FileHeader header = read_header(file.root());
+    if (check_schema(file.root(), header) >= digests_since) file.require_digests();
     if (header.kind != kind)
         throw FileError(path.string(), "/ @kind", "'" + kind + "'", "'" + header.kind + "'");
     return file;
@@ -124,12 +127,18 @@ std::string read_resolved_toml(const hdf5::Group& root) {
 
 DatasetRecord read_dataset_record(const hdf5::Group& root) {
     const hdf5::Group group = root.group("dataset");
+    const auto count = [&](const std::string& name) {
+        const auto images = group.attribute<std::int64_t>(name);
+        if (images < 0 || images > INT32_MAX)
+            throw FileError(group.file(), "/dataset @" + name, "a count of images", std::to_string(images));
+        return images;
+    };
     return {.name = group.attribute<std::string>("name"),
             .sha256 = group.attribute<std::string>("sha256"),
             .split_seed = group.attribute<std::uint64_t>("split_seed"),
-            .n_train = group.attribute<std::int64_t>("n_train"),
-            .n_validation = group.attribute<std::int64_t>("n_validation"),
-            .n_test = group.attribute<std::int64_t>("n_test")};
+            .n_train = count("n_train"),
+            .n_validation = count("n_validation"),
+            .n_test = count("n_test")};
 }
 
 }  // namespace fftconv::storage

@@ -38,12 +38,18 @@ std::vector<std::uint8_t> read_mask(const hdf5::Group& group, const std::string&
     }
     std::vector<std::uint8_t> bytes = dataset.read<std::uint8_t>(expected);
     check_bytes(dataset.file(), dataset.path(), bytes);
+    const auto kept = std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0});
+    if (dataset.has_number("kept") && dataset.attribute<std::int64_t>("kept") != kept)
+        throw FileError(dataset.file(), dataset.path() + " @kept",
+                        std::to_string(kept) + ", the sum of the mask",
+                        std::to_string(dataset.attribute<std::int64_t>("kept")));
     return bytes;
 }
 
 LayerMask read_layer_mask(const hdf5::Group& group, const std::string& layer) {
     LayerMask mask;
     mask.layer = layer;
+    group.check_scales();
     mask.feature_map = read_mask(group, "feature_map", {&mask.out});
     mask.kernel = read_mask(group, "kernel", {&mask.out, &mask.in});
     mask.intra_kernel =
@@ -80,9 +86,13 @@ MaskSearch read_search(const hdf5::Group& root) {
     search.granularity = group.attribute<std::string>("granularity");
     search.ratio = group.attribute<double>("ratio");
     search.selected = group.attribute<std::int64_t>("selected");
+    group.check_scales();
     search.seed = group.dataset("seed").read<std::uint64_t>();
     const int candidates = int(search.seed.size());
     search.validation_mcr = group.dataset("validation_mcr").read<double>({candidates});
+    storage::check_finite(group.file(), "/search/validation_mcr", search.validation_mcr);
+    if (!(search.ratio >= 0 && search.ratio <= 1))
+        throw FileError(group.file(), "/search @ratio", "0 to 1", std::to_string(search.ratio));
     check_selected(group, search);
     return search;
 }

@@ -1,5 +1,7 @@
 #include "fftconv/storage/results.hpp"
 
+#include <cmath>
+
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/hdf5/hdf5.hpp"
 #include "fftconv/storage/sections.hpp"
@@ -20,7 +22,20 @@ constexpr Series all_series[] = {{"train_loss", "nat", &Curve::train_loss},
                                  {"train_seconds", "s", &Curve::train_seconds},
                                  {"test_seconds", "s", &Curve::test_seconds}};
 
+/// @throws FileError unless epochs are whole numbers from 1 on that ascend, and the rest is finite.
+void check_curve(const std::string& file, const std::string& path, const Curve& curve) {
+    double before = 0;
+    for (const double epoch : curve.epoch) {
+        if (!(epoch > before && epoch < 1e9) || epoch != std::floor(epoch))
+            throw FileError(file, path + "/epoch", "epochs that ascend from 1 on", std::to_string(epoch));
+        before = epoch;
+    }
+    for (const Series& series : all_series)
+        storage::check_finite(file, path + "/" + series.name, curve.*series.values);
+}
+
 void write_curve(hdf5::Group group, const Curve& curve) {
+    check_curve(group.file(), group.path(), curve);
     const int epochs = int(curve.epoch.size());
     group.write<double>("epoch", curve.epoch, {epochs}, {"epoch"}, "epoch");
     for (const Series& series : all_series)
@@ -35,6 +50,7 @@ Curve read_curve(const hdf5::Group& group, const std::string& method) {
     for (const Series& series : all_series)
         if (group.has(series.name))
             curve.*series.values = group.dataset(series.name).read<double>({int(curve.epoch.size())});
+    check_curve(group.file(), group.path(), curve);
     return curve;
 }
 

@@ -1,5 +1,10 @@
 #include "fftconv/storage/sections.hpp"
 
+#include <algorithm>
+#include <cmath>
+
+#include "fftconv/core/error.hpp"
+
 namespace fftconv::storage {
 
 namespace {
@@ -17,6 +22,7 @@ std::vector<std::string> axes_of(const hdf5::Shape& shape) {
 /// Visits every dataset below a group; its name is its path from the group. Dimension scales are left out.
 template <class Visit>
 void for_each_dataset(const hdf5::Group& group, const Visit& visit, const std::string& prefix = "") {
+    group.check_scales();
     for (const std::string& name : group.names()) {
         if (group.has_group(name)) {
             for_each_dataset(group.group(name), visit, prefix + name + "/");
@@ -27,17 +33,36 @@ void for_each_dataset(const hdf5::Group& group, const Visit& visit, const std::s
     }
 }
 
+template <class T>
+void check_all_finite(const std::string& file, const std::string& field, std::span<const T> values) {
+    const auto odd = std::ranges::find_if_not(values, [](T value) { return std::isfinite(value); });
+    if (odd != values.end())
+        throw FileError(file, field, "finite numbers",
+                        std::to_string(*odd) + " at " + std::to_string(odd - values.begin()));
+}
+
 }  // namespace
 
+void check_finite(const std::string& file, const std::string& field, std::span<const float> values) {
+    check_all_finite(file, field, values);
+}
+
+void check_finite(const std::string& file, const std::string& field, std::span<const double> values) {
+    check_all_finite(file, field, values);
+}
+
 void write_arrays(hdf5::Group& group, const std::vector<NamedArray>& arrays) {
-    for (const NamedArray& array : arrays)
+    for (const NamedArray& array : arrays) {
+        check_finite(group.file(), group.path() + "/" + array.name, array.values);
         group.write<float>(array.name, array.values, array.shape, axes_of(array.shape));
+    }
 }
 
 std::vector<NamedArray> read_arrays(const hdf5::Group& group) {
     std::vector<NamedArray> arrays;
     for_each_dataset(group, [&](const std::string& name, const hdf5::Dataset& dataset) {
         arrays.push_back({name, dataset.shape(), dataset.read<float>()});
+        check_finite(dataset.file(), dataset.path(), arrays.back().values);
     });
     return arrays;
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,7 +9,7 @@
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/hdf5/hdf5.hpp"
 
-// The parts that several kinds of file share; results/README.md shows the layout.
+// The parts that several kinds of file share; README.md shows the layout.
 namespace fftconv::storage {
 
 /// A group's header: of the whole file, or of one experiment of a collection.
@@ -31,7 +32,11 @@ hdf5::File open_file(const std::filesystem::path& path, const std::string& kind)
 std::string read_resolved_toml(const hdf5::Group& root);
 DatasetRecord read_dataset_record(const hdf5::Group& root);
 
-/// The arrays below a group, at the paths that their names are.
+/// @throws FileError naming the first value that is not finite, and where it is.
+void check_finite(const std::string& file, const std::string& field, std::span<const float> values);
+void check_finite(const std::string& file, const std::string& field, std::span<const double> values);
+
+/// The arrays below a group, at the paths that their names are; all of their values are finite.
 void write_arrays(hdf5::Group& group, const std::vector<NamedArray>& arrays);
 std::vector<NamedArray> read_arrays(const hdf5::Group& group);
 

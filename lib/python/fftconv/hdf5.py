@@ -1,6 +1,7 @@
 """How fftconv lays out HDF5 files (the schema of lib/fftconv/storage): reading with checks, writing in the same way."""
 
 import datetime
+import hashlib
 import io
 import os
 import re
@@ -11,7 +12,8 @@ import numpy as np
 
 from .errors import FileError
 
-SCHEMA_MAJOR = 1
+SCHEMA_MAJOR = 2
+DIGESTS_SINCE = 2  # files of an older major schema have none
 VERSION = "0.1.0"  # of this package, and the fftconv whose files it writes
 
 
@@ -43,7 +45,7 @@ def check_header(group, path):
     version = text(group.attrs.get("schema_version", ""))
     major = re.match(r"(\d+)\.", version)
     if not major or not 1 <= int(major[1]) <= SCHEMA_MAJOR:
-        raise FileError(path, f"{group.name} @schema_version", f"schema {SCHEMA_MAJOR}.x", repr(version))
+        raise FileError(path, f"{group.name} @schema_version", f"schema 1.x to {SCHEMA_MAJOR}.x", repr(version))
 
 
 def has(group, name):
@@ -99,9 +101,33 @@ def read(dataset, path, shape=None):
         values = dataset[()]
     except (OSError, ValueError) as error:
         raise FileError(path, dataset.name, "a readable dataset", error) from error
+    check_digest(dataset, values, path)
     if h5py.check_string_dtype(dataset.dtype):
         return text(values) if dataset.shape == () else np.array([text(value) for value in values], dtype=object)
     return values
+
+
+def digest(values):
+    """SHA-256 of the line "TYPE EXTENTS" and the values, as lib/fftconv/storage/README.md tells."""
+    values = np.asarray(values)
+    if values.dtype.kind in "OSU":
+        kind = "text"
+        texts = (value if isinstance(value, bytes) else str(value).encode() for value in values.ravel())
+        data = b"".join(text.split(b"\0")[0] + b"\0" for text in texts)
+    else:
+        kind, data = values.dtype.name, values.astype(values.dtype.newbyteorder("<")).tobytes()
+    line = f"{kind} {','.join(map(str, values.shape))}\n"
+    return hashlib.sha256(line.encode() + data).hexdigest()
+
+
+def check_digest(dataset, values, path):
+    """Every dataset of a new file must have a digest; one that is there must be that of the values."""
+    major = int(text(dataset.file.attrs["schema_version"]).split(".")[0])
+    if major < DIGESTS_SINCE and "sha256" not in dataset.attrs:
+        return
+    expected, found = attribute(dataset, "sha256", path), digest(values)
+    if expected != found:
+        raise FileError(path, dataset.name, f"values with the SHA-256 {expected}", found)
 
 
 def read_numbers(dataset, path, dtype, shape=None):
@@ -144,7 +170,8 @@ def set_attribute(node, name, value):
 
 
 def write_text(group, name, value):
-    group.create_dataset(name, data=value.encode(), dtype=_text_type([value]))
+    dataset = group.create_dataset(name, data=value.encode(), dtype=_text_type([value]))
+    set_attribute(dataset, "sha256", digest(value))
 
 
 def write_array(group, name, values, axes, units=""):
@@ -158,6 +185,7 @@ def write_array(group, name, values, axes, units=""):
         filters = {"chunks": _chunks(values.shape, values.itemsize), "shuffle": True, "compression": "gzip",
                    "compression_opts": 1, "fletcher32": True}
     dataset = group.create_dataset(leaf, data=values, **filters)
+    set_attribute(dataset, "sha256", digest(values))
     if units:
         set_attribute(dataset, "units", units)
     for axis, scale in enumerate(axes):
@@ -173,6 +201,7 @@ def _scale(group, axis, length):
         if name not in group:
             made = group.create_dataset(name, data=np.arange(length, dtype="<i4"), chunks=(max(length, 1),), shuffle=True,
                                         compression="gzip", compression_opts=1, fletcher32=True)
+            set_attribute(made, "sha256", digest(made[()]))
             made.make_scale(name)
             return made
         if is_scale(group[name]) and group[name].shape == (length,):
@@ -195,9 +224,9 @@ def write_file(path, kind, fill, overwrite=False):
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path}: there is a file of this name; overwrite=True replaces it")
     image = io.BytesIO()
-    with h5py.File(image, "w", libver=("v108", "v108"), track_order=True) as file:
+    with h5py.File(image, "w", libver=("v110", "v110"), track_order=True) as file:
         now = datetime.datetime.now(datetime.timezone.utc)
-        for name, value in (("format", "fftconv"), ("kind", kind), ("schema_version", "1.0"),
+        for name, value in (("format", "fftconv"), ("kind", kind), ("schema_version", f"{SCHEMA_MAJOR}.0"),
                             ("library_version", VERSION), ("git_commit", "unknown"), ("git_dirty", np.uint8(0)),
                             ("created_utc", now.strftime("%Y-%m-%dT%H:%M:%SZ"))):
             set_attribute(file, name, value)

@@ -9,8 +9,12 @@
 
 /// A thin layer over the HDF5 1.10 C interface: handles that close themselves, errors as FileError, and one
 /// way of writing (fixed-length UTF-8 strings, a dimension scale on every axis, units as attributes, chunks
-/// with shuffle, deflate and Fletcher-32 checksums). Elements of type T are float, double, std::int32_t,
-/// std::int64_t, std::uint64_t, std::uint8_t and std::string.
+/// with shuffle, deflate and Fletcher-32 checksums, a digest of every dataset). Elements of type T are float,
+/// double, std::int32_t, std::int64_t, std::uint64_t, std::uint8_t and std::string.
+///
+/// Files are read as if somebody hostile had made them: every object has one name, reached by hard links and
+/// not nested deeper than most_levels; a dataset must be stored whole in the file itself; memory is taken
+/// only for what the stored bytes can unpack to; values must have the digest that the dataset carries.
 namespace fftconv::hdf5 {
 
 /// Owns one HDF5 identifier (an hid_t; this header needs no hdf5.h).
@@ -33,6 +37,7 @@ class Handle {
 };
 
 class MemoryImage;
+struct Context;
 
 /// Row-major extents; empty for a scalar.
 using Shape = std::vector<int>;
@@ -40,9 +45,9 @@ using Shape = std::vector<int>;
 /// A group or a dataset: an open handle, where it is (for messages), and its attributes.
 class Node {
   public:
-    Node(Handle handle, std::string file, std::string path);
+    Node(Handle handle, std::shared_ptr<Context> context, std::string path);
 
-    const std::string& file() const { return file_; }
+    const std::string& file() const;
     /// Within the file, "/model/conv1".
     const std::string& path() const { return path_; }
 
@@ -66,7 +71,8 @@ class Node {
     std::string attribute_path(const std::string& name) const;
 
     Handle handle_;
-    std::string file_, path_;
+    std::shared_ptr<Context> context_;  ///< of the file
+    std::string path_;
 
   private:
     template <class T>
@@ -84,7 +90,8 @@ class Dataset : public Node {
     /// Empty when it has none.
     std::string unit() const;
     /// Numbers are converted to T where T can hold their kind: integers to floats, not floats to integers,
-    /// and no text. Strings of fixed and variable length are read. @throws FileError
+    /// and no text. Strings of fixed and variable length are read.
+    /// @throws FileError also when the dataset is not stored whole, or its values have another digest.
     template <class T>
     std::vector<T> read() const;
     /// @throws FileError when the shape is another.
@@ -93,6 +100,8 @@ class Dataset : public Node {
 
   private:
     friend class Group;
+    bool needs_digest() const;
+    void check_digest(const std::string& found) const;
     void make_scale(const std::string& axis);
     void attach_scale(const Dataset& scale, int axis);
 };
@@ -102,10 +111,13 @@ class Group : public Node {
     using Node::Node;
 
     /// Whether a path of links below this group leads to something.
+    /// @throws FileError on a link that is not hard: soft and external ones are not followed.
     bool has(const std::string& name) const;
     bool has_group(const std::string& name) const;
     /// Names of what the group holds, in the order of writing where the file keeps it, else by name.
     std::vector<std::string> names() const;
+    /// Reads the dimension scales of this group, only to see that they are whole. @throws FileError
+    void check_scales() const;
 
     /// Creates or opens a group in this one.
     Group create_group(const std::string& name);
@@ -148,16 +160,18 @@ class File {
     ~File();
 
     Group root() const;
+    /// From here on a dataset without a digest is an error. One that has a digest is checked in any case.
+    void require_digests();
     /// Completes the file and puts it in its place atomically (atomic_file.hpp). Its groups and datasets must
     /// be gone by then. @throws FileError
     void save() &&;
 
   private:
-    File(std::unique_ptr<MemoryImage> image, Handle handle, std::filesystem::path path);
+    File(std::unique_ptr<MemoryImage> image, Handle handle, std::shared_ptr<Context> context);
 
     std::unique_ptr<MemoryImage> image_;  ///< of a new file; outlives the handle
     Handle handle_;
-    std::filesystem::path path_;
+    std::shared_ptr<Context> context_;
 };
 
 }  // namespace fftconv::hdf5

@@ -39,8 +39,8 @@ class MemoryImage {
     void* bytes_ = nullptr;
 };
 
-File::File(std::unique_ptr<MemoryImage> image, Handle handle, std::filesystem::path path)
-    : image_(std::move(image)), handle_(std::move(handle)), path_(std::move(path)) {}
+File::File(std::unique_ptr<MemoryImage> image, Handle handle, std::shared_ptr<Context> context)
+    : image_(std::move(image)), handle_(std::move(handle)), context_(std::move(context)) {}
 File::File(File&&) noexcept = default;
 File::~File() = default;
 
@@ -51,7 +51,8 @@ File File::create(const std::filesystem::path& path) {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     H5Pset_fapl_core(access.id(), std::size_t{1} << 20, /*backing_store=*/false);
     H5Pset_file_image_callbacks(access.id(), &callbacks);
-    H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18);
+    // The format of 1.10 has checksums in all of its metadata, the chunk indices included.
+    H5Pset_libver_bounds(access.id(), H5F_LIBVER_V110, H5F_LIBVER_V110);
     H5Pset_fclose_degree(access.id(), H5F_CLOSE_SEMI);
     keep_order_of_links(creation.id());
     // HDF5 would read a file that is at this name already, though it will not write there: so, one that
@@ -59,31 +60,55 @@ File File::create(const std::filesystem::path& path) {
     const std::filesystem::path nowhere = path / "in-memory";
     const hid_t made = H5Fcreate(nowhere.c_str(), H5F_ACC_TRUNC, creation.id(), access.id());
     Handle handle(require(made, path.string(), "/", "memory for a new file"), H5Fclose);
-    return {std::move(image), std::move(handle), path};
+    auto context = std::make_shared<Context>();
+    context->file = path.string();
+    context->new_file = true;
+    return {std::move(image), std::move(handle), std::move(context)};
 }
 
-File File::open(const std::filesystem::path& path) {
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+namespace {
+
+/// HDF5 would wait for a FIFO, and read a device.
+hsize_t size_of(const std::filesystem::path& path) {
     std::error_code reason;
     const std::filesystem::file_status status = std::filesystem::status(path, reason);
     if (!std::filesystem::exists(status))
         throw FileError(path.string(), "opening", "a file", reason.message());
     if (std::filesystem::is_directory(status))
         throw FileError(path.string(), "opening", "an HDF5 file", "a directory");
+    if (!std::filesystem::is_regular_file(status))
+        throw FileError(path.string(), "opening", "an HDF5 file", "a FIFO, socket or device");
+    const std::uintmax_t size = std::filesystem::file_size(path, reason);
+    if (reason) throw FileError(path.string(), "opening", "an HDF5 file", reason.message());
+    return size;
+}
+
+}  // namespace
+
+File File::open(const std::filesystem::path& path) {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    auto context = std::make_shared<Context>();
+    context->file = path.string();
+    context->size = size_of(path);
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
     H5Pset_file_locking(access.id(), false, true);  // files are replaced whole, so readers need no lock
     const hid_t opened = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id());
-    return {nullptr, {require(opened, path.string(), "opening", "a whole HDF5 file"), H5Fclose}, path};
+    Handle handle(require(opened, path.string(), "opening", "a whole HDF5 file"), H5Fclose);
+    return {nullptr, std::move(handle), std::move(context)};
 }
 
 Group File::root() const {
     const hid_t opened = H5Gopen2(handle_.id(), "/", H5P_DEFAULT);
-    return {{require(opened, path_.string(), "/", "a root group"), H5Gclose}, path_.string(), "/"};
+    return {{require(opened, context_->file, "/", "a root group"), H5Gclose}, context_, "/"};
+}
+
+void File::require_digests() {
+    context_->digests_required = true;
 }
 
 void File::save() && {
-    require(H5Fclose(handle_.release()), path_.string(), "/", "a file that can be completed");
-    replace_file(path_, image_->bytes());
+    require(H5Fclose(handle_.release()), context_->file, "/", "a file that can be completed");
+    replace_file(context_->file, image_->bytes());
 }
 
 }  // namespace fftconv::hdf5

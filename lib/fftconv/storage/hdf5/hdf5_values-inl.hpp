@@ -1,7 +1,10 @@
 #pragma once
 #include <hdf5.h>
 
+#include <bit>
 #include <concepts>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +14,38 @@
 // Part of the sources of the HDF5 layer, not public: error checks, and how values of type T lie in memory and
 // in a file. Attributes and datasets share it.
 namespace fftconv::hdf5 {
+
+static_assert(std::endian::native == std::endian::little, "digests are of little-endian values");
+
+/// What everything that is open of a file shares.
+struct Context {
+    std::string file;
+    bool new_file = false;
+    bool digests_required = false;
+    hsize_t size = 0;                       ///< bytes of a file that is read
+    std::map<haddr_t, std::string> places;  ///< the one path by which each object was met, by its address
+};
+
+/// Groups within groups.
+constexpr int most_levels = 32;
+/// The attribute that holds a dataset's digest.
+constexpr const char* digest_name = "sha256";
+
+/// Whether a link is there. @throws FileError when it is not a hard one.
+bool has_hard_link(hid_t group, const std::string& name, const Context& context, const std::string& path);
+/// @throws FileError when the object was met at another path, or is nested too deeply.
+void check_place(hid_t object, Context& context, const std::string& path);
+/// @throws FileError unless all `count` values of `bytes` each lie in the file: in the object's header, in
+/// one piece, or in chunks that are all where they must be, unpack to no more than their size, and were
+/// packed by filters that we know.
+void check_stored(hid_t dataset, const Context& context, const std::string& path, std::size_t count);
+
+/// SHA-256 of the line "TYPE EXTENTS\n" and the values, as README.md of storage tells.
+std::string digest(const std::string& type, const Shape& shape, std::span<const std::uint8_t> values);
+std::string digest(const Shape& shape, std::span<const std::string> values);
+/// "float32", …: the name of a type that is one of the standard ones but for the order of its bytes; else
+/// empty.
+std::string type_name(hid_t type);
 
 /// HDF5's words for its last failure, the innermost, where the cause is.
 std::string last_failure();

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "fftconv/core/sha256.hpp"
 #include "fftconv/storage/hdf5/hdf5_values-inl.hpp"
 
 namespace fftconv::hdf5 {
@@ -29,6 +30,53 @@ std::string kind_name(hid_t type) {
         default:
             return "another type";
     }
+}
+
+std::string type_name(hid_t type) {
+    const H5T_class_t kind = H5Tget_class(type);
+    if (kind != H5T_INTEGER && kind != H5T_FLOAT) return "";
+    const Handle little_endian(H5Tcopy(type), H5Tclose);
+    H5Tset_order(little_endian.id(), H5T_ORDER_LE);
+    const std::pair<hid_t, const char*> names[] = {{H5T_IEEE_F32LE, "float32"}, {H5T_IEEE_F64LE, "float64"},
+                                                   {H5T_STD_I8LE, "int8"},      {H5T_STD_I16LE, "int16"},
+                                                   {H5T_STD_I32LE, "int32"},    {H5T_STD_I64LE, "int64"},
+                                                   {H5T_STD_U8LE, "uint8"},     {H5T_STD_U16LE, "uint16"},
+                                                   {H5T_STD_U32LE, "uint32"},   {H5T_STD_U64LE, "uint64"}};
+    for (const auto& [standard, name] : names)
+        if (H5Tequal(little_endian.id(), standard) > 0) return name;
+    return "";
+}
+
+namespace {
+
+/// The first line of what is digested.
+std::string digest_line(const std::string& type, const Shape& shape) {
+    std::string line = type + " ";
+    for (std::size_t i = 0; i < shape.size(); ++i) line += (i ? "," : "") + std::to_string(shape[i]);
+    return line + "\n";
+}
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+std::string digest(const std::string& type, const Shape& shape, std::span<const std::uint8_t> values) {
+    Sha256 digest;
+    digest.update(bytes_of(digest_line(type, shape)));
+    digest.update(values);
+    return digest.hexadecimal();
+}
+
+std::string digest(const Shape& shape, std::span<const std::string> values) {
+    Sha256 digest;
+    digest.update(bytes_of(digest_line("text", shape)));
+    for (const std::string& value : values) {
+        const std::string ended = value.substr(0, value.find('\0')) + '\0';
+        digest.update(bytes_of(ended));
+    }
+    return digest.hexadecimal();
 }
 
 TextBlock::TextBlock(const std::vector<std::string>& strings) {
