@@ -75,10 +75,20 @@ BOOST_AUTO_TEST_CASE(malformed_archives) {
     const auto archive = pack(folder);
     const Bytes whole = read(archive);
     write(archive, Bytes(whole.begin(), whole.begin() + whole.size() / 2));
-    check_file_error([&] { read_cifar10(archive); }, archive.string(), "archive", "truncated");
+    check_file_error([&] { read_cifar10(archive); }, archive.string(), "gzip data", "unexpected end of file");
+    // Random pixels are stored as they are: only the checksum at the end tells of a flipped bit.
+    Bytes flipped = whole;
+    flipped[flipped.size() / 2] ^= 1;
+    write(archive, flipped);
+    check_file_error([&] { read_cifar10(archive); }, archive.string(), "gzip data", "incorrect data check");
+    Bytes longer = whole;
+    longer.resize(whole.size() - 4);
+    write(archive, longer);
+    check_file_error([&] { read_cifar10(archive); }, archive.string(), "gzip data", "unexpected end of file");
     write(archive, random_bytes(5000, 1));
     check_file_error([&] { read_cifar10(archive); }, archive.string(), "archive", "");
-    check_file_error([&] { read_cifar10(folder / "none"); }, (folder / "none").string(), "archive", "");
+    check_file_error([&] { read_cifar10(folder / "none"); }, (folder / "none").string(), "file",
+                     "No such file");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,7 +1,10 @@
 #include "fftconv/dataset/dataset.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 #include "dataset/files.hpp"
 #include "dataset/mat_file.hpp"
@@ -23,6 +26,13 @@ struct DataVariable {
         ::setenv("FFTCONV_DATA", folder.c_str(), 1);
     }
     ~DataVariable() { ::unsetenv("FFTCONV_DATA"); }
+};
+
+/// The current folder for the time of a test.
+struct CurrentFolder {
+    explicit CurrentFolder(const std::filesystem::path& folder) { std::filesystem::current_path(folder); }
+    ~CurrentFolder() { std::filesystem::current_path(before); }
+    const std::filesystem::path before = std::filesystem::current_path();
 };
 
 std::string message_of(const std::string& name, const std::filesystem::path& folder,
@@ -83,8 +93,8 @@ BOOST_AUTO_TEST_CASE(missing_data_names_folder_and_command) {
         BOOST_TEST(contains(message, folder.path().string()), message);
         BOOST_TEST(contains(message, "datasets/fetch.sh " + name), message);
     }
-    BOOST_TEST(
-        contains(message_of("imagenet", folder.path()), "mnist, fashion-mnist, cifar-10, svhn, or auto"));
+    BOOST_TEST(contains(message_of("imagenet", folder.path()),
+                        "mnist, fashion-mnist, cifar-10, svhn, pictures, or auto"));
 }
 
 BOOST_AUTO_TEST_CASE(names_are_honest) {
@@ -109,12 +119,77 @@ BOOST_AUTO_TEST_CASE(fashion_mnist_of_debian) {
         return;
     }
     const TemporaryFolder empty;
-    const Dataset fashion = load_dataset("auto", empty.path(), {.limit = 100});
+    const CurrentFolder inside(empty.path());
+    const Dataset fashion = load_dataset("auto", {}, {.limit = 100});
+    BOOST_TEST(fashion.key == "fashion-mnist");
     BOOST_TEST(fashion.name == "Fashion-MNIST");
     BOOST_TEST(fashion.folder == debian);
     BOOST_TEST(fashion.train.count() == 100);
     BOOST_TEST(fashion.test.count() == 100);
     BOOST_TEST(contains(message_of("mnist", debian), "holds Fashion-MNIST, not MNIST"));
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_is_given_is_the_only_one) {
+    const TemporaryFolder folder;
+    for (const std::string name : {"auto", "mnist", "fashion-mnist", "cifar-10", "svhn"}) {
+        BOOST_TEST(contains(message_of(name, folder.path()), folder.path().string()), name);
+        const DataVariable variable(folder.path());
+        BOOST_TEST(contains(message_of(name, {}), folder.path().string()), name);
+    }
+    std::filesystem::create_directories(folder / "train/cat");
+    BOOST_TEST(contains(message_of("auto", folder.path()), "no data set that we know"));
+}
+
+BOOST_AUTO_TEST_CASE(auto_says_what_it_found) {
+    const TemporaryFolder folder;
+    write_cifar(folder / "cifar-10-batches-bin", 2);
+    BOOST_TEST(load_dataset("auto", folder.path()).key == "cifar-10");
+    write_mnist(folder / "fashion-mnist", 30, 10);
+    BOOST_TEST(load_dataset("auto", folder.path()).key == "fashion-mnist");
+    write_mnist(folder / "mnist", 30, 10);
+    BOOST_TEST(load_dataset("auto", folder.path()).key == "mnist");
+}
+
+BOOST_AUTO_TEST_CASE(names_with_a_dot_and_more_than_ten_classes) {
+    const TemporaryFolder folder;
+    for (const auto& [prefix, count, most] : {std::tuple("train", 98, 49), std::tuple("t10k", 47, 47)}) {
+        Bytes labels(count);
+        for (int i = 0; i < count; ++i) labels[i] = std::uint8_t(i % most);
+        write(folder / (std::string(prefix) + "-images.idx3-ubyte"),
+              idx({count, 4, 5}, random_bytes(count * 20, 1)));
+        write_gzipped(folder / (std::string(prefix) + "-labels.idx1-ubyte.gz"), idx({count}, labels));
+    }
+    const Dataset dataset = load_dataset("mnist", folder.path(), {.validation_count = 8});
+    for (const LabelledImages* images : {&dataset.train, &dataset.validation, &dataset.test})
+        BOOST_TEST(images->classes == 49);
+    BOOST_TEST(dataset.train.count() == 90);
+}
+
+BOOST_AUTO_TEST_CASE(a_fifo_is_refused_at_once) {
+    const TemporaryFolder folder;
+    const auto refused = [&](const std::string& name, const std::string& path) {
+        std::filesystem::remove(folder / path);
+        BOOST_REQUIRE(::mkfifo((folder / path).c_str(), 0666) == 0);
+        BOOST_TEST(contains(message_of(name, folder.path()), "FIFO"), path);
+        std::filesystem::remove(folder / path);
+    };
+    write_mnist(folder / "mnist", 30, 10);
+    refused("mnist", "mnist/t10k-labels-idx1-ubyte.gz");
+    write_cifar(folder / "cifar-10", 2);
+    refused("cifar-10", "cifar-10/data_batch_3.bin");
+    std::filesystem::remove_all(folder / "cifar-10");
+    std::filesystem::create_directory(folder / "cifar-10");
+    refused("cifar-10", "cifar-10/cifar-10-binary.tar.gz");
+    write_svhn(folder / "svhn/train_32x32.mat", 5, 1);
+    refused("svhn", "svhn/test_32x32.mat");
+}
+
+BOOST_AUTO_TEST_CASE(the_python_version_of_cifar_is_told_apart) {
+    const TemporaryFolder folder;
+    write(folder / "cifar-10/cifar-10-batches-py/data_batch_1", {1});
+    const std::string message = message_of("cifar-10", folder.path());
+    BOOST_TEST(contains(message, "cifar-10-batches-py/data_batch_1"), message);
+    BOOST_TEST(contains(message, "binary version"), message);
 }
 
 BOOST_AUTO_TEST_CASE(validation_split) {

@@ -1,8 +1,11 @@
 #include "fftconv/dataset/formats/idx.hpp"
 
+#include <sys/resource.h>
+
 #include "dataset/files.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "support/file_error.hpp"
+#include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fftconv::test {
@@ -73,6 +76,32 @@ BOOST_AUTO_TEST_CASE(not_gzip_and_broken_gzip) {
     check_file_error([&] { read_idx(folder.path(), 3); }, folder.path().string(), "file", "Is a directory");
 }
 
+BOOST_AUTO_TEST_CASE(a_bomb_takes_no_memory) {
+    const TemporaryFolder folder;
+    const auto path = folder / "images.gz";
+    gzFile file = gzopen(path.c_str(), "wb1");  // says 60 bytes and unpacks to 100 MB
+    gzwrite(file, good.data(), unsigned(good.size()));
+    const Bytes zeros(1 << 20);
+    for (int i = 0; i < 100; ++i) gzwrite(file, zeros.data(), unsigned(zeros.size()));
+    gzclose(file);
+    const rlimit limit{std::size_t(256) << 20, RLIM_INFINITY};
+    const pid_t child = start_child([&] {
+#if !defined(__SANITIZE_ADDRESS__)
+        ::setrlimit(RLIMIT_DATA, &limit);
+#endif
+        try {
+            read_idx(path, 3);
+        } catch (const FileError& error) {
+            return error.found().starts_with("more than 1677") ? 0 : 1;
+        }
+        return 2;
+    });
+    BOOST_TEST(wait_for(child) == 0);
+    // Extents beyond what the file can hold: memory is taken only as data comes.
+    write(path, idx({2147483647, 100, 100}, pixels));
+    check_file_error([&] { read_idx(path, 3); }, path.string(), "data", "60");
+}
+
 BOOST_AUTO_TEST_CASE(labels_and_counts) {
     const auto combine = [](Bytes bytes) {
         return to_labelled_images({{3, 4, 5}, pixels, ""}, "images", {{int(bytes.size())}, bytes, ""},
@@ -82,6 +111,12 @@ BOOST_AUTO_TEST_CASE(labels_and_counts) {
     BOOST_TEST(images.count() == 3);
     BOOST_TEST((images.maps == MapShape{1, 4, 5}));
     check_file_error([&] { combine({0, 10, 5}); }, "labels", "label 1", "10");
+    const auto classes_of = [](Bytes bytes) {
+        return to_labelled_images({{3, 4, 5}, pixels, ""}, "", {{int(bytes.size())}, bytes, ""}, "", 0)
+            .classes;
+    };
+    BOOST_TEST(classes_of({0, 3, 5}) == 10);
+    BOOST_TEST(classes_of({0, 48, 5}) == 49);
     check_file_error([&] { combine({0, 1}); }, "labels", "count", "2");
 }
 

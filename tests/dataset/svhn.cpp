@@ -1,5 +1,7 @@
 #include "fftconv/dataset/formats/svhn.hpp"
 
+#include <algorithm>
+
 #include "dataset/files.hpp"
 #include "dataset/mat_file.hpp"
 #include "support/file_error.hpp"
@@ -89,6 +91,39 @@ BOOST_AUTO_TEST_CASE(wrong_variables) {
             write_y(file, {1, 2, 3});
         },
         "variable y", "3");
+    check(
+        [](const MatFile& file) {
+            const Bytes imaginary = x;
+            mat_complex_split_t parts{const_cast<std::uint8_t*>(x.data()),
+                                      const_cast<std::uint8_t*>(imaginary.data())};
+            std::size_t shape[] = {32, 32, 3, 4};
+            matvar_t* variable =
+                Mat_VarCreate("X", MAT_C_UINT8, MAT_T_UINT8, 4, shape, &parts, MAT_F_COMPLEX);
+            BOOST_REQUIRE(Mat_VarWrite(file.get(), variable, MAT_COMPRESSION_ZLIB) == 0);
+            Mat_VarFree(variable);
+        },
+        "variable X", "complex");
+}
+
+BOOST_AUTO_TEST_CASE(extents_beyond_the_data) {
+    const TemporaryFolder folder;
+    const auto path = folder / "large.mat";
+    {
+        const MatFile file = create_mat_file(path);
+        std::size_t shape[] = {32, 32, 3, 4};
+        matvar_t* variable =
+            Mat_VarCreate("X", MAT_C_UINT8, MAT_T_UINT8, 4, shape, const_cast<std::uint8_t*>(x.data()), 0);
+        BOOST_REQUIRE(Mat_VarWrite(file.get(), variable, MAT_COMPRESSION_NONE) == 0);
+        Mat_VarFree(variable);
+        write_y(file, {1, 2, 3, 4});
+    }
+    Bytes bytes = read(path);
+    const Bytes extents = {32, 0, 0, 0, 32, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0};
+    const auto at = std::search(bytes.begin(), bytes.end(), extents.begin(), extents.end());
+    BOOST_REQUIRE((at != bytes.end()));
+    at[15] = 0x7f;  // 2 billion images
+    write(path, bytes);
+    check_file_error([&] { read_svhn(path); }, path.string(), "variable X", "2130706436");
 }
 
 BOOST_AUTO_TEST_CASE(labels_out_of_range) {

@@ -1,5 +1,6 @@
 #include "fftconv/dataset/dataset.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/dataset/formats/cifar.hpp"
 #include "fftconv/dataset/formats/idx.hpp"
+#include "fftconv/dataset/formats/pictures.hpp"
 #include "fftconv/dataset/formats/publishers.hpp"
 #include "fftconv/dataset/formats/svhn.hpp"
 
@@ -34,20 +36,19 @@ struct Known {
     std::vector<std::string> marks;       // any of these files tells that it is there
 };
 
+/// The names of MNIST's files are spelt with a dash by its publisher, with a dot by some who unpacked them.
+const std::vector<std::string> idx_marks = {"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte",
+                                            "train-images.idx3-ubyte.gz", "train-images.idx3-ubyte"};
+
 const std::vector<Known> known_datasets = {
-    {"mnist",
-     "MNIST",
-     {"mnist", "MNIST", "MNIST/raw"},
-     {"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"}},
-    {"fashion-mnist",
-     "Fashion-MNIST",
-     {"fashion-mnist", "FashionMNIST/raw"},
-     {"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"}},
+    {"mnist", "MNIST", {"mnist", "MNIST", "MNIST/raw"}, idx_marks},
+    {"fashion-mnist", "Fashion-MNIST", {"fashion-mnist", "FashionMNIST/raw"}, idx_marks},
     {"cifar-10",
      "CIFAR-10",
      {"cifar-10", "cifar-10-batches-bin", "cifar-10/cifar-10-batches-bin"},
      {"data_batch_1.bin", "cifar-10-binary.tar.gz"}},
     {"svhn", "SVHN", {"svhn", "svhn-small"}, {"train_32x32.mat"}},
+    {"pictures", "pictures of your own", {}, {"train/CLASS/PICTURE.png", "CLASS/PICTURE.png"}},
 };
 
 const Known& known_dataset(const std::string& name) {
@@ -59,51 +60,96 @@ const Known& known_dataset(const std::string& name) {
     throw UsageError("unknown data set " + name + ": expected " + names + "or auto");
 }
 
-fs::path default_folder() {
+/// Where data sets are looked for.
+struct Place {
+    fs::path folder;
+    bool given = true;  // by the caller or FFTCONV_DATA: then nothing is taken from elsewhere
+};
+
+Place place_of(const fs::path& folder) {
+    if (!folder.empty()) return {folder};
     const char* variable = std::getenv("FFTCONV_DATA");
-    return variable && *variable ? variable : "datasets";
+    if (variable && *variable) return {variable};
+    return {"datasets", false};
 }
 
 bool holds(const fs::path& folder, const Known& known) {
+    if (known.name == "pictures") return holds_pictures(folder / "train") || holds_pictures(folder);
     for (const std::string& mark : known.marks)
         if (fs::exists(folder / mark)) return true;
     return false;
 }
 
-std::optional<fs::path> find(const Known& known, const fs::path& folder) {
+std::optional<fs::path> find(const Known& known, const Place& place) {
     for (const std::string& subfolder : known.subfolders)
-        if (holds(folder / subfolder, known)) return folder / subfolder;
-    if (holds(folder, known)) return folder;
-    if (known.name == "fashion-mnist" && holds(debian_fashion_mnist, known)) return debian_fashion_mnist;
+        if (holds(place.folder / subfolder, known)) return place.folder / subfolder;
+    if (holds(place.folder, known)) return place.folder;
+    if (known.name == "fashion-mnist" && !place.given && holds(debian_fashion_mnist, known))
+        return debian_fashion_mnist;
     return std::nullopt;
 }
 
-[[noreturn]] void throw_missing(const Known& known, const fs::path& folder) {
-    std::string places = fs::absolute(folder).lexically_normal().string();
-    for (const std::string& subfolder : known.subfolders) places += ", " + (folder / subfolder).string();
-    if (known.name == "fashion-mnist") places += ", " + debian_fashion_mnist.string();
-    throw Error("no " + known.display + " in " + places + "; get it by `datasets/fetch.sh " + known.name +
-                "`, or name the folder that holds it by --data or FFTCONV_DATA");
+/// A file of CIFAR-10's version for Python, when that is what the folder holds.
+std::optional<fs::path> python_version(const fs::path& folder) {
+    for (const char* name : {"data_batch_1", "cifar-10-python.tar.gz", "cifar-10-batches-py"})
+        for (const char* below : {".", "cifar-10", "cifar-10-batches-py", "cifar-10/cifar-10-batches-py"})
+            if (fs::exists(folder / below / name)) return (folder / below / name).lexically_normal();
+    return std::nullopt;
 }
 
-fs::path gzipped_or_plain(const fs::path& folder, const std::string& name) {
-    const fs::path gzipped = folder / (name + ".gz");
-    return fs::exists(gzipped) ? gzipped : folder / name;
+std::string places_of(const Known& known, const Place& place) {
+    std::string places = fs::absolute(place.folder).lexically_normal().string();
+    for (const std::string& subfolder : known.subfolders)
+        places += ", " + (place.folder / subfolder).string();
+    if (known.name == "fashion-mnist" && !place.given) places += ", " + debian_fashion_mnist.string();
+    return places;
+}
+
+[[noreturn]] void throw_missing(const Known& known, const Place& place) {
+    if (const auto python = python_version(place.folder); python && known.name == "cifar-10")
+        throw FileError(python->string(), "data set",
+                        "CIFAR-10's binary version (cifar-10-binary.tar.gz, or data_batch_1.bin …)",
+                        "its Python version; get the other by `datasets/fetch.sh cifar-10`");
+    std::string files = known.marks.front();
+    for (std::size_t i = 1; i < known.marks.size(); ++i) files += " or " + known.marks[i];
+    throw Error("no " + known.display + " (" + files + ") in " + places_of(known, place) +
+                (known.name == "pictures" ? "" : "; get it by `datasets/fetch.sh " + known.name + "`") +
+                "; or name the folder that holds it by --data or FFTCONV_DATA");
+}
+
+/// What a folder that was given holds, for "auto": never what lies elsewhere.
+[[noreturn]] void throw_nothing(const Place& place) {
+    std::string names;
+    for (const Known& known : known_datasets) names += (names.empty() ? "" : ", ") + known.name;
+    throw Error("no data set that we know (" + names + ") in " +
+                fs::absolute(place.folder).lexically_normal().string() +
+                "; see datasets/README.md, or name the folder that holds one by --data or FFTCONV_DATA");
+}
+
+/// The first of the spellings that is there, else the publisher's.
+fs::path idx_file(const fs::path& folder, const std::string& prefix, const std::string& dimensions) {
+    for (const char* dash : {"-", "."})
+        for (const char* ending : {".gz", ""})
+            if (const fs::path file = folder / (prefix + dash + dimensions + "-ubyte" + ending);
+                fs::exists(file))
+                return file;
+    return folder / (prefix + "-" + dimensions + "-ubyte");
 }
 
 LabelledImages read_idx_pair(const fs::path& folder, const std::string& prefix,
                              std::vector<std::string>& digests) {
-    const fs::path images_path = gzipped_or_plain(folder, prefix + "-images-idx3-ubyte");
-    const fs::path labels_path = gzipped_or_plain(folder, prefix + "-labels-idx1-ubyte");
+    const fs::path images_path = idx_file(folder, prefix + "-images", "idx3");
+    const fs::path labels_path = idx_file(folder, prefix + "-labels", "idx1");
     IdxArray images = read_idx(images_path, 3), labels = read_idx(labels_path, 1);
     digests.insert(digests.end(), {images.sha256, labels.sha256});
-    return to_labelled_images(std::move(images), images_path, std::move(labels), labels_path);
+    return to_labelled_images(std::move(images), images_path, std::move(labels), labels_path, 0);
 }
 
 Files read_mnist(const fs::path& folder) {
     Files files;
     files.train = read_idx_pair(folder, "train", files.sha256);
     files.test = read_idx_pair(folder, "t10k", files.sha256);
+    files.train.classes = files.test.classes = std::max(files.train.classes, files.test.classes);
     return files;
 }
 
@@ -128,10 +174,30 @@ Files read_svhn_folder(const fs::path& folder) {
     return files;
 }
 
+/// train/ and test/, or a fifth of all for the test, the same whatever the seed of the validation images.
+Files read_picture_folder(const fs::path& folder) {
+    Files files;
+    if (!holds_pictures(folder / "train")) {
+        PictureFolder all = read_pictures(folder);
+        const int count = all.images.count();
+        files.test = take_out(all.images, held_out_indices(count, count / 5, 1, 1));
+        files.train = std::move(all.images);
+        files.sha256 = {all.sha256};
+        return files;
+    }
+    PictureFolder train = read_pictures(folder / "train");
+    PictureFolder test = read_pictures(folder / "test", train.classes, train.images.maps.channels == 3);
+    files.sha256 = {train.sha256, test.sha256};
+    files.train = std::move(train.images);
+    files.test = std::move(test.images);
+    return files;
+}
+
 Files read_files(const Known& known, const fs::path& folder) {
-    Files files = known.name == "cifar-10" ? read_cifar(folder)
-                  : known.name == "svhn"   ? read_svhn_folder(folder)
-                                           : read_mnist(folder);
+    Files files = known.name == "cifar-10"   ? read_cifar(folder)
+                  : known.name == "svhn"     ? read_svhn_folder(folder)
+                  : known.name == "pictures" ? read_picture_folder(folder)
+                                             : read_mnist(folder);
     if (files.train.maps != files.test.maps)
         throw FileError(folder.string(), "test images", "the height and width of the training images",
                         "another size");
@@ -143,6 +209,8 @@ std::string name_of(const Known& known, const std::string& published, const fs::
     std::ifstream file(folder / "NAME");
     std::string given;
     if (std::getline(file, given) && !given.empty()) return given;
+    if (known.name == "pictures")
+        return fs::absolute(folder / "").lexically_normal().parent_path().filename();
     return known.display + " (not the publisher's files)";
 }
 
@@ -190,6 +258,7 @@ Dataset load(const Known& known, const fs::path& folder, const DatasetOptions& o
     Files files = read_files(known, folder);
     const std::string published = published_name(files.sha256);
     Dataset dataset;
+    dataset.key = known.name;
     dataset.name = name_of(known, published, folder);
     dataset.sha256 = digest_of_digests(files.sha256);
     dataset.split_seed = options.split_seed;
@@ -202,6 +271,12 @@ Dataset load(const Known& known, const fs::path& folder, const DatasetOptions& o
 }
 
 /// MNIST and Fashion-MNIST have files of the same names: a folder given for one may hold the other.
+Dataset identified(Dataset dataset) {
+    for (const Known& known : known_datasets)
+        if (dataset.name == known.display) dataset.key = known.name;
+    return dataset;
+}
+
 void check_identity(const Dataset& dataset, const Known& wanted) {
     for (const Known& known : known_datasets)
         if (dataset.name == known.display && known.name != wanted.name)
@@ -213,16 +288,19 @@ void check_identity(const Dataset& dataset, const Known& wanted) {
 
 Dataset load_dataset(const std::string& name, const fs::path& folder, const DatasetOptions& options) {
     check(options);
-    const fs::path root = folder.empty() ? default_folder() : folder;
-    if (name == "auto") {
-        const Known& mnist = known_dataset("mnist");
-        if (const auto found = find(mnist, root)) return load(mnist, *found, options);
+    const Place place = place_of(folder);
+    const Known* known = name == "auto" ? nullptr : &known_dataset(name);
+    std::optional<fs::path> found = known ? find(*known, place) : std::nullopt;
+    if (known && !found) throw_missing(*known, place);
+    for (const Known& candidate : known_datasets) {
+        if (found) break;
+        // MNIST's names are Fashion-MNIST's too: what they hold is told by the digests.
+        if ((found = find(candidate, place))) known = &candidate;
     }
-    const Known& known = known_dataset(name == "auto" ? "fashion-mnist" : name);
-    const auto found = find(known, root);
-    if (!found) throw_missing(known, root);
-    Dataset dataset = load(known, *found, options);
-    check_identity(dataset, known);
+    if (!found) throw_nothing(place);
+    Dataset dataset = load(*known, *found, options);
+    if (name == "auto") return identified(std::move(dataset));
+    check_identity(dataset, *known);
     return dataset;
 }
 

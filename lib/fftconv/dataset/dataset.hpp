@@ -13,6 +13,7 @@ struct Dataset {
     std::string
         name;  ///< as every figure must name it: "MNIST", "Fashion-MNIST", "CIFAR-10 (JPEG mirror)", …
     LabelledImages train, validation, test;  ///< for weights, for choices, for results
+    std::string key;  ///< what load_dataset takes for it: "mnist" where "auto" found that
     std::string
         sha256;  ///< of what was read, before splits and limits: of the line "digest\n" of each unpacked file
     /// DatasetOptions::split_seed.
@@ -28,10 +29,10 @@ struct DatasetOptions {
     int limit = 0;  ///< at most so many images in each of train, validation and test; 0 = all
 };
 
-/// Reads a data set: "mnist", "fashion-mnist", "cifar-10", "svhn", or "auto" (MNIST where it is found, else
-/// Fashion-MNIST). It is looked for in `folder` itself and in its subfolders of the data set's names. An
-/// empty `folder` means the one named by the variable FFTCONV_DATA, or `datasets` when that is not set.
-/// Fashion-MNIST is at last taken from Debian's package dataset-fashion-mnist.
+/// Reads a data set: "mnist", "fashion-mnist", "cifar-10", "svhn", or "auto", the first of these that is
+/// found. It is looked for in `folder` itself and in its subfolders of the data set's names, and nowhere
+/// else. An empty `folder` means the one named by the variable FFTCONV_DATA. Where that is not set it is
+/// `datasets`, and Fashion-MNIST is then at last taken from Debian's package dataset-fashion-mnist.
 ///
 /// The name is the publisher's where the digests of all files are; otherwise it is the first line of a text
 /// file NAME beside the files, or says that they are not the publisher's.

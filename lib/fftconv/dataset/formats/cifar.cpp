@@ -6,13 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/ordinary_file.hpp"
 #include "fftconv/core/sha256.hpp"
+#include "fftconv/dataset/formats/unpacked_file.hpp"
 
 namespace fftconv {
 namespace {
@@ -24,19 +25,55 @@ constexpr std::size_t record_size = 1 + 3 * 32 * 32;
 const std::array<std::string, 6> names = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                           "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
 
-Bytes read_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw FileError(path.string(), "file", "a readable file", std::strerror(errno));
-    Bytes bytes(std::filesystem::file_size(path));
-    file.read(reinterpret_cast<char*>(bytes.data()), std::streamsize(bytes.size()));
-    if (std::size_t(file.gcount()) != bytes.size())
-        throw FileError(path.string(), "file", std::to_string(bytes.size()) + " bytes",
-                        std::to_string(file.gcount()) + " readable");
-    return bytes;
-}
+/// Published files hold 10,000 records; memory for more than ten times that is not taken.
+constexpr std::uintmax_t most_bytes = 100'000 * record_size;
+
+/// Gives libarchive the tar file out of the .gz: it does not compare gzip's checksum itself, zlib does.
+class Unpacked {
+  public:
+    explicit Unpacked(const std::string& path) : file_(path) {}
+
+    static la_ssize_t next(archive* reader, void* self, const void** bytes) {
+        Unpacked& unpacked = *static_cast<Unpacked*>(self);
+        *bytes = unpacked.block_.data();
+        try {
+            return la_ssize_t(unpacked.file_.read(unpacked.block_.data(), unpacked.block_.size()));
+        } catch (const FileError& error) {  // no exception passes through C
+            unpacked.error_ = error;
+            archive_set_error(reader, EIO, "%s", error.found().c_str());
+            return -1;
+        }
+    }
+    /// What the file is when libarchive has what it wants: the checksum comes last.
+    void finish() {
+        constexpr std::uintmax_t most = 1 << 24;  // tar pads with some KB of zeros
+        for (std::uintmax_t rest = 0; rest < most;) {
+            const std::size_t got = file_.read(block_.data(), block_.size());
+            if (got == 0) return;
+            rest += got;
+        }
+        throw FileError(file_.path(), "archive", "its end",
+                        "more than " + std::to_string(most) + " bytes after it");
+    }
+    [[noreturn]] void fail(archive* reader) const {
+        if (error_) throw *error_;
+        const char* reason = archive_error_string(reader);
+        throw FileError(file_.path(), "archive", "a whole .tar.gz", reason ? reason : "damage");
+    }
+
+  private:
+    UnpackedFile file_;
+    Bytes block_ = Bytes(1 << 16);
+    std::optional<FileError> error_;
+};
 
 /// The bytes of the entry whose header was just read.
-Bytes read_entry(archive* reader, const std::string& path) {
+Bytes read_entry(archive* reader, archive_entry* entry, const Unpacked& unpacked, const std::string& path) {
+    const la_int64_t length = archive_entry_size(entry);
+    if (archive_entry_filetype(entry) != AE_IFREG || length < 0 || std::uintmax_t(length) > most_bytes)
+        throw FileError(path, "length",
+                        "an ordinary file of at most " + std::to_string(most_bytes) + " bytes",
+                        std::to_string(length));
     Bytes bytes;
     const void* block = nullptr;
     std::size_t size = 0;
@@ -44,30 +81,35 @@ Bytes read_entry(archive* reader, const std::string& path) {
     int status = ARCHIVE_OK;
     while ((status = archive_read_data_block(reader, &block, &size, &offset)) == ARCHIVE_OK) {
         const auto* first = static_cast<const std::uint8_t*>(block);
+        if (std::uintmax_t(offset) != bytes.size() || bytes.size() + size > std::uintmax_t(length))
+            throw FileError(path, "data", "one piece of " + std::to_string(length) + " bytes", "another");
         bytes.insert(bytes.end(), first, first + size);
     }
-    if (status != ARCHIVE_EOF)
-        throw FileError(path, "archive", "a whole .tar.gz", archive_error_string(reader));
+    if (status != ARCHIVE_EOF) unpacked.fail(reader);
     return bytes;
 }
 
 std::array<Bytes, 6> read_archive(const std::string& path) {
+    Unpacked unpacked(path);
     const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(),
                                                                         archive_read_free);
-    archive_read_support_filter_gzip(reader.get());
     archive_read_support_format_tar(reader.get());
-    if (archive_read_open_filename(reader.get(), path.c_str(), 1 << 20) != ARCHIVE_OK)
-        throw FileError(path, "archive", "a readable .tar.gz", archive_error_string(reader.get()));
+    if (archive_read_open(reader.get(), &unpacked, nullptr, Unpacked::next, nullptr) != ARCHIVE_OK)
+        unpacked.fail(reader.get());
     std::array<Bytes, 6> files;
     archive_entry* entry = nullptr;
     int status = ARCHIVE_OK;
     while ((status = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK) {
-        const auto name = std::filesystem::path(archive_entry_pathname(entry)).filename();
+        const char* pathname = archive_entry_pathname(entry);
+        const auto name = std::filesystem::path(pathname ? pathname : "").filename();
         const auto found = std::find(names.begin(), names.end(), name);
-        if (found != names.end()) files[found - names.begin()] = read_entry(reader.get(), path);
+        if (found == names.end()) continue;
+        Bytes& file = files[found - names.begin()];
+        if (!file.empty()) throw FileError(path, name.string(), "one file of this name", "two");
+        file = read_entry(reader.get(), entry, unpacked, (std::filesystem::path(path) / name).string());
     }
-    if (status != ARCHIVE_EOF)
-        throw FileError(path, "archive", "a whole .tar.gz", archive_error_string(reader.get()));
+    if (status != ARCHIVE_EOF) unpacked.fail(reader.get());
+    unpacked.finish();
     for (std::size_t i = 0; i < names.size(); ++i)
         if (files[i].empty()) throw FileError(path, names[i], "a file of this name in the archive", "none");
     return files;
@@ -98,7 +140,7 @@ Cifar10 read_cifar10(const std::filesystem::path& source) {
     Cifar10 result;
     for (std::size_t i = 0; i < names.size(); ++i) {
         const std::filesystem::path path = source / names[i];
-        const Bytes file = folder ? read_file(path) : std::exchange(files[i], {});
+        const Bytes file = folder ? read_ordinary_file(path, most_bytes) : std::exchange(files[i], {});
         result.sha256.push_back(sha256(file));
         LabelledImages images = to_images(file, path);
         if (i == 0)

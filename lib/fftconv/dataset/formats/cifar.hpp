@@ -15,6 +15,7 @@ struct Cifar10 {
 };
 
 /// Reads the six files from a folder that holds them, or from the publisher's cifar-10-binary.tar.gz.
+/// The checksum of the archive is compared.
 /// @throws FileError when a file is missing or cannot be read, does not consist of whole records, has a label
 /// out of range, or when training files differ in length.
 Cifar10 read_cifar10(const std::filesystem::path& folder_or_archive);

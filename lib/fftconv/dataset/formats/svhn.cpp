@@ -10,11 +10,13 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/ordinary_file.hpp"
 
 namespace fftconv {
 namespace {
@@ -25,8 +27,8 @@ constexpr MapShape svhn_maps{3, edge, edge};
 using MatFile = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
 using MatVariable = std::unique_ptr<matvar_t, decltype(&Mat_VarFree)>;
 
-/// True when the next `length` bytes are one whole zlib stream, its checksum included.
-bool inflates(std::ifstream& file, std::uint64_t length) {
+/// Unpacked bytes of the next `length` bytes where those are one whole zlib stream, its checksum included.
+std::optional<std::uint64_t> inflated_size(std::ifstream& file, std::uint64_t length) {
     z_stream stream{};
     if (inflateInit(&stream) != Z_OK) throw std::runtime_error("zlib: inflateInit failed");
     std::vector<std::uint8_t> packed(1 << 16), unpacked(1 << 18);
@@ -44,50 +46,84 @@ bool inflates(std::ifstream& file, std::uint64_t length) {
         } while (status == Z_OK && (stream.avail_in > 0 || stream.avail_out == 0));
         if (status == Z_BUF_ERROR) status = Z_OK;  // wants more input
     }
+    const std::uint64_t size = stream.total_out, rest = stream.avail_in;
     inflateEnd(&stream);
-    return status == Z_STREAM_END;
+    if (status != Z_STREAM_END || length > 0 || rest > 0) return std::nullopt;
+    return size;
 }
 
 /// matio takes a shortened or damaged variable for a whole one, so the elements of a version 5 file are
 /// looked at first. Layout: 128 bytes of header, the last four 0x0100 "IM" (version 5, little-endian); then
-/// elements of type, length, data, of which type 15 is a zlib stream.
-void check_elements(const std::filesystem::path& path) {
+/// elements of type, length, data, of which type 15 is a zlib stream. Returns the bytes of the largest
+/// element, unpacked.
+std::uint64_t check_elements(const std::filesystem::path& path) {
+    const std::uint64_t size = size_of_ordinary_file(path);
     std::ifstream file(path, std::ios::binary);
     if (!file) throw FileError(path.string(), "file", "a readable file", std::strerror(errno));
     std::array<char, 128> header{};
     if (!file.read(header.data(), header.size()) || std::memcmp(header.data() + 124, "\x00\x01IM", 4) != 0)
         throw FileError(path.string(), "header", "a MATLAB version 5 file, little-endian", "something else");
-    const std::uint64_t size = std::filesystem::file_size(path);
+    std::uint64_t largest = 0;
     std::uint64_t at = header.size();
     std::array<std::uint32_t, 2> tag{};  // type, length
     while (at < size && file.seekg(std::streamoff(at)) && file.read(reinterpret_cast<char*>(tag.data()), 8)) {
         at += 8 + std::uint64_t(tag[1]);
-        if (tag[0] == 15 && at <= size && !inflates(file, tag[1]))
+        std::optional<std::uint64_t> unpacked = tag[1];
+        if (tag[0] == 15 && at <= size) unpacked = inflated_size(file, tag[1]);
+        if (!unpacked)
             throw FileError(path.string(), "element before byte " + std::to_string(at), "a whole zlib stream",
                             "damaged data");
+        largest = std::max(largest, *unpacked);
     }
     if (at != size)
         throw FileError(path.string(), "length", std::to_string(at) + " bytes, the sum of its elements",
                         std::to_string(size));
+    return largest;
 }
 
 std::string describe(const matvar_t& variable) {
     std::string text = "class " + std::to_string(variable.class_type) + ", (";
     for (int d = 0; d < variable.rank; ++d) text += (d ? ", " : "") + std::to_string(variable.dims[d]);
-    return text + ")";
+    return text + ")" + (variable.isComplex ? ", complex" : "");
 }
 
-MatVariable read_variable(mat_t* file, const char* name, const std::string& path) {
-    MatVariable variable(Mat_VarRead(file, name), Mat_VarFree);
-    if (!variable) throw FileError(path, std::string("variable ") + name, "a readable array", "none");
-    if (!variable->data)
-        throw FileError(path, std::string("variable ") + name, "data", "none that can be unpacked");
+/// Bytes that the extents ask for, or none where they are more than `most`.
+std::optional<std::uint64_t> bytes_of(const matvar_t& variable, std::uint64_t bytes_per_value,
+                                      std::uint64_t most) {
+    std::uint64_t bytes = bytes_per_value;
+    for (int d = 0; d < variable.rank; ++d) {
+        if (variable.dims[d] == 0 || bytes > most / variable.dims[d]) return std::nullopt;
+        bytes *= variable.dims[d];
+    }
+    return bytes;
+}
+
+/// A variable of real numbers. Its extents are compared with what the file can hold (`most` bytes) before
+/// its values are read.
+MatVariable read_variable(mat_t* file, const std::string& name, const std::string& path, std::uint64_t most) {
+    const std::string field = "variable " + name;
+    const MatVariable info(Mat_VarReadInfo(file, name.c_str()), Mat_VarFree);
+    if (!info) throw FileError(path, field, "a readable array", "none");
+    const std::uint64_t bytes_per_value = info->class_type == MAT_C_DOUBLE ? sizeof(double) : 1;
+    if ((info->class_type != MAT_C_UINT8 && info->class_type != MAT_C_DOUBLE) || info->isComplex ||
+        info->rank < 2 || !info->dims)
+        throw FileError(path, field, "an array of bytes or doubles, not complex", describe(*info));
+    // Doubles that are whole numbers may be stored as bytes.
+    const auto bytes = bytes_of(*info, bytes_per_value, most * bytes_per_value);
+    if (!bytes)
+        throw FileError(path, field, "at most " + std::to_string(most) + " bytes, as its element has",
+                        describe(*info));
+    Mat_Rewind(file);
+    MatVariable variable(Mat_VarRead(file, name.c_str()), Mat_VarFree);
+    if (!variable || !variable->data || variable->nbytes != *bytes || variable->isComplex ||
+        variable->class_type != info->class_type || std::size_t(variable->data_size) != bytes_per_value)
+        throw FileError(path, field, std::to_string(*bytes) + " bytes of data", "none that can be unpacked");
     return variable;
 }
 
 /// X(row, column, channel, n), column-major, to (N, C, H, W): rows and columns of each plane change places.
-std::vector<std::uint8_t> read_pixels(mat_t* file, const std::string& path) {
-    const MatVariable x = read_variable(file, "X", path);
+std::vector<std::uint8_t> read_pixels(mat_t* file, const std::string& path, std::uint64_t most) {
+    const MatVariable x = read_variable(file, "X", path, most);
     if (x->class_type != MAT_C_UINT8 || x->rank != 4 || x->dims[0] != edge || x->dims[1] != edge ||
         x->dims[2] != 3)
         throw FileError(path, "variable X", "bytes, (32, 32, 3, N)", describe(*x));
@@ -100,8 +136,9 @@ std::vector<std::uint8_t> read_pixels(mat_t* file, const std::string& path) {
     return pixels;
 }
 
-std::vector<std::uint8_t> read_labels(mat_t* file, std::size_t count, const std::string& path) {
-    const MatVariable y = read_variable(file, "y", path);
+std::vector<std::uint8_t> read_labels(mat_t* file, std::size_t count, const std::string& path,
+                                      std::uint64_t most) {
+    const MatVariable y = read_variable(file, "y", path, most);
     if ((y->class_type != MAT_C_UINT8 && y->class_type != MAT_C_DOUBLE) || y->rank != 2 || y->dims[1] != 1)
         throw FileError(path, "variable y", "bytes or doubles, (N, 1)", describe(*y));
     if (y->dims[0] != count)
@@ -121,12 +158,12 @@ std::vector<std::uint8_t> read_labels(mat_t* file, std::size_t count, const std:
 }  // namespace
 
 LabelledImages read_svhn(const std::filesystem::path& path) {
-    check_elements(path);
+    const std::uint64_t most = check_elements(path);
     const MatFile file(Mat_Open(path.c_str(), MAT_ACC_RDONLY), Mat_Close);
     if (!file) throw FileError(path.string(), "file", "a MATLAB file", "something else");
     LabelledImages images{.maps = svhn_maps, .pixels = {}, .labels = {}, .classes = 10};
-    auto pixels = read_pixels(file.get(), path.string());
-    images.labels = read_labels(file.get(), pixels.size() / svhn_maps.size(), path.string());
+    auto pixels = read_pixels(file.get(), path.string(), most);
+    images.labels = read_labels(file.get(), pixels.size() / svhn_maps.size(), path.string(), most);
     images.pixels = std::move(pixels);
     return images;
 }
