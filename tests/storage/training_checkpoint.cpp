@@ -1,6 +1,7 @@
 #include "fftconv/storage/training_checkpoint.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <string>
 
 #include "fftconv/core/error.hpp"
@@ -105,6 +106,76 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_something_else_is_refused_naming_the_field)
     checkpoint = Run().checkpoint();
     checkpoint.state.values.erase("epoch_batches");
     refused(checkpoint, "/state/epoch_batches");
+}
+
+// Each change alone leaves every array readable; only the parts together tell that something is missing.
+BOOST_AUTO_TEST_CASE(parts_that_contradict_each_other_are_refused) {
+    Run run;
+    run.stop_after = 12;  // two epochs of five batches, and two
+    run.trainer.run();
+    const Checkpoint whole = run.checkpoint();
+    BOOST_REQUIRE(whole.state.epoch == 2);
+    const auto refused = [&](const std::string& field, auto change) {
+        Checkpoint checkpoint = whole;
+        change(checkpoint);
+        Run other;
+        BOOST_CHECK_EXCEPTION(
+            restore_training(checkpoint, "c.h5", record_of(other.dataset), other.pruned, other.trainer),
+            FileError,
+            [&](const FileError& error) { return error.file() == "c.h5" && error.field() == field; });
+    };
+    const auto value = [&](const std::string& name, double to) {
+        refused("/state @" + name, [&](Checkpoint& c) { c.state.values[name] = to; });
+    };
+    refused("/state @step", [](Checkpoint& c) { c.state.step = 0; });
+    refused("/state @step", [](Checkpoint& c) { ++c.state.epoch; });
+    value("epoch_batches", 6);
+    value("epoch_batches", 1.5);
+    value("epoch_images", 0);
+    value("epoch_images", 41);
+    value("epoch_correct", 1e300);
+    value("epoch_correct", -1);
+    value("epoch_loss_sum", INFINITY);
+    value("best_epoch", 99);
+    value("best_validation_mcr", whole.state.values.at("best_validation_mcr") - 1);
+    refused("/curves", [](Checkpoint& c) { c.curves.clear(); });
+    refused("/curves", [](Checkpoint& c) { c.curves.front().epoch[1] = 3; });
+    refused("/dataset", [](Checkpoint& c) { c.dataset.n_validation = 9; });
+    refused("/random/mode", [](Checkpoint& c) { c.random.front().position = 1; });
+    refused("/extra/best/conv1/weight", [](Checkpoint& c) { c.extra.clear(); });
+    refused("/extra/best/conv1/bias", [](Checkpoint& c) { c.extra[1].shape = {1, 3}; });
+    refused("/extra/last/dense1/weight", [](Checkpoint& c) {
+        for (const NamedArray& array : c.model)
+            if (array.name.starts_with("conv1"))
+                c.extra.push_back({"last/" + array.name, array.shape, array.values});
+    });
+    refused("/optimizer/conv1/weight/second_moment", [](Checkpoint& c) {
+        for (NamedArray& array : c.optimizer_state)
+            if (array.name == "conv1/weight/second_moment") array.values[0] = -1;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_finished_run_that_lost_its_last_weights_is_refused) {
+    Run run;
+    run.trainer.run();
+    Checkpoint checkpoint = run.checkpoint();
+    Curve& curve = checkpoint.curves.front();
+    curve.validation_mcr = {20, 10, 30};  // the second epoch is the best one, whose weights the model gets
+    checkpoint.state.values["best_epoch"] = 2;
+    checkpoint.state.values["best_validation_mcr"] = 10;
+    std::vector<NamedArray> best = checkpoint.model;
+    best[0].values[0] += 1;
+    checkpoint.extra.clear();
+    for (const NamedArray& array : best)
+        checkpoint.extra.push_back({"best/" + array.name, array.shape, array.values});
+    const auto restore = [&] {
+        Run other;
+        restore_training(checkpoint, "c.h5", record_of(other.dataset), other.pruned, other.trainer);
+    };
+    restore();
+    checkpoint.model = best;
+    BOOST_CHECK_EXCEPTION(restore(), FileError,
+                          [](const FileError& error) { return error.field() == "/extra/last"; });
 }
 
 BOOST_AUTO_TEST_CASE(a_network_is_loaded_from_its_checkpoint_alone) {

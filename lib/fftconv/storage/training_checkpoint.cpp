@@ -1,8 +1,11 @@
 #include "fftconv/storage/training_checkpoint.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iomanip>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "fftconv/core/error.hpp"
@@ -12,7 +15,7 @@ namespace fftconv {
 
 namespace {
 
-const std::string best_prefix = "best/";
+const std::string best_prefix = "best/", last_prefix = "last/";
 
 std::string optimizer_name(const Trainer& trainer) {
     return to_string(trainer.options().optimizer.method);
@@ -89,6 +92,156 @@ void require(const std::filesystem::path& file, const std::string& field, const 
     if (expected != found) throw FileError(file.string(), field, expected, found);
 }
 
+/// Which images of a data set.
+std::string images_of(const DatasetRecord& dataset) {
+    return std::to_string(dataset.n_train) + " training images and " + std::to_string(dataset.n_validation) +
+           " for validation, split by seed " + std::to_string(dataset.split_seed);
+}
+
+/// What the parts of a checkpoint say about each other. @throws FileError where they disagree.
+class Consistency {
+  public:
+    Consistency(const Checkpoint& checkpoint, const std::filesystem::path& file, const Network& network,
+                const Trainer& trainer)
+        : checkpoint_(checkpoint), file_(file), network_(network), trainer_(trainer) {}
+
+    void check() const {
+        check_steps();
+        check_unfinished_epoch();
+        check_curve();
+        check_best();
+        check_weights();
+        check_squares();
+        check_streams();
+    }
+
+  private:
+    void demand(bool holds, const std::string& field, const std::string& expected, double found) const {
+        if (!holds) throw FileError(file_.string(), field, expected, text(found));
+    }
+    static std::string text(double number) {
+        std::ostringstream out;
+        out << std::setprecision(17) << number;
+        return out.str();
+    }
+    double state(const std::string& name) const { return value(checkpoint_, file_, name); }
+    static bool is_whole(double number, double low, double high) {
+        return number >= low && number <= high && number == std::floor(number);
+    }
+    std::int64_t epochs() const { return checkpoint_.state.epoch; }
+
+    void check_steps() const {
+        const double batches = trainer_.batches(), batch = state("epoch_batches");
+        demand(is_whole(batch, 0, batches), "/state @epoch_batches", "0 to " + text(batches), batch);
+        const double steps = double(epochs()) * batches + batch;
+        demand(double(checkpoint_.state.step) == steps, "/state @step",
+               text(steps) + ", the batches of " + std::to_string(epochs()) + " epochs and " + text(batch),
+               double(checkpoint_.state.step));
+    }
+
+    void check_unfinished_epoch() const {
+        const bool begun = state("epoch_batches") > 0;
+        const double images = state("epoch_images"), correct = state("epoch_correct");
+        const double most = begun ? double(checkpoint_.dataset.n_train) : 0;
+        demand(is_whole(images, begun, most), "/state @epoch_images",
+               "the images of its batches, at most " + text(most), images);
+        demand(is_whole(correct, 0, images), "/state @epoch_correct", "0 to " + text(images), correct);
+        for (const std::string name : {"epoch_loss_sum", "epoch_train_seconds"})
+            demand(state(name) >= 0 && (begun ? std::isfinite(state(name)) : state(name) == 0),
+                   "/state @" + name, begun ? "a sum of its batches" : "0 before the first batch",
+                   state(name));
+    }
+
+    const Curve& curve() const {
+        static const Curve none;
+        return checkpoint_.curves.empty() ? none : checkpoint_.curves.front();
+    }
+
+    void check_curve() const {
+        const std::vector<double>& epoch = curve().epoch;
+        demand(std::int64_t(epoch.size()) == epochs(), "/curves", std::to_string(epochs()) + " epochs",
+               double(epoch.size()));
+        for (std::size_t i = 0; i < epoch.size(); ++i)
+            demand(epoch[i] == double(i + 1), "/curves", "epoch " + std::to_string(i + 1), epoch[i]);
+    }
+
+    void check_best() const {
+        const std::vector<double>& mcr = curve().validation_mcr;
+        const double best = state("best_validation_mcr"), epoch = state("best_epoch");
+        const auto lowest = std::ranges::min_element(mcr);
+        const double expected = mcr.empty() ? 0 : double(lowest - mcr.begin() + 1);
+        demand(epoch == expected, "/state @best_epoch",
+               text(expected) + ", the first of the lowest validation MCR", epoch);
+        demand(best == (mcr.empty() ? INFINITY : *lowest), "/state @best_validation_mcr",
+               mcr.empty() ? "infinity before the first epoch" : text(*lowest), best);
+    }
+
+    /// The arrays of the network's state below a prefix of /extra.
+    std::vector<NamedArray> below(const std::string& prefix) const {
+        std::vector<NamedArray> found;
+        for (const NamedArray& array : checkpoint_.extra)
+            if (array.name.starts_with(prefix))
+                found.push_back({array.name.substr(prefix.size()), array.shape, array.values});
+        return found;
+    }
+
+    void check_whole(const std::string& prefix, const std::vector<NamedArray>& found) const {
+        for (const NamedArray& own : network_.state()) {
+            const auto same = std::ranges::find_if(found, [&](const NamedArray& each) {
+                return each.name == own.name && each.shape == own.shape;
+            });
+            if (same == found.end())
+                throw FileError(file_.string(), "/extra/" + prefix + own.name, "an array of the network",
+                                "none");
+        }
+    }
+
+    /// The best weights are there when they are kept; a model that holds them leaves the last ones in /extra.
+    void check_weights() const {
+        const std::vector<NamedArray> best = below(best_prefix), last = below(last_prefix);
+        const double best_epoch = state("best_epoch");
+        if ((trainer_.options().keep_best && best_epoch > 0) || !best.empty()) check_whole(best_prefix, best);
+        if (!last.empty()) check_whole(last_prefix, last);
+        if (last.empty() && best_epoch > 0 && best_epoch < double(epochs()) && checkpoint_.state.step > 0 &&
+            trainer_.options().optimizer.rate > 0 && same_arrays(best, checkpoint_.model))
+            throw FileError(file_.string(), "/extra/last",
+                            "the weights of the last epoch, as /model has the best", "none");
+    }
+    static bool same_arrays(std::vector<NamedArray> a, std::vector<NamedArray> b) {
+        std::ranges::sort(a, {}, &NamedArray::name);
+        std::ranges::sort(b, {}, &NamedArray::name);
+        return a == b;
+    }
+
+    /// What optimizers keep of squared gradients is never negative.
+    void check_squares() const {
+        for (const NamedArray& array : checkpoint_.optimizer_state)
+            if (array.name.ends_with("/second_moment") || array.name.ends_with("/mean_square"))
+                for (const float square : array.values)
+                    demand(square >= 0, "/optimizer/" + array.name, "0 or more", square);
+    }
+
+    void check_streams() const {
+        const TrainerOptions& options = trainer_.options();
+        TrainerState where;
+        where.epoch = int(epochs());
+        where.steps = std::uint64_t(checkpoint_.state.step);
+        for (const StreamPosition& stream : checkpoint_.random)
+            if (stream.stream == "mode" &&
+                (stream.seed != options.seed || stream.position != mode_draws(options.mode_choice, where)))
+                throw FileError(
+                    file_.string(), "/random/mode",
+                    "seed " + std::to_string(options.seed) + ", " +
+                        std::to_string(mode_draws(options.mode_choice, where)) + " numbers",
+                    "seed " + std::to_string(stream.seed) + ", " + std::to_string(stream.position));
+    }
+
+    const Checkpoint& checkpoint_;
+    const std::filesystem::path& file_;
+    const Network& network_;
+    const Trainer& trainer_;
+};
+
 void set_masks(PrunedNetwork& pruned, const Checkpoint& checkpoint, const std::filesystem::path& file) {
     try {
         pruned.set_masks(checkpoint.masks);
@@ -149,6 +302,8 @@ void restore_training(const Checkpoint& checkpoint, const std::filesystem::path&
     require(file, "/model/architecture", to_string(pruned.network.architecture()), checkpoint.architecture);
     require(file, "/optimizer", optimizer_name(trainer), checkpoint.optimizer);
     require(file, "/dataset/sha256", dataset.sha256, checkpoint.dataset.sha256);
+    require(file, "/dataset", images_of(dataset), images_of(checkpoint.dataset));
+    Consistency(checkpoint, file, pruned.network, trainer).check();
     set_masks(pruned, checkpoint, file);
     try {
         pruned.network.load_state(checkpoint.model);

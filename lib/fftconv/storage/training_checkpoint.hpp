@@ -20,8 +20,8 @@ Checkpoint make_checkpoint(const PrunedNetwork& pruned, const Trainer& trainer, 
                            const std::string& resolved_toml, const DatasetRecord& dataset);
 
 /// Takes a checkpoint back into a network, its masks and its trainer. `file` is named in messages.
-/// @throws FileError when it is of another architecture, optimizer or data set, lacks an array, or its masks
-/// do not fit.
+/// @throws FileError when it is of another architecture, optimizer or data set, lacks an array, its masks do
+/// not fit, or its epochs, steps, curve, best result, best and last weights and random stream disagree.
 void restore_training(const Checkpoint& checkpoint, const std::filesystem::path& file,
                       const DatasetRecord& dataset, PrunedNetwork& pruned, Trainer& trainer);
 

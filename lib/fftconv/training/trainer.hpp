@@ -114,6 +114,8 @@ class Trainer {
     const TrainerOptions& options() const { return options_; }
     /// Of the finished epochs.
     const std::vector<EpochRecord>& history() const { return state_.history; }
+    /// Of an epoch.
+    int batches() const { return train_.count(); }
     /// Between batches.
     TrainerState state() const;
     /// Goes on from there; the network's own state is loaded by the caller. @throws ShapeError

@@ -123,12 +123,15 @@ std::string Node::attribute_path(const std::string& name) const {
 }
 
 bool Node::has_attribute(const std::string& name) const {
-    return H5Aexists(handle_.id(), name.c_str()) > 0;
+    return require(H5Aexists(handle_.id(), name.c_str()), file(), attribute_path(name),
+                   "readable attributes") > 0;
 }
 
 bool Node::has_number(const std::string& name) const {
     if (!has_attribute(name)) return false;
-    const Handle attribute(H5Aopen(handle_.id(), name.c_str(), H5P_DEFAULT), H5Aclose);
+    const Handle attribute(require(H5Aopen(handle_.id(), name.c_str(), H5P_DEFAULT), file(),
+                                   attribute_path(name), "a readable attribute"),
+                           H5Aclose);
     const Handle type(H5Aget_type(attribute.id()), H5Tclose), space(H5Aget_space(attribute.id()), H5Sclose);
     return readable_as<double>(type.id()) && H5Sget_simple_extent_npoints(space.id()) == 1;
 }
@@ -209,7 +212,7 @@ Shape Dataset::shape() const {
 }
 
 bool Dataset::is_scale() const {
-    return H5DSis_scale(handle_.id()) > 0;
+    return require(H5DSis_scale(handle_.id()), file(), path_, "readable attributes") > 0;
 }
 
 bool Dataset::holds_strings() const {
@@ -277,12 +280,15 @@ bool Group::has(const std::string& name) const {
 
 bool Group::has_group(const std::string& name) const {
     if (!has(name)) return false;
-    const Handle object(H5Oopen(handle_.id(), name.c_str(), H5P_DEFAULT), H5Oclose);
+    const Handle object(require(H5Oopen(handle_.id(), name.c_str(), H5P_DEFAULT), file(), child(name),
+                                "a readable group or dataset"),
+                        H5Oclose);
     return H5Iget_type(object.id()) == H5I_GROUP;
 }
 
 std::vector<std::string> Group::names() const {
-    const Handle properties(H5Gget_create_plist(handle_.id()), H5Pclose);
+    const Handle properties(require(H5Gget_create_plist(handle_.id()), file(), path_, "a readable group"),
+                            H5Pclose);
     unsigned order = 0;
     H5Pget_link_creation_order(properties.id(), &order);
     const H5_index_t index = order & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;

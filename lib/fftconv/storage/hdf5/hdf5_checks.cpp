@@ -133,7 +133,8 @@ void check_piece(const Place& place, hid_t properties, hsize_t bytes) {
 }  // namespace
 
 bool has_hard_link(hid_t group, const std::string& name, const Context& context, const std::string& path) {
-    if (H5Lexists(group, name.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (require(H5Lexists(group, name.c_str(), H5P_DEFAULT), context.file, path, "a readable link") == 0)
+        return false;
     H5L_info_t info{};
     require(H5Lget_info(group, name.c_str(), &info, H5P_DEFAULT), context.file, path, "a readable link");
     if (info.type != H5L_TYPE_HARD)
