@@ -204,6 +204,14 @@ void EcpRun::restore(Training& training) const {
     const Checkpoint checkpoint = read_checkpoint(file);
     require_same_run(checkpoint.resolved_toml, file.string());
     restore_training(checkpoint, file, record_.dataset, *training.pruned, *training.trainer);
+    if (checkpoint.curves.size() != 1 + training.mode_curves.size())
+        throw FileError(
+            file.string(), "/curves",
+            std::to_string(1 + training.mode_curves.size()) + " curves: of the training and of each K",
+            std::to_string(checkpoint.curves.size()));
+    for (const Curve& curve : checkpoint.curves)
+        if (curve.epoch.size() != curve.test_mcr.size() || curve.epoch != checkpoint.curves.front().epoch)
+            throw FileError(file.string(), "/curves/" + curve.method, "a test MCR for each epoch", "others");
     training.curve = checkpoint.curves.front();
     for (std::size_t i = 0; i < training.mode_curves.size(); ++i) {
         training.mode_curves[i] = checkpoint.curves.at(i + 1);
