@@ -94,7 +94,7 @@ void check_same(NetworkRun& run, NetworkRun& reference, NetworkPass pass) {
         throw Error(fmt::format("the engines' results differ by {:.2g} of the largest value", difference));
 }
 
-Contender contender_of(const std::string& name, int threads, std::shared_ptr<NetworkRun> run) {
+Contender contender_of(const std::string& name, int threads, const std::shared_ptr<NetworkRun>& run) {
     return {.name = name,
             .threads = threads,
             .run = [run] { run->run(); },

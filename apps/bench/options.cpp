@@ -43,8 +43,72 @@ Number number(const std::string& option, const std::string& text) {
 template <class Number>
 std::vector<Number> numbers(const std::string& option, const std::vector<std::string>& texts) {
     std::vector<Number> values;
+    values.reserve(texts.size());
     for (const std::string& text : texts) values.push_back(number<Number>(option, text));
     return values;
+}
+
+const CLI::Range at_least_one(1, 1 << 20);
+
+void add_work_options(Options& options, BenchmarkOptions& benchmark) {
+    options.add(
+        "layer", benchmark.layer,
+        "C,O,H,k,padding: input and output channels, height and width, kernel, padding; several separated by "
+        "semicolons; without it, the table of layers that the engine is judged by");
+    options.add("batch", benchmark.batch, "images, of --layer and --network")->check(at_least_one);
+    options
+        .add("pass", benchmark.pass,
+             "forward, backward-input, backward-weights, or step (new weights and all three)")
+        ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
+    options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
+        ->check(CLI::Range(0.0, 1.0));
+    options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
+        ->check(CLI::Range(-1, 3));
+    options.add_flag("renew-weights", benchmark.renew_weights,
+                     "new weights before every call, so that kernel spectra are counted; backward-input and "
+                     "step always do so");
+}
+
+void add_network_options(Options& options, BenchmarkOptions& benchmark) {
+    options
+        .add("network", benchmark.network,
+             "instead of layers: an architecture or its name (two-conv, cnn-small, …), a whole training step "
+             "and inference with --batch images, pruned in every convolution but the first")
+        ->type_name("ARCHITECTURE");
+    options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
+        ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
+    options
+        .add("pytorch", benchmark.pytorch,
+             "with --network: apps/bench/pytorch.py; compares with PyTorch (python3-torch) in place of our "
+             "direct engine")
+        ->type_name("SCRIPT");
+    options
+        .add("shards", benchmark.shards,
+             "with --network: a training step in so many shards, over the processes that mpirun starts; with "
+             "one shard in one process also what the model expects of 2 to 256 nodes")
+        ->check(CLI::Range(1, 1 << 12));
+}
+
+void add_contender_options(Options& options, BenchmarkOptions& benchmark) {
+    options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
+        ->check(CLI::IsMember(engine_names.list()));
+    options.add_flag("measure", benchmark.measure, measure_help);
+    options.add("inverse", benchmark.inverses, "with a mode: folded, full, or both")
+        ->check(CLI::IsMember({"folded", "full"}));
+    options.add("tile", benchmark.tile, "edge of the transformed tiles; 0 = choose")
+        ->check(CLI::Range(0, 1 << 12));
+    options
+        .add("tiles", benchmark.tiles,
+             "also time so many other tiles with the FFT engine, those that the cost model likes best")
+        ->check(CLI::Range(0, 100));
+    options.add("threads", benchmark.threads, "numbers of threads")->check(at_least_one);
+    options
+        .add("peer", benchmark.peers,
+             "rivals to compare with: onednn (the best that it offers), direct (our own)")
+        ->check(CLI::IsMember({"onednn", "direct"}));
+    options.add("rounds", benchmark.rounds, "rounds in which the contenders take turns")->check(at_least_one);
+    options.add("slice", benchmark.slice, "seconds of each contender in each round")
+        ->check(CLI::PositiveNumber);
 }
 
 }  // namespace
@@ -76,70 +140,16 @@ std::vector<double> BenchmarkOptions::pruned_ratios() const {
 }
 
 void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
-    const CLI::Range at_least_one(1, 1 << 20);
-    options.add(
-        "layer", benchmark.layer,
-        "C,O,H,k,padding: input and output channels, height and width, kernel, padding; several separated by "
-        "semicolons; without it, the table of layers that the engine is judged by");
-    options.add("batch", benchmark.batch, "images, of --layer and --network")->check(at_least_one);
-    options
-        .add("pass", benchmark.pass,
-             "forward, backward-input, backward-weights, or step (new weights and all three)")
-        ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
-    options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
-        ->check(CLI::Range(0.0, 1.0));
-    options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
-        ->check(CLI::IsMember(engine_names.list()));
-    options.add_flag("measure", benchmark.measure, measure_help);
-    options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
-        ->check(CLI::Range(-1, 3));
-    options.add("inverse", benchmark.inverses, "with a mode: folded, full, or both")
-        ->check(CLI::IsMember({"folded", "full"}));
-    options.add("tile", benchmark.tile, "edge of the transformed tiles; 0 = choose")
-        ->check(CLI::Range(0, 1 << 12));
-    options
-        .add("tiles", benchmark.tiles,
-             "also time so many other tiles with the FFT engine, those that the cost model likes best")
-        ->check(CLI::Range(0, 100));
-    options.add("threads", benchmark.threads, "numbers of threads")->check(at_least_one);
-    options
-        .add("peer", benchmark.peers,
-             "whom to compare with: onednn (the best that it offers), direct (our own)")
-        ->check(CLI::IsMember({"onednn", "direct"}));
-    options.add_flag(
-        "renew-weights", benchmark.renew_weights,
-        "new weights before every call, so that kernel spectra are counted; backward-input and step "
-        "always do so");
-    options
-        .add("network", benchmark.network,
-             "instead of layers: an architecture or its name (two-conv, cnn-small, …), a whole training step "
-             "and "
-             "inference with --batch images, pruned in every convolution but the first")
-        ->type_name("ARCHITECTURE");
-    options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
-        ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
-    options
-        .add("pytorch", benchmark.pytorch,
-             "with --network: apps/bench_pytorch.py; compares with PyTorch (python3-torch) in place of our "
-             "direct engine")
-        ->type_name("SCRIPT");
-    options
-        .add("shards", benchmark.shards,
-             "with --network: a training step in so many shards, over the processes that mpirun starts; with "
-             "one "
-             "shard in one process also what the model expects of 2 to 256 nodes")
-        ->check(CLI::Range(1, 1 << 12));
-    options.add("rounds", benchmark.rounds, "rounds in which the contenders take turns")->check(at_least_one);
-    options.add("slice", benchmark.slice, "seconds of each contender in each round")
-        ->check(CLI::PositiveNumber);
-    options.add("json", benchmark.json, "also write the results here, as JSON")->type_name("FILE");
+    add_work_options(options, benchmark);
+    add_network_options(options, benchmark);
+    add_contender_options(options, benchmark);
     options.add("out", benchmark.out, "also write the results here, as HDF5")->type_name("FILE");
     options.app()
         .add_option("--report", benchmark.report, "time nothing: print the tables of a result file again")
         ->configurable(false)
         ->type_name("FILE");
     options.add_call_flag("transforms", benchmark.transforms,
-                          "time the transforms of all tiles instead, beside the planner's cost model");
+                          "time the transforms of all tiles instead, next to the planner's cost model");
     options.add_call_flag("summary", benchmark.summary, "with --report: one table, of the ratios")
         ->needs("--report");
 }

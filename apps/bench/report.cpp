@@ -1,18 +1,15 @@
 #include "bench/report.hpp"
 
 #include <spdlog/fmt/fmt.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <span>
-#include <sstream>
 
 #include "bench/layer.hpp"
 #include "common/markdown_table.hpp"
-#include "fftconv/core/atomic_file.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/storage/results.hpp"
 
@@ -77,27 +74,6 @@ std::string phase_table(const std::vector<BenchmarkRow>& rows) {
         table.add(cells);
     }
     return table.text();
-}
-
-toml::table json_of(const BenchmarkRow& row) {
-    toml::table entry{{"work", row.work},
-                      {"contender", row.contender},
-                      {"threads", row.threads},
-                      {"pruned", row.pruned},
-                      {"seconds", row.seconds()},
-                      {"flop", row.flop},
-                      {"peak_flop_per_second", row.peak}};
-    toml::array rounds;
-    for (double seconds : row.rounds) rounds.push_back(seconds);
-    entry.insert("rounds_seconds", rounds);
-    if (row.ratio)
-        entry.insert("ratio", toml::table{{"lower_quartile", row.ratio->lower},
-                                          {"median", row.ratio->median},
-                                          {"upper_quartile", row.ratio->upper}});
-    toml::table phases;
-    for (const Phase& phase : row.phases) phases.insert(phase.name, phase.seconds);
-    entry.insert("phases_seconds", phases);
-    return entry;
 }
 
 /// A column made from every row.
@@ -245,20 +221,6 @@ std::string report_text(const std::vector<BenchmarkRow>& rows) {
         text += fmt::format("Peak of multiply-adds, {} thread{}: {:.1f} GFLOP/s\n", threads,
                             threads == 1 ? "" : "s", 1e-9 * peak);
     return text + "\n" + table.text() + "\n" + phase_table(rows);
-}
-
-void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRow>& rows) {
-    toml::array results;
-    for (const BenchmarkRow& row : rows) results.push_back(json_of(row));
-    const toml::table document{{"library_version", library_version()},
-                               {"git_commit", git_commit()},
-                               {"git_dirty", git_dirty()},
-                               {"rival", onednn_version()},
-                               {"results", results}};
-    std::ostringstream text;
-    text << toml::json_formatter(document) << '\n';
-    const std::string json = text.str();
-    replace_file(file, std::as_bytes(std::span(json)));
 }
 
 void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,

@@ -45,8 +45,6 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
 
 /// The rows of one work: two Markdown tables, of times and of phases.
 std::string report_text(const std::vector<BenchmarkRow>& rows);
-/// @throws FileError when the file cannot be written.
-void write_benchmark_json(const std::string& file, const std::vector<BenchmarkRow>& rows);
 /// Tables "benchmark" (a row per contender), "rounds" and "phases". @throws FileError when the file cannot be
 /// written.
 void write_benchmark_hdf5(const std::string& file, const std::string& resolved_toml,

@@ -126,7 +126,6 @@ void run_benchmark(const BenchmarkOptions& benchmark, const Options& options) {
         std::cout << '\n' << report_text(rows) << std::endl;
         all.insert(all.end(), rows.begin(), rows.end());
         // Each time, so that a run that is stopped leaves what it has measured.
-        if (!benchmark.json.empty()) write_benchmark_json(benchmark.json, all);
         if (!benchmark.out.empty()) write_benchmark_hdf5(benchmark.out, options.resolved_toml(), all);
     };
     if (benchmark.network.empty()) {

@@ -3,9 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "bench/layer.hpp"
 #include "bench/options.hpp"
@@ -154,13 +152,6 @@ BOOST_AUTO_TEST_CASE(reports_compare_with_the_rival_of_the_same_threads) {
     const std::string summary = benchmark_text(results, true);
     for (const char* part : {"rival / this", "one thread / this"})
         BOOST_TEST(summary.find(part) != std::string::npos, part);
-
-    const std::filesystem::path file = folder / "benchmark.json";
-    write_benchmark_json(file.string(), rows);
-    std::stringstream json;
-    json << std::ifstream(file).rdbuf();
-    for (const char* part : {"\"contender\"", "\"ours\"", "\"rounds_seconds\"", "\"upper_quartile\""})
-        BOOST_TEST(json.str().find(part) != std::string::npos, part);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
