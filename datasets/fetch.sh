@@ -20,7 +20,7 @@ Gets data sets from their publishers, with SHA-256 checks.
   --to FOLDER   where the folders mnist, fashion-mnist, kmnist, emnist, cifar-10 and svhn are made
                 (default: the variable FFTCONV_DATA, or the folder of this script)
 
-A file that is there and right is kept; a download that was interrupted goes on where it stopped.
+A file that is there and right stays; a download that was interrupted resumes where it stopped.
 FFTCONV_SOURCES=LIST reads what to get from a file of lines "NAME URL FILE SHA256" (for mirrors, and the tests).
 Needs curl or wget.
 Exit status: 0 all there; 1 a download or a check failed; 2 wrong usage.
@@ -69,7 +69,7 @@ sources_of() {
 
 is_right() { echo "$2  $1" | sha256sum --check --status -; }
 
-# Goes on with FILE.part where it stopped.
+# Resumes FILE.part where it stopped.
 download() {
     if command -v curl >/dev/null; then
         curl --fail --location --retry 3 --continue-at - --output "$2.part" "$1"
@@ -91,7 +91,7 @@ fetch() {
     mkdir -p "${file%/*}" || fail "cannot make the folder ${file%/*}"
     # A part that is whole already has nothing to be continued: some servers call that an error.
     if [[ ! -f $file.part ]] || ! is_right "$file.part" "$sha256"; then
-        download "$url" "$file" || fail "cannot get $url; what came is kept in $file.part, so the same command goes on"
+        download "$url" "$file" || fail "cannot get $url; what came is kept in $file.part, so the same command resumes it"
     fi
     if ! is_right "$file.part" "$sha256"; then
         local found

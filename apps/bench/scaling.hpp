@@ -18,9 +18,9 @@ struct LayerLoad {
 
 /// Seconds of a training step on `nodes` nodes with one shard each. Every node sends (n − 1)/n of each
 /// gradient once to be added and once as a sum; a layer's gradient starts when its backward pass ends, behind
-/// the gradients before it, while the backward pass of the layers below goes on. A message costs its latency
-/// and its bytes over the bandwidth; n − 1 messages leave a node in each half. A sum of batch statistics
-/// costs ⌈log2 n⌉ latencies that nothing hides.
+/// the gradients before it, while the backward pass of the layers below continues. A message costs its
+/// latency and its bytes over the bandwidth; n − 1 messages leave a node in each half. A sum of batch
+/// statistics costs ⌈log2 n⌉ latencies that nothing hides.
 double modelled_step(const std::vector<LayerLoad>& layers, int nodes, const Link& link, double update);
 
 /// Times sharded training steps of --network (in this process, or in those that mpirun started) and prints

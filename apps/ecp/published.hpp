@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-/// The papers' published numbers, as data: reports print ours beside them.
+/// The papers' published numbers, as data: reports print ours next to them.
 namespace fftconv::paper {
 
 /// EasyConvPooling, Tables 4, 5 and 6: one method on one network (MNIST, batch 50, rate 0.001, 100 epochs;

@@ -27,7 +27,7 @@ struct PruningRecord {
 std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file);
 
 /// "pruning": MCR by ratio, a line for each run, criterion and start of the sequence, mean over the repeats
-/// with a band from the least to the largest, beside the baseline and the budget; after retraining where
+/// with a band from the least to the largest, next to the baseline and the budget; after retraining where
 /// there was any. "kernels-pruned": the same over the share of kernels that is gone in the end, where the
 /// runs prune different units. "candidates": validation MCR before retraining of the best of N masks by
 /// ratio, a line for each N. Of runs that make one figure; their names come first ("figure_3b-pruning").

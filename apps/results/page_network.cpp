@@ -35,7 +35,7 @@ std::vector<std::uint8_t> kept_kernels(const LayerMask& mask, int& columns) {
     return mask.feature_map;
 }
 
-/// Rows of kernels, each with the k × k weights that are kept.
+/// Rows of kernels, each with the k × k weights that survive.
 page::Image intra_kernel_image(const LayerMask& mask) {
     const int kw = mask.kernel_width, kh = mask.kernel_height;
     page::Image image(mask.in * (kw + 1) - 1, mask.out * (kh + 1) - 1);
@@ -54,7 +54,7 @@ std::string mask_picture(const LayerMask& mask) {
         const auto kept = std::accumulate(mask.intra_kernel.begin(), mask.intra_kernel.end(), std::size_t{0});
         return page::picture(
             image, scale_for(image.width),
-            fmt::format("{}: {} of {} weights kept ({:.1f} % pruned); rows are maps out, columns maps in",
+            fmt::format("{}: {} of {} weights survive ({:.1f} % pruned); rows are maps out, columns maps in",
                         mask.layer, kept, mask.intra_kernel.size(),
                         100 - 100.0 * double(kept) / double(mask.intra_kernel.size())));
     }
@@ -67,7 +67,7 @@ std::string mask_picture(const LayerMask& mask) {
     const auto count = std::accumulate(kept.begin(), kept.end(), std::size_t{0});
     return page::picture(
         image, scale_for(columns),
-        fmt::format("{}: {} of {} {} kept ({:.1f} % pruned); rows are maps out{}", mask.layer, count,
+        fmt::format("{}: {} of {} {} survive ({:.1f} % pruned); rows are maps out{}", mask.layer, count,
                     kept.size(), columns == 1 ? "feature maps" : "kernels",
                     100 - 100.0 * double(count) / double(kept.size()),
                     columns == 1 ? "" : ", columns maps in"));

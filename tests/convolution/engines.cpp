@@ -1,4 +1,4 @@
-// What all engines promise beside right values: identities, caches, threads, batches, modes.
+// What all engines promise besides right values: identities, caches, threads, batches, modes.
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <numeric>

@@ -138,7 +138,7 @@ class Page(Case):
                       "Filters of the first layer", "Tables"):
             self.assertIn(f">{title}</h2>", self.html)
         self.assertRegex(self.html, r"candidate \d of 4 \(seed \d+\)")
-        self.assertRegex(self.html, r"conv2: \d+ of 24 kernels kept")
+        self.assertRegex(self.html, r"conv2: \d+ of 24 kernels survive")
         self.assertIn('title="1 as 2: 36.36 %">12<', self.html)
         self.assertIn('title="sum: 3 ms"', self.html)
 

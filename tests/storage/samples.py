@@ -1,7 +1,7 @@
 """The records of samples.hpp in Python: writes them with h5py alone, or checks with h5py what fftconv wrote.
 
     samples.py check KIND FILE       the file holds the sample record, laid out as the README of storage says
-    samples.py write KIND FILE       writes the sample record as somebody with h5py would, and its digests
+    samples.py write KIND FILE       writes the sample record as a user of h5py would, and its digests
     samples.py write-old KIND FILE   the same as of version 1 of the schema, without digests
     samples.py write-chunked mask FILE   the same, its masks chunked, shuffled, deflated and checksummed
     samples.py spoil FILE FOLDER     writes spoilt copies of the sample checkpoint into FOLDER, and prints a line

@@ -1,5 +1,5 @@
 // Ten training steps against committed numbers: each step's loss, and the norm of every parameter's gradient.
-// The numbers are in golden.txt beside this file. After a change that is meant to change them, write them
+// The numbers are in golden.txt next to this file. After a change that is meant to change them, write them
 // anew:
 //     FFTCONV_WRITE_GOLDEN=1 build/tests/test_training --run_test=golden
 // and look at the difference before committing it.

@@ -35,7 +35,7 @@ struct DatasetOptions {
 /// `datasets`, and Fashion-MNIST is then at last taken from Debian's package dataset-fashion-mnist.
 ///
 /// The name is the publisher's where the digests of all files are; otherwise it is the first line of a text
-/// file NAME beside the files, or says that they are not the publisher's.
+/// file NAME next to the files, or says that they are not the publisher's.
 ///
 /// Validation images of SVHN are held out in blocks of neighbours. Where SVHN's extra file is there, it joins
 /// the training set, a third of the validation images come from it, and a fraction means 6,000 images (coarse

@@ -8,7 +8,7 @@ namespace fftconv {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-using Maps = std::vector<int>;  ///< indices of the maps kept, ascending
+using Maps = std::vector<int>;  ///< indices of the surviving maps, ascending
 
 Maps all_maps(int count) {
     Maps maps(static_cast<std::size_t>(count));
@@ -35,7 +35,7 @@ Architecture thin_architecture(Architecture architecture, const std::vector<Maps
     return architecture;
 }
 
-/// The part of (out, in, area) values that joins the maps kept.
+/// The part of (out, in, area) values that joins the surviving maps.
 template <class Value>
 std::vector<Value> part(const std::vector<Value>& values, const WeightedLayer& layer, const Maps& out,
                         const Maps& in) {

@@ -11,10 +11,11 @@ namespace FFTCONV_PUBLIC fftconv {
 struct LayerCost {
     /// Its name.
     std::string layer;
-    double parameters = 0;   ///< weights kept, biases or normalisation's scales and shifts of the maps kept
-    double direct_macs = 0;  ///< multiply-accumulates of direct sums: weights kept × outputs of a map
+    double parameters =
+        0;  ///< surviving weights, biases or normalisation's scales and shifts of the surviving maps
+    double direct_macs = 0;  ///< multiply-accumulates of direct sums: surviving weights × outputs of a map
     double spectral_macs =
-        0;  ///< those of the sum in the frequency domain: 2T² per kernel kept and tile, T as the
+        0;  ///< those of the sum in the frequency domain: 2T² per surviving kernel and tile, T as the
             ///< engine chooses it, without transforms; of a dense layer the direct ones
 };
 

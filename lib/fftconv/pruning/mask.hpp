@@ -9,8 +9,8 @@
 
 namespace FFTCONV_PUBLIC fftconv {
 
-/// What is pruned of one layer, 0 = pruned, 1 = kept. A granularity that is not pruned is empty, and extents
-/// that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.
+/// What is pruned of one layer, 0 = pruned, 1 = surviving. A granularity that is not pruned is empty, and
+/// extents that no array here needs are 0. A layer pruned as a whole is a feature_map of zeros.
 struct LayerMask {
     std::string layer;                            ///< its name
     int out = 0, in = 0;                          ///< feature maps (or neurons) after and before the layer
@@ -45,7 +45,7 @@ std::vector<std::uint8_t> kept_maps(const LayerMask* mask, const WeightedLayer& 
 /// What both keep: 1 where both are 1. @throws ShapeError when both have a layer in different shapes.
 Masks combine(const Masks& a, const Masks& b);
 
-/// How much of a layer is kept.
+/// How much of a layer survives.
 struct LayerDensity {
     std::string layer;                          ///< its name
     std::size_t maps = 0, kept_maps = 0;        ///< behind the layer

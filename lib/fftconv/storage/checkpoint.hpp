@@ -34,7 +34,7 @@ struct TrainingState {
     bool operator==(const TrainingState&) const = default;
 };
 
-/// A network and all that its training needs to go on bit for bit. Names of arrays begin with their layer's.
+/// A network and all that its training needs to resume bit for bit. Names of arrays begin with their layer's.
 struct Checkpoint {
     std::string architecture;                 ///< as the architecture parser reads it
     std::vector<std::string> layer_names;     ///< in the network's order

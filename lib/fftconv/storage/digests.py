@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the digests of fftconv's HDF5 files (README.md beside this), or writes those that are missing.
+"""Checks the digests of fftconv's HDF5 files (README.md next to this), or writes those that are missing.
 
     digests.py FILE...            prints a line for every dataset that has no digest, or another; status 1 if any
     digests.py --write FILE...    gives a digest to every dataset that has none

@@ -13,7 +13,7 @@ namespace {
 
 void check_bytes(const std::string& file, const std::string& field, const std::vector<std::uint8_t>& bytes) {
     const auto odd = std::ranges::find_if(bytes, [](std::uint8_t byte) { return byte > 1; });
-    if (odd != bytes.end()) throw FileError(file, field, "0 (pruned) or 1 (kept)", std::to_string(*odd));
+    if (odd != bytes.end()) throw FileError(file, field, "0 (pruned) or 1 (surviving)", std::to_string(*odd));
 }
 
 void write_mask(hdf5::Group& group, const std::string& name, const std::vector<std::uint8_t>& bytes,

@@ -14,7 +14,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// What files say about the data.
 DatasetRecord record_of(const Dataset& dataset);
 
-/// A network in training as a checkpoint: everything that going on bit for bit needs. The first of `curves`
+/// A network in training as a checkpoint: everything needed to resume bit-identically. The first of `curves`
 /// is the training's own (curve_of); the caller adds preprocessing.
 Checkpoint make_checkpoint(const PrunedNetwork& pruned, const Trainer& trainer, std::vector<Curve> curves,
                            const std::string& resolved_toml, const DatasetRecord& dataset);

@@ -68,7 +68,7 @@ struct ShardedLayerTime {
 
 /// Forward and backward pass of a batch that is cut into shards, layer by layer: batch normalisation takes
 /// its statistics over the whole batch, and gradients are summed in the order of the shards while the
-/// backward pass goes on. With one shard it computes what Network::forward and backward do, to the bit.
+/// backward pass continues. With one shard it computes what Network::forward and backward do, to the bit.
 class ShardedPass {
   public:
     /// Both must outlive it.

@@ -276,6 +276,6 @@ def _masks(group, path):
         layer, _, granularity = name.rpartition("/")
         values = hdf5.read_numbers(dataset, path, np.int64)
         if not np.isin(values, (0, 1)).all():
-            raise FileError(path, dataset.name, "0 (pruned) or 1 (kept)", values[~np.isin(values, (0, 1))][0])
+            raise FileError(path, dataset.name, "0 (pruned) or 1 (surviving)", values[~np.isin(values, (0, 1))][0])
         found.setdefault(layer, {})[granularity] = values.astype(bool)
     return found

@@ -12,7 +12,7 @@
 /// with shuffle, deflate and Fletcher-32 checksums, a digest of every dataset). Elements of type T are float,
 /// double, std::int32_t, std::int64_t, std::uint64_t, std::uint8_t and std::string.
 ///
-/// Files are read as if somebody hostile had made them: every object has one name, reached by hard links and
+/// Files are read as if an attacker had made them: every object has one name, reached by hard links and
 /// not nested deeper than most_levels; a dataset must be stored whole in the file itself; memory is taken
 /// only for what the stored bytes can unpack to; values must have the digest that the dataset carries.
 namespace fftconv::hdf5 {
