@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "fftconv/convolution/spectral/few_channels.hpp"
 #include "fftconv/convolution/spectral/tile_transform.hpp"
 #include "fftconv/convolution/spectral/tiling.hpp"
 #include "fftconv/core/error.hpp"
@@ -19,6 +20,7 @@ constexpr double copy_cycles = 8;               // gather or scatter of one entr
 constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
 constexpr double listed_multiply_adds_per_cycle = 7;
 constexpr double spatial_multiply_adds_per_cycle = 11, spatial_listed_multiply_adds_per_cycle = 9;
+constexpr double store_cycles = 8;  // an entry of an output's spectrum of eight lanes, stored and read again
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
 bool folded(const ConvolutionOptions& options) {
@@ -99,6 +101,10 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
     const double bins = double(tile) * tile;
     TileCost cost;
     cost.transforms = (channels + outputs) * vectors * (transform_cycles(tile) + copy_cycles * bins);
+    // Few channels: outputs' spectra need not be stored if a group's stay in cache.
+    if (channels < few_channels::dense_channels &&
+        !few_channels::fit(int(channels), tile, TileTransform::preferred_lanes()))
+        cost.transforms += outputs * vectors * bins * store_cycles;
     const double kernels = channels * outputs * options.surviving;
     const bool listed = options.surviving < 1;
     // Real multiply-adds per lane and bin of the T².

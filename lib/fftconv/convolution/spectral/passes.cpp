@@ -37,6 +37,7 @@ void SpectralLayer::set_kernels(const std::vector<std::uint8_t>& mask) {
     const bool complete = keep_pruned && !entries.positions.empty();  // from the last mask
     for (KernelStore* store : {&panels_by_output, &panels_by_channel, &gradient}) *store = KernelStore();
     if (!complete) entries = KernelStore();
+    output_weights = OutputWeights();
     by_output = by_channel = frequency_sum::KernelList();
     used_channels.clear();
 
@@ -148,6 +149,10 @@ void SpectralLayer::start(const Blocks& blocks, std::size_t scratch) {
                       output = layout(shape.out_channels, blocks.lanes()).size();
     if (input_spectra.size() < input) input_spectra.resize(input);
     if (output_spectra.size() < output) output_spectra.resize(output);
+    start_workers(scratch);
+}
+
+void SpectralLayer::start_workers(std::size_t scratch) {
     for (Worker& worker : workers) {
         worker.tile.resize(std::size_t(edge()) * edge() * 16);
         worker.lines.resize(tile_rows::scratch_floats(edge()));

@@ -35,7 +35,8 @@ inline constexpr int gradient_slice = 256;
 /// One thread's scratch and its ticks per phase.
 struct alignas(64) Worker {
     AlignedFloats tile, lines, scratch;  ///< lines: of gather and scatter
-    std::vector<int> rows;
+    AlignedFloats input, output;         ///< of a layer with few channels: spectra of a group
+    std::vector<int> rows, output_rows;
     std::array<std::uint64_t, phase_count> ticks{};
 };
 
@@ -59,6 +60,14 @@ struct KernelStore {
     std::vector<KernelPosition> positions;
     std::optional<SpectrumLayout> layout;
     AlignedFloats spectra;
+    bool valid = false;
+};
+
+/// Kernel spectra of a layer with few channels, output by output (few_channels::Output), made of a
+/// KernelStore.
+struct OutputWeights {
+    std::vector<std::size_t> begin;
+    AlignedFloats values;
     bool valid = false;
 };
 
@@ -86,7 +95,9 @@ struct SpectralLayer {
     // What the shape, the mode and the mask determine.
     void set_geometry();
     void set_kernels(const std::vector<std::uint8_t>& mask);
-    void invalidate() { panels_by_output.valid = panels_by_channel.valid = entries.valid = false; }
+    void invalidate() {
+        panels_by_output.valid = panels_by_channel.valid = entries.valid = output_weights.valid = false;
+    }
 
     // Pixels of a tile on each side of each pass.
     TilePixels pixels(const std::vector<int>& rows, const std::vector<int>& columns, int tiles_across,
@@ -147,6 +158,7 @@ struct SpectralLayer {
     std::size_t gradient_scratch() const;
     /// Makes memory for the blocks of a pass.
     void start(const Blocks& blocks, std::size_t scratch);
+    void start_workers(std::size_t scratch);
     void finish(std::vector<Phase>& phases);
     /// Zeros the pixels of dx that no tap meets, and no tile writes.
     void clear_untouched(Tensor& dx) const {
@@ -161,6 +173,15 @@ struct SpectralLayer {
     void write_output(Worker& worker, Tensor& y, const Block& block,
                       std::span<const float> bias);                             ///< output_spectra → y
     void write_input_gradient(Worker& worker, Tensor& dx, const Block& block);  ///< input_spectra → dx
+    /// Few input channels, whose spectra fit into a core's own cache for a group of lanes: forward goes from
+    /// gather to scatter group by group, two outputs at a time, and stores no output spectra.
+    bool few_channels(const Blocks& blocks) const;
+    void start_few_channels(const Blocks& blocks);
+    /// entries → output_weights. All threads of a team call it, and wait.
+    void pack_outputs();
+    /// Outputs first … last − 1 of one group; `kept`: where to leave the spectra of x, or null.
+    void forward_group(Worker& worker, const Tensor& x, Tensor& y, const LaneGroups& groups, int group,
+                       int first, int last, std::span<const float> bias, const Block* kept);
     // One bin, by one thread.
     void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block,
                  std::span<const float> bias);
@@ -193,6 +214,7 @@ struct SpectralLayer {
     KernelStore panels_by_output;   ///< dense: forward
     KernelStore panels_by_channel;  ///< dense: backward to the input
     KernelStore entries;            ///< listed: both
+    OutputWeights output_weights;   ///< few channels: forward
     frequency_sum::KernelList by_output, by_channel;
     std::vector<int> used_channels;  ///< phase channels that some kernel reads
     KernelStore gradient;            ///< positions and accumulated spectra of the weight gradient

@@ -75,6 +75,7 @@ void SpectralConvolution::forward(const Tensor& x, Tensor& y) {
     SpectralLayer& layer = *layer_;
     const KernelStore& store = layer.updated(layer.dense ? layer.panels_by_output : layer.entries, weights_);
     const Blocks blocks = layer.forward_blocks(x.batch());
+    if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks);
     layer.start(blocks, layer.sum_scratch(shape_.out_channels, layer.channels(), blocks));
 
 #pragma omp parallel num_threads(options_.threads)
@@ -91,6 +92,35 @@ void SpectralConvolution::forward(const Tensor& x, Tensor& y) {
     layer.finish(phases_);
     // Those of several blocks have overwritten each other.
     if (layer.keep_input && blocks.count() == 1) layer.kept_input = &x;
+}
+
+/// Group by group; where these are too few for the threads, the outputs are shared out too, and every part
+/// transforms the few channels anew.
+void SpectralConvolution::forward_few_channels(const Tensor& x, Tensor& y, const Blocks& blocks) {
+    SpectralLayer& layer = *layer_;
+    layer.kept_input = nullptr;
+    layer.start_few_channels(blocks);
+    const bool keep = layer.keep_input && blocks.count() == 1;
+    const Block block = layer.block(blocks, 0);
+    const int groups = blocks.groups.groups, parts = groups >= 4 * options_.threads ? 1 : options_.threads,
+              share = (shape_.out_channels + parts - 1) / parts;
+
+#pragma omp parallel num_threads(options_.threads)
+    {
+        layer.pack_outputs();
+#pragma omp for schedule(dynamic)
+        for (int item = 0; item < groups * parts; ++item) {
+            const int group = item / parts, part = item % parts,
+                      first = std::min(part * share, shape_.out_channels);
+            layer.forward_group(layer.workers[omp_get_thread_num()], x, y, blocks.groups, group, first,
+                                std::min(first + share, shape_.out_channels), bias_,
+                                keep && part == 0 ? &block : nullptr);
+        }
+    }
+    layer.output_weights.valid = true;
+    layer.visited = layer.by_output.channel.size() / layer.kernels->phases;
+    layer.finish(phases_);
+    if (keep) layer.kept_input = &x;
 }
 
 void SpectralConvolution::backward_input(const Tensor& dy, Tensor& dx) {

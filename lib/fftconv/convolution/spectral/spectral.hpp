@@ -8,6 +8,7 @@
 
 namespace fftconv {
 struct SpectralLayer;
+struct Blocks;
 }  // namespace fftconv
 
 namespace FFTCONV_PUBLIC fftconv {
@@ -43,6 +44,7 @@ class SpectralConvolution : public ConvolutionEngine {
     void mode_changed() override;
 
   private:
+    void forward_few_channels(const Tensor& x, Tensor& y, const Blocks& blocks);
     void both_gradients(const Tensor& x, const Tensor& dy, Tensor* dx, std::span<float> dw);
 
     std::unique_ptr<SpectralLayer> layer_;
