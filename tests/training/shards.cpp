@@ -11,6 +11,8 @@
 using namespace fftconv;
 using namespace fftconv::test;
 
+BOOST_AUTO_TEST_SUITE(shards)  // its helpers have the names of another file's
+
 namespace {
 
 const MapShape maps{1, 12, 12};
@@ -40,8 +42,6 @@ double largest_difference(const std::vector<NamedArray>& a, const std::vector<Na
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(shards)
 
 BOOST_AUTO_TEST_CASE(one_shard_is_the_plain_pass_to_the_bit) {
     Run plain(1, false, 0.2f), sharded(1, true, 0.2f);
