@@ -116,6 +116,23 @@ class Files(Case):
             del file["model/dense1/bias"]
             file["model/dense1/bias"] = h5py.ExternalLink("other.h5", "/x")
 
+        def changed(file):
+            file["model/conv1/weight"][0, 0, 0, 0] += 1
+
+        def changed_text(file):
+            value = file["config/resolved_toml"]
+            value[()] = value[()].replace(b"1", b"2", 1)
+
+        def without_digest(file):
+            del file["model/conv1/weight"].attrs["sha256"]
+
+        for change, field in ((changed, "conv1/weight: expected values with the SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}"),
+                              (without_digest, "conv1/weight @sha256: expected an attribute, found none")):
+            with self.assertRaisesRegex(fftconv.FileError, field):
+                fftconv.state_dict(self.spoilt(change))
+        with self.assertRaisesRegex(fftconv.FileError, "resolved_toml: expected values with the SHA-256"):
+            fftconv.open(self.spoilt(changed_text)).config
+
         for change, field in ((newer, "schema_version"), (shorter, "dense1/bias"), (linked, "dense1/bias")):
             with self.assertRaisesRegex(fftconv.FileError, field):
                 fftconv.state_dict(self.spoilt(change))

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import unittest
 
-import h5py
 import numpy as np
 
 from support import ROOT, Case, run, write_mnist
@@ -103,17 +102,18 @@ class Page(Case):
             hdf5.write_text(file, "config/resolved_toml", "name = '<script>alert(1)</script>'\n")
             fftconv.checkpoint._write_dataset(file, "</script><b>&data")
             tables = {"confusion": ("Confusion", {"label": np.arange(3.0), **{str(j): np.arange(3.0) * 10 + j for j in range(3)}}),
-                      "phases": ("Phases", {"layer": ["conv1", "conv1", "conv2"], "phase": ["FFT", "sum", "sum"],
-                                            "seconds": np.array([0.001, 0.003, 0.002])})}
+                      "forms": ("Forms", {"form": ["dense", "compact"], "time": np.array([0.5, 0.25])}),
+                      "phases": ("Phases", {"layer": ["conv1", "conv1", "conv1", "conv2"], "phase": ["in all", "FFT", "sum", "sum"],
+                                            "seconds": np.array([0.006, 0.001, 0.003, 0.002])})}
             for name, (title, columns) in tables.items():
                 group = file.create_group(f"summary/{name}", track_order=True)
                 hdf5.set_attribute(group, "title", title)
                 hdf5.set_attribute(group, "columns", list(columns))
                 for column, values in columns.items():
                     if isinstance(values, list):
-                        group[column] = np.array([v.encode() for v in values], dtype=h5py.string_dtype("utf-8", 8))
+                        hdf5.write_labels(group, column, values)
                     else:
-                        hdf5.write_array(group, column, values, (), "s" if column == "seconds" else "1")
+                        hdf5.write_array(group, column, values, (), {"seconds": "s", "time": "ms"}.get(column, "1"))
 
         hdf5.write_file(path, "result", fill)
         return path
@@ -140,7 +140,8 @@ class Page(Case):
         self.assertRegex(self.html, r"candidate \d of 4 \(seed \d+\)")
         self.assertRegex(self.html, r"conv2: \d+ of 24 kernels survive")
         self.assertIn('title="1 as 2: 36.36 %">12<', self.html)
-        self.assertIn('title="sum: 3 ms"', self.html)
+        for bar in ("sum: 3 ms", "all else: 2 ms", "time per image: 0.25 ms"):
+            self.assertIn(f'title="{bar}"', self.html)
 
     def test_masks_are_drawn_as_they_are(self):
         """The picture of a layer has a pixel per kernel: what is kept is not transparent."""

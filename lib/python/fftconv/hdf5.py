@@ -113,7 +113,7 @@ def digest(values):
     if values.dtype.kind in "OSU":
         kind = "text"
         texts = (value if isinstance(value, bytes) else str(value).encode() for value in values.ravel())
-        data = b"".join(text.split(b"\0")[0] + b"\0" for text in texts)
+        data = b"".join(each.split(b"\0")[0] + b"\0" for each in texts)
     else:
         kind, data = values.dtype.name, values.astype(values.dtype.newbyteorder("<")).tobytes()
     line = f"{kind} {','.join(map(str, values.shape))}\n"
@@ -172,6 +172,12 @@ def set_attribute(node, name, value):
 def write_text(group, name, value):
     dataset = group.create_dataset(name, data=value.encode(), dtype=_text_type([value]))
     set_attribute(dataset, "sha256", digest(value))
+
+
+def write_labels(group, name, values):
+    """A column of text."""
+    dataset = group.create_dataset(name, data=np.array([each.encode() for each in values], dtype=_text_type(values)))
+    set_attribute(dataset, "sha256", digest(values))
 
 
 def write_array(group, name, values, axes, units=""):
