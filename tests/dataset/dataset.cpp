@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(missing_data_names_folder_and_command) {
         BOOST_TEST(contains(message, "datasets/fetch.sh " + name), message);
     }
     BOOST_TEST(contains(message_of("imagenet", folder.path()),
-                        "mnist, fashion-mnist, cifar-10, svhn, pictures, or auto"));
+                        "mnist, fashion-mnist, cifar-10, svhn, pictures, npz, or auto"));
 }
 
 BOOST_AUTO_TEST_CASE(names_are_honest) {

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,7 @@ class Fuzzer {
         int faults = 0;
         while (tally().next < options_.first + options_.runs) {
             const int at = tally().next;
+            std::fflush(stdout);  // or the child would print it too
             const pid_t child = ::fork();
             if (child == 0) work();
             int status = 0;
@@ -92,12 +94,19 @@ class Fuzzer {
         limit_memory();
         while (tally().next < options_.first + options_.runs) {
             const int number = tally().next++;
-            ::alarm(unsigned(options_.seconds));
+            limit_time();
             write(file_, input(number));
             judge(number);
         }
         std::fflush(stdout);
         ::_exit(0);
+    }
+
+    /// Of the processor, and, for what waits and does not compute, ten times as much by the clock.
+    void limit_time() const {
+        const itimerval limit{{0, 0}, {options_.seconds, 0}};
+        ::setitimer(ITIMER_PROF, &limit, nullptr);
+        ::alarm(unsigned(10 * options_.seconds));
     }
 
     /// No file of this size has a right to more than 2 GiB. Sanitizers reserve far more for themselves.
@@ -139,9 +148,9 @@ class Fuzzer {
         const int number = tally().next - 1;
         const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         std::printf("%s %d: %s %d\n", reader_.name.c_str(), number,
-                    signal == SIGALRM ? "did not end: signal"
-                    : signal          ? "died of signal"
-                                      : "ended with status",
+                    signal == SIGALRM || signal == SIGPROF ? "did not end: signal"
+                    : signal                               ? "died of signal"
+                                                           : "ended with status",
                     signal ? signal : WEXITSTATUS(status));
         keep(number);
     }
@@ -178,7 +187,6 @@ int fuzz(const FuzzOptions& options) {
         if (!options.only.empty() && std::ranges::find(options.only, reader.name) == options.only.end())
             continue;
         if (options.mode != "mutate" && !reader.has_digest) continue;
-        std::fflush(stdout);
         faults += Fuzzer(reader, options, folder.path()).run();
     }
     return faults;
@@ -197,7 +205,8 @@ int main(int argc, char** argv) {
     app.add_option("--runs", options.runs, "files for each reader")->capture_default_str();
     app.add_option("--first", options.first, "number of the first file")->capture_default_str();
     app.add_option("--seed", options.seed, "of the changes")->capture_default_str();
-    app.add_option("--seconds", options.seconds, "that a file may take")->capture_default_str();
+    app.add_option("--seconds", options.seconds, "of the processor that a file may take")
+        ->capture_default_str();
     app.add_option("--seed-file", options.more_seeds, "READER=FILE: also change this file");
     app.add_option("--keep", options.keep, "folder for the files that were faults");
     CLI11_PARSE(app, argc, argv);

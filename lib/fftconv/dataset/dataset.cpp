@@ -11,6 +11,7 @@
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/dataset/formats/cifar.hpp"
 #include "fftconv/dataset/formats/idx.hpp"
+#include "fftconv/dataset/formats/npz.hpp"
 #include "fftconv/dataset/formats/pictures.hpp"
 #include "fftconv/dataset/formats/publishers.hpp"
 #include "fftconv/dataset/formats/svhn.hpp"
@@ -49,6 +50,7 @@ const std::vector<Known> known_datasets = {
      {"data_batch_1.bin", "cifar-10-binary.tar.gz"}},
     {"svhn", "SVHN", {"svhn", "svhn-small"}, {"train_32x32.mat"}},
     {"pictures", "pictures of your own", {}, {"train/CLASS/PICTURE.png", "CLASS/PICTURE.png"}},
+    {"npz", "arrays of your own", {}, {"a file NAME.npz"}},
 };
 
 const Known& known_dataset(const std::string& name) {
@@ -73,7 +75,22 @@ Place place_of(const fs::path& folder) {
     return {"datasets", false};
 }
 
+/// The .npz file that this is, or the only one in this folder.
+std::optional<fs::path> npz_file(const fs::path& folder) {
+    if (folder.extension() == ".npz" && fs::exists(folder) && !fs::is_directory(folder)) return folder;
+    std::optional<fs::path> found;
+    std::error_code ignored;
+    for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
+         entry.increment(ignored)) {
+        if (entry->path().extension() != ".npz") continue;
+        if (found) return std::nullopt;
+        found = entry->path();
+    }
+    return found;
+}
+
 bool holds(const fs::path& folder, const Known& known) {
+    if (known.name == "npz") return npz_file(folder).has_value();
     if (known.name == "pictures") return holds_pictures(folder / "train") || holds_pictures(folder);
     for (const std::string& mark : known.marks)
         if (fs::exists(folder / mark)) return true;
@@ -113,7 +130,7 @@ std::string places_of(const Known& known, const Place& place) {
     std::string files = known.marks.front();
     for (std::size_t i = 1; i < known.marks.size(); ++i) files += " or " + known.marks[i];
     throw Error("no " + known.display + " (" + files + ") in " + places_of(known, place) +
-                (known.name == "pictures" ? "" : "; get it by `datasets/fetch.sh " + known.name + "`") +
+                (known.subfolders.empty() ? "" : "; get it by `datasets/fetch.sh " + known.name + "`") +
                 "; or name the folder that holds it by --data or FFTCONV_DATA");
 }
 
@@ -193,10 +210,16 @@ Files read_picture_folder(const fs::path& folder) {
     return files;
 }
 
+Files read_npz_file(const fs::path& file) {
+    NpzImages npz = read_npz(file);
+    return {.train = std::move(npz.train), .test = std::move(npz.test), .extra = {}, .sha256 = {npz.sha256}};
+}
+
 Files read_files(const Known& known, const fs::path& folder) {
     Files files = known.name == "cifar-10"   ? read_cifar(folder)
                   : known.name == "svhn"     ? read_svhn_folder(folder)
                   : known.name == "pictures" ? read_picture_folder(folder)
+                  : known.name == "npz"      ? read_npz_file(*npz_file(folder))
                                              : read_mnist(folder);
     if (files.train.maps != files.test.maps)
         throw FileError(folder.string(), "test images", "the height and width of the training images",
@@ -209,6 +232,7 @@ std::string name_of(const Known& known, const std::string& published, const fs::
     std::ifstream file(folder / "NAME");
     std::string given;
     if (std::getline(file, given) && !given.empty()) return given;
+    if (known.name == "npz") return npz_file(folder)->stem();
     if (known.name == "pictures")
         return fs::absolute(folder / "").lexically_normal().parent_path().filename();
     return known.display + " (not the publisher's files)";
