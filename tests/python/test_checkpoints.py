@@ -33,6 +33,16 @@ class RoundTrip(Case):
         self.assertArraysEqual({name: found[name] for name in ("conv1.weight", "norm2.running_var")},
                                {"conv1.weight": state["conv1/weight"], "norm2.running_var": state["norm2/running_variance"]})
 
+    def test_the_data_is_recorded(self):
+        fftconv.save_checkpoint(self.folder / "a.h5", SMALL, random_state(SMALL), dataset="mnist")
+        record = fftconv.open(self.folder / "a.h5").dataset
+        self.assertEqual((record["name"], record["sha256"][:8], record["n_train"]), ("MNIST", "ac89dbc2", 0))
+        own = dict(name="Mine", sha256="b" * 64, split_seed=2**64 - 1, n_train=5, n_validation=2, n_test=3)
+        fftconv.save_checkpoint(self.folder / "b.h5", SMALL, random_state(SMALL), dataset=own)
+        self.assertEqual(fftconv.open(self.folder / "b.h5").dataset, own)
+        with self.assertRaisesRegex(ValueError, "sha256"):
+            fftconv.save_checkpoint(self.folder / "c.h5", SMALL, random_state(SMALL), dataset=dict(own, sha256="x"))
+
     def test_npz_both_ways(self):
         state = random_state(SMALL)
         fftconv.save_checkpoint(self.folder / "a.h5", SMALL, state)
@@ -99,9 +109,19 @@ class Apps(Case):
         for number, architecture in enumerate(ARCHITECTURES):
             with self.subTest(architecture):
                 path = self.folder / f"{number}.h5"
-                fftconv.save_checkpoint(path, architecture, random_state(architecture, number), dataset="mnist")
+                fftconv.save_checkpoint(path, architecture, random_state(architecture, number))
                 for mode in (0, 3) if "random" in architecture or "ecp" in architecture else (0,):
                     self.check(path, "--mode", mode, mode=mode)
+
+    def test_the_mode_is_part_of_the_file(self):
+        architecture, path = "1x28x28:4C5v-P2(ecp)-10Softmax", self.folder / "ecp.h5"
+        fftconv.save_checkpoint(path, architecture, random_state(architecture), mode=2)
+        self.assertEqual(fftconv.open(path).mode, 2)
+        np.testing.assert_array_equal(fftconv.predict(path, self.images[:5]), fftconv.predict(path, self.images[:5], mode=2))
+        self.assertFalse(np.array_equal(fftconv.predict(path, self.images[:5]), fftconv.predict(path, self.images[:5], mode=0)))
+        self.check(path, "--mode", 2)
+        with self.assertRaises(ValueError):
+            fftconv.save_checkpoint(path, architecture, random_state(architecture), mode=4, overwrite=True)
 
     def test_a_trained_network(self):
         path = self.folder / "trained.h5"

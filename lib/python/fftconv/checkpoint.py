@@ -36,7 +36,8 @@ def save_npz(checkpoint, path):
         np.savez(out, **state_dict(checkpoint))
 
 
-def save_checkpoint(path, architecture, state_dict, dataset="", normalise=None, masks=None, config="", overwrite=False):
+def save_checkpoint(path, architecture, state_dict, dataset="", normalise=None, masks=None, mode=None, config="",
+                    overwrite=False):
     """Writes a checkpoint that the apps read, from PyTorch's state_dict, a dict of arrays, or the path of an .npz.
 
     architecture: the full form, "1x28x28:20C5v-P2-100FC-10Softmax".
@@ -48,8 +49,11 @@ def save_checkpoint(path, architecture, state_dict, dataset="", normalise=None, 
     normalise: (mean, deviation) that were applied to pixels of 0 to 1, numbers or one per channel, as of torchvision's
         Normalize. Without it the network takes pixels of 0 to 1.
     masks: {layer: {"kernel": array, …}}, True = kept, as fftconv.open(…).masks gives.
+    mode: K of random and ecp poolings that the network was trained with; without it the apps take any.
 
     Raises ShapeError when arrays and architecture do not fit, naming both; FileExistsError unless `overwrite`."""
+    if mode not in (None, 0, 1, 2, 3):
+        raise ValueError(f"mode: expected 0 to 3, found {mode}")
     layers = parse(architecture)
     arrays = _arrays_for(layers, _numpy(state_dict))
     _check_masks(masks or {}, arrays)
@@ -64,6 +68,8 @@ def save_checkpoint(path, architecture, state_dict, dataset="", normalise=None, 
         _write_masks(file, masks or {})
         state = file.create_group("state")
         state.attrs["epoch"] = state.attrs["step"] = np.int64(0)
+        if mode is not None:
+            state.attrs["evaluation_mode"], state.attrs["mode_is_drawn"] = np.float64(mode), np.float64(0)
         file.create_group("random")
         if normalise is not None:
             _write_arrays(file.create_group("extra", track_order=True), _normalisation(normalise, layers[0].inputs))

@@ -125,6 +125,11 @@ class Checkpoint(Record):
         return {name: _plain(hdf5.attribute(group, name, self.path)) for name in group.attrs}
 
     @property
+    def mode(self):
+        """K of random and ecp poolings that the file says, or 0."""
+        return int(self.state.get("evaluation_mode", 0))
+
+    @property
     def preprocessing(self):
         """What is done to pixels 0 to 1 before the first layer: contrast (s, b), mean (C, H, W), whitening; or {}."""
         if not hdf5.has(self._group, "extra/preprocessing"):

@@ -16,16 +16,17 @@ class OnnxError(ValueError):
     """An ONNX graph that no architecture string says: names node and reason."""
 
 
-def export_onnx(checkpoint, file, mode=0, overwrite=False):
+def export_onnx(checkpoint, file, mode=None, overwrite=False):
     """Writes the network of a checkpoint: input "images" (N, C, H, W), pixels of 0 to 1, output "logits" (N, classes).
     Preprocessing and batch statistics are part of the graph; what masks prune is zero, since ONNX has no convolution
-    that leaves kernels out: a network made compact is smaller there too. `mode` is K of random and ecp poolings.
+    that leaves kernels out: a network made compact is smaller there too. `mode` is K of random and ecp poolings, without it
+    the checkpoint's own.
     Raises FileExistsError unless `overwrite`."""
     file = os.fspath(file)
     if not overwrite and os.path.lexists(file):
         raise FileExistsError(f"{file}: there is a file of this name; overwrite=True replaces it")
     with open_checkpoint(checkpoint) as source:
-        graph = _Graph(source.layers, masked_arrays(source), source.preprocessing, mode)
+        graph = _Graph(source.layers, masked_arrays(source), source.preprocessing, source.mode if mode is None else mode)
         model = graph.model(source.architecture, source.dataset["name"])
     replace_file(file, model.SerializeToString())
 

@@ -7,12 +7,13 @@ from .checkpoint import masked_arrays, open_checkpoint
 from .errors import ShapeError
 
 
-def predict(checkpoint, images, mode=0, dtype=np.float32):
+def predict(checkpoint, images, mode=None, dtype=np.float32):
     """Logits (N, classes) of images (N, C, H, W), pixels of 0 to 1: preprocessing, masks and batch statistics as the
-    checkpoint has them. `mode` is K of random and ecp poolings. Raises ShapeError on images of another size than the
+    checkpoint has them. `mode` is K of random and ecp poolings, without it the checkpoint's own. Raises ShapeError on images of another size than the
     architecture's (the apps pad smaller ones with zeros)."""
     with open_checkpoint(checkpoint) as file:
         layers, arrays, preprocessing = file.layers, masked_arrays(file), file.preprocessing
+        mode = file.mode if mode is None else mode
     images = np.asarray(images, dtype)
     if images.ndim != 4 or images.shape[1:] != layers[0].inputs:
         raise ShapeError(f"images: expected (N, {', '.join(map(str, layers[0].inputs))}), found {images.shape}")
