@@ -9,7 +9,7 @@
 
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/make_engine.hpp"
-#include "fftconv/convolution/spectral/frequency_sum.hpp"
+#include "fftconv/convolution/simd/target_name.hpp"
 #include "fftconv/core/clock.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/processor.hpp"
@@ -24,7 +24,7 @@ constexpr int calls = 3;        // of each candidate; the fastest counts
 /// What a plan depends on, in one line without tabs.
 std::string key_of(const std::string& engine, const ConvolutionShape& s, const ConvolutionOptions& options) {
     std::ostringstream key;
-    key << processor_name() << ", " << frequency_sum::target_name() << ", " << engine << ", " << s.in_channels
+    key << processor_name() << ", " << simd_target_name() << ", " << engine << ", " << s.in_channels
         << "->" << s.out_channels << " @ " << s.height << "x" << s.width << ", kernel " << s.kernel
         << ", padding " << s.padding << ", batch " << s.batch << ", mode " << options.mode
         << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "") << ", threads "

@@ -3,7 +3,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 
-#include "fftconv/convolution/spectral/frequency_sum.hpp"
+#include "fftconv/convolution/simd/matrix_product.hpp"
 #include "fftconv/core/aligned.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
@@ -24,7 +24,7 @@ MutableMatrix matrix(Tensor& tensor) {
 }
 
 /// body(first, count) for blocks of rows whose extent does not depend on the threads, so that neither do the
-/// bits of the products.
+/// bits of Eigen's products. Ours have the same bits for any blocks.
 template <class Body>
 void for_row_blocks(int threads, int rows, int block, const Body& body) {
     parallel_for(threads, (rows + block - 1) / block,
@@ -33,64 +33,46 @@ void for_row_blocks(int threads, int rows, int block, const Body& body) {
 
 constexpr int output_block = 32, input_block = 256;
 
+/// Outputs of a thread, in whole panels: every block packs the inputs for itself.
+int outputs_of_thread(int threads, int outputs) {
+    return matrix_product::padded_rows((outputs + threads - 1) / threads);
+}
+
 /// The product loop of the convolutions serves whole vectors; Eigen, which a portable binary has without AVX,
 /// serves the rest: fewer than eight images, or inputs that are no multiple of eight.
 bool fills_vectors(const Tensor& x) {
     return x.batch_stride() % 8 == 0 && x.maps().size() % 8 == 0;
 }
 
-float* scratch(std::size_t floats) {
+/// out (rows, columns; rows out_stride floats apart) = a · b.
+void multiply(int rows, int depth, std::size_t columns, const matrix_product::Operand& a,
+              const matrix_product::Operand& b, float* out, std::size_t out_stride) {
     thread_local AlignedFloats memory;
+    const std::size_t floats = matrix_product::multiply_scratch_floats(columns);
     if (memory.size() < floats) memory.resize(floats);
-    return memory.data();
-}
-
-/// out (rows, columns) = a · b, with a in panels of four rows (frequency_sum) and b (depth, columns).
-void product(int rows, int depth, const float* panels, const float* b, std::size_t columns, float* out,
-             float* memory) {
-    frequency_sum::dense(frequency_sum::Weights::plain, rows, depth, panels, nullptr,
-                         {b, nullptr, out, nullptr, columns}, false, memory);
+    matrix_product::multiply(rows, depth, columns, a, b, out, out_stride, memory.data());
 }
 
 /// y rows first … first + count − 1 = W x.
 void forward_block(const std::vector<float>& weights, const Tensor& x, Tensor& y, int first, int count) {
     const std::size_t inputs = x.maps().size(), lanes = x.batch_stride();
-    const std::size_t panel_floats = frequency_sum::padded_rows(count) * inputs;
-    float* panels = scratch(panel_floats + frequency_sum::dense_scratch_floats(count, int(inputs), lanes));
-    frequency_sum::transpose(weights.data() + first * inputs, count, inputs, inputs, panels, 4, 4 * inputs);
-    product(count, int(inputs), panels, x.data(), lanes, y.data() + first * lanes, panels + panel_floats);
+    multiply(count, int(inputs), lanes, {weights.data() + first * inputs, inputs}, {x.data(), lanes},
+             y.data() + first * lanes, lanes);
 }
 
 /// Columns first … first + count − 1 of the weight gradient dy · xᵀ, lanes in the place of inputs.
 void gradient_block(const Tensor& x, const Tensor& dy, std::vector<float>& gradient, int first, int count) {
-    const int outputs = dy.channels(), lanes = x.batch_stride();
-    const std::size_t inputs = x.maps().size();
-    const std::size_t panel_floats = std::size_t(frequency_sum::padded_rows(outputs)) * lanes;
-    const std::size_t slice = std::size_t(lanes) * count, block = std::size_t(outputs) * count;
-    float* panels =
-        scratch(panel_floats + slice + block + frequency_sum::dense_scratch_floats(outputs, lanes, count));
-    float* x_lanes = panels + panel_floats;
-    float* out = x_lanes + slice;
-    frequency_sum::transpose(dy.data(), outputs, lanes, lanes, panels, 4, 4 * std::size_t(lanes));
-    frequency_sum::transpose(x.data() + std::size_t(first) * lanes, count, lanes, lanes, x_lanes, count, 4);
-    product(outputs, lanes, panels, x_lanes, count, out, out + block);
-    for (int o = 0; o < outputs; ++o)
-        std::copy_n(out + std::size_t(o) * count, count, gradient.data() + o * inputs + first);
+    const std::size_t inputs = x.maps().size(), lanes = x.batch_stride();
+    multiply(dy.channels(), int(lanes), count, {dy.data(), lanes}, {x.data() + first * lanes, lanes, true},
+             gradient.data() + first, inputs);
 }
 
 /// dx rows first … first + count − 1 = Wᵀ dy.
 void input_block_gradient(const std::vector<float>& weights, const Tensor& dy, Tensor& dx, int first,
                           int count) {
-    const int outputs = dy.channels();
-    const std::size_t inputs = dx.maps().size(), lanes = dy.batch_stride(),
-                      panel_floats = std::size_t(outputs) * count;
-    float* panels = scratch(panel_floats + frequency_sum::dense_scratch_floats(count, outputs, lanes));
-    for (int o = 0; o < outputs; ++o)
-        for (int i = 0; i < count; i += 4)
-            std::copy_n(weights.data() + o * inputs + first + i, 4,
-                        panels + std::size_t(i) * outputs + 4 * o);
-    product(count, outputs, panels, dy.data(), lanes, dx.data() + std::size_t(first) * lanes,
-            panels + panel_floats);
+    const std::size_t inputs = dx.maps().size(), lanes = dy.batch_stride();
+    multiply(count, dy.channels(), lanes, {weights.data() + first, inputs, true}, {dy.data(), lanes},
+             dx.data() + first * lanes, lanes);
 }
 
 }  // namespace
@@ -113,7 +95,8 @@ std::vector<Parameter*> DenseLayer::parameters() {
 void DenseLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
     const ConstMatrix weights(weight_.value.data(), outputs_, Eigen::Index(input_maps().size()));
     const Eigen::Map<const Eigen::VectorXf> bias(bias_.value.data(), outputs_);
-    for_row_blocks(threads(), outputs_, output_block, [&](int first, int count) {
+    const int block = fills_vectors(x) ? outputs_of_thread(threads(), outputs_) : output_block;
+    for_row_blocks(threads(), outputs_, block, [&](int first, int count) {
         auto rows = matrix(y).middleRows(first, count);
         if (fills_vectors(x))
             forward_block(weight_.value, x, y, first, count);

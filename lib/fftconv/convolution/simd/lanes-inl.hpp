@@ -46,10 +46,10 @@ HWY_INLINE void for_lanes(std::size_t lanes, const Visit& visit, std::size_t mos
                 visit(wide, std::integral_constant<int, 1>(), lane);
                 break;
             case 2:
-                visit(wide, std::integral_constant<int, 2>(), lane);
+                if constexpr (Most >= 2) visit(wide, std::integral_constant<int, 2>(), lane);
                 break;
             case 3:
-                visit(wide, std::integral_constant<int, 3>(), lane);
+                if constexpr (Most >= 3) visit(wide, std::integral_constant<int, 3>(), lane);
                 break;
             case 4:
                 if constexpr (Most >= 4) visit(wide, std::integral_constant<int, 4>(), lane);

@@ -9,61 +9,13 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "fftconv/convolution/simd/lanes-inl.hpp"
+#include "fftconv/convolution/simd/panel-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace fftconv::frequency_sum {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
-
-/// Four rows × V vectors of a real matrix product. weights: (depth, 4); in: (depth, V vectors), as `pack`
-/// leaves it. The first `rows` rows of results go to end(row, lane of the visit, vector). Between the
-/// products there is room for loads and stores of other work: term k also calls aside(k), and fetches four
-/// floats of `fetched`, (depth, 4), which may be any memory.
-template <int V, class D, class Aside, class End>
-HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const float* HWY_RESTRICT in,
-                      int rows, const float* fetched, const Aside& aside, const End& end) {
-    using Vector = hn::Vec<D>;
-    const std::size_t n = hn::Lanes(d);
-    Vector sum[panel_rows][V];
-#pragma GCC unroll 4
-    for (int r = 0; r < panel_rows; ++r)
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) sum[r][v] = hn::Zero(d);
-#pragma GCC unroll 4  // the end of a loop of this many rounds is foreseen, that of a longer one is not
-    for (int k = 0; k < depth; ++k) {
-        Vector z[V];
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in + (k * V + v) * n);
-        __builtin_prefetch(fetched + k * panel_rows, 0, 2);
-        aside(k);
-#pragma GCC unroll 4
-        for (int r = 0; r < panel_rows; ++r) {
-            const Vector w = hn::Set(d, weights[k * panel_rows + r]);
-#pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(w, z[v], sum[r][v]);
-        }
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < panel_rows; ++r) {
-        if (r >= rows) break;
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) end(r, v * n, sum[r][v]);
-    }
-}
-
-/// Stores or adds.
-template <class D>
-HWY_INLINE void put(D d, hn::Vec<D> value, bool add, float* to) {
-    hn::StoreU(add ? hn::Add(hn::LoadU(d, to), value) : value, d, to);
-}
-
-/// Vectors of a visit. Twelve sums keep the multipliers busy through anything, but a dozen results at the end
-/// hold up the next panel, which shows where panels are short; eight just hide each other's latency.
-int most_vectors(int depth) {
-    return panel_vectors == 3 && depth < 96 ? 2 : panel_vectors;
-}
+using namespace fftconv::HWY_NAMESPACE;  // panel-inl.hpp
 
 /// Rows at a time whose three weight matrices stay in the second-level cache (8192 floats each) beside those
 /// of the next rows, on their way.
@@ -106,20 +58,6 @@ class Fetcher {
     Next next_;
     std::size_t at_ = 0, range_ = 0;
 };
-
-void DenseReal(int rows, int depth, const float* weights, const Planes& p, bool add, float* scratch) {
-    const auto visit = [&](auto d, auto vectors, std::size_t lane) HWY_ATTR {
-        pack<vectors>(d, depth, p.in_re + lane, p.lanes, scratch, vectors * hn::Lanes(d));
-        for (int row = 0; row < rows; row += panel_rows) {
-            float* out = p.out_re + row * p.lanes + lane;
-            const float* own = weights + std::size_t(row) * depth;
-            panel<vectors>(
-                d, depth, own, scratch, std::min(panel_rows, rows - row), own, [](int) {},
-                [&](int r, std::size_t at, auto sum) HWY_ATTR { put(d, sum, add, out + r * p.lanes + at); });
-        }
-    };
-    for_lanes<panel_vectors>(p.lanes, visit, most_vectors(depth));
-}
 
 /// One visit's lanes of z_r, z_r + z_i (or its negative) and z_i − z_r, each as `pack` leaves it, `plane`
 /// floats apart.
@@ -232,64 +170,6 @@ void DenseComplex(bool conjugated, int rows, int depth, const float* weights_re,
     }
 }
 
-#if HWY_TARGET == HWY_SCALAR
-template <class D>
-void transpose_four(D, const float* const in[4], std::size_t lanes, float* out, std::size_t lane_stride) {
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-        for (int j = 0; j < 4; ++j) out[lane * lane_stride + j] = in[j][lane];
-}
-#else
-/// Four rows of lanes become four-float groups, one per lane.
-template <class D>
-HWY_INLINE void transpose_four(D d, const float* const in[4], std::size_t lanes, float* out,
-                               std::size_t lane_stride) {
-    const hn::Repartition<double, D> pairs;
-    const std::size_t n = hn::Lanes(d);
-    HWY_ALIGN float block[4 * hn::MaxLanes(d)];
-    std::size_t lane = 0;
-    for (; lane + n <= lanes; lane += n) {
-        const auto a = hn::LoadU(d, in[0] + lane), b = hn::LoadU(d, in[1] + lane);
-        const auto c = hn::LoadU(d, in[2] + lane), e = hn::LoadU(d, in[3] + lane);
-        const auto ab_low = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
-        const auto ab_high = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
-        const auto ce_low = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
-        const auto ce_high = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
-        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_low, ce_low)), d, block);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_low, ce_low)), d, block + n);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_high, ce_high)), d, block + 2 * n);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_high, ce_high)), d, block + 3 * n);
-        const hn::FixedTag<float, 4> four;
-        for (std::size_t group = 0; group < n / 4; ++group)  // interleaving works within groups of four lanes
-            for (std::size_t i = 0; i < 4; ++i)
-                hn::StoreU(hn::LoadU(four, block + i * n + 4 * group), four,
-                           out + (lane + 4 * group + i) * lane_stride);
-    }
-    for (; lane < lanes; ++lane)
-        for (int j = 0; j < 4; ++j) out[lane * lane_stride + j] = in[j][lane];
-}
-#endif
-
-void Transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,
-               std::size_t lane_stride, std::size_t block_stride) {
-    const Narrow d;
-    for (int c = 0; c < channels; c += 4) {
-        float* to = out + c / 4 * block_stride;
-        if (c + 4 <= channels) {
-            const float* rows[4] = {in + c * in_stride, in + (c + 1) * in_stride, in + (c + 2) * in_stride,
-                                    in + (c + 3) * in_stride};
-            transpose_four(d, rows, lanes, to, lane_stride);
-        } else {
-            for (std::size_t lane = 0; lane < lanes; ++lane)
-                for (int j = 0; j < 4; ++j)
-                    to[lane * lane_stride + j] = c + j < channels ? in[(c + j) * in_stride + lane] : 0.0f;
-        }
-    }
-}
-
-const char* TargetName() {
-    return hwy::TargetName(HWY_TARGET);
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace fftconv::frequency_sum
 HWY_AFTER_NAMESPACE();
@@ -297,12 +177,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fftconv::frequency_sum {
 
-HWY_EXPORT(DenseReal);
 HWY_EXPORT(DenseComplex);
 HWY_EXPORT(RowBlock);
 HWY_EXPORT(FirstNeeds);
-HWY_EXPORT(Transpose);
-HWY_EXPORT(TargetName);
 
 std::size_t dense_scratch_floats(int rows, int depth, std::size_t lanes) {
     const std::size_t block = HWY_DYNAMIC_DISPATCH(RowBlock)(rows, depth);
@@ -317,16 +194,8 @@ void dense(Weights kind, int rows, int depth, const float* weights_re, const flo
            const Planes& planes, bool add, float* scratch, const Next& next) {
     if (weights_im) HWY_DYNAMIC_DISPATCH(DenseComplex)
     (kind == Weights::conjugated, rows, depth, weights_re, weights_im, planes, add, scratch, next);
-    else HWY_DYNAMIC_DISPATCH(DenseReal)(rows, depth, weights_re, planes, add, scratch);
-}
-
-void transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,
-               std::size_t lane_stride, std::size_t block_stride) {
-    HWY_DYNAMIC_DISPATCH(Transpose)(in, channels, in_stride, lanes, out, lane_stride, block_stride);
-}
-
-const char* target_name() {
-    return HWY_DYNAMIC_DISPATCH(TargetName)();
+    else matrix_product::multiply_panels(rows, depth, weights_re, planes.in_re, planes.lanes, planes.out_re,
+                                         add, scratch);
 }
 
 }  // namespace fftconv::frequency_sum

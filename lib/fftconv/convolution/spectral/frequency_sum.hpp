@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "fftconv/convolution/simd/matrix_product.hpp"
+
 namespace fftconv {
 
 /// The sum over channels in one bin, y = Σ w̄·z (forward) or Σ w·z (backward), and its transpose for the
@@ -13,14 +15,8 @@ namespace fftconv {
 /// alone.
 namespace frequency_sum {
 
-/// Outputs are done four at a time, so dense weights stand in panels of four rows: [row / 4][depth][row % 4].
-inline constexpr int panel_rows = 4;
-constexpr int padded_rows(int rows) {
-    return (rows + panel_rows - 1) / panel_rows * panel_rows;
-}
-
-/// Lanes that a sum visits at a time, at most, on any target.
-inline constexpr std::size_t widest_visit = 6 * 16;
+using matrix_product::padded_rows, matrix_product::panel_rows, matrix_product::widest_visit;
+using matrix_product::transpose;
 
 enum class Weights { conjugated, plain };
 
@@ -67,15 +63,6 @@ std::size_t listed(Weights kind, const KernelList& list, int depth, const float*
 /// planes (·, lanes). Returns how many kernels it visited.
 std::size_t listed_gradient(const KernelList& list, const float* d_re, const float* d_im, const float* z_re,
                             const float* z_im, std::size_t lanes, float* q_re, float* q_im);
-
-/// Lanes of channels, (channels, in_stride), to groups of four channels: lane l of channel c goes to
-/// out[l · lane_stride + c / 4 · block_stride + c % 4], any number of lanes. Channels up to the next multiple
-/// of four are written, as zeros.
-void transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,
-               std::size_t lane_stride, std::size_t block_stride);
-
-/// The name of the SIMD target in use, for reports.
-const char* target_name();
 
 }  // namespace frequency_sum
 }  // namespace fftconv
