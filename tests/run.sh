@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, looks at the style of what changed (tests/style.sh), builds with warnings as errors, and runs
 # every test: Debug with address and undefined-behaviour sanitizers (where slow tests do less: FFTCONV_TEST_QUICK), then
-# Release. Ends with ctest's summary.
+# Release. Ends with ctest's summary; fails when any of these does.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -18,6 +18,8 @@ build_and_test() { # preset
     ctest --test-dir "$root/build/$1" --output-on-failure -j "$(nproc)"
 }
 
-bash "$root/tests/style.sh"
+style=0
+bash "$root/tests/style.sh" || style=$?  # the tests are worth running all the same
 FFTCONV_TEST_QUICK=1 build_and_test sanitizers
 build_and_test dev
+exit "$style"
