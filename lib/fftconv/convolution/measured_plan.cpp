@@ -24,9 +24,9 @@ constexpr int calls = 3;        // of each candidate; the fastest counts
 /// What a plan depends on, in one line without tabs.
 std::string key_of(const std::string& engine, const ConvolutionShape& s, const ConvolutionOptions& options) {
     std::ostringstream key;
-    key << processor_name() << ", " << simd_target_name() << ", " << engine << ", " << s.in_channels
-        << "->" << s.out_channels << " @ " << s.height << "x" << s.width << ", kernel " << s.kernel
-        << ", padding " << s.padding << ", batch " << s.batch << ", mode " << options.mode
+    key << processor_name() << ", " << simd_target_name() << ", " << engine << ", " << s.in_channels << "->"
+        << s.out_channels << " @ " << s.height << "x" << s.width << ", kernel " << s.kernel << ", padding "
+        << s.padding << ", batch " << s.batch << ", mode " << options.mode
         << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "") << ", threads "
         << options.threads;
     if (options.surviving < 1) key << ", surviving " << options.surviving;
