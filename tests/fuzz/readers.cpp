@@ -12,6 +12,8 @@
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/dataset/formats/cifar.hpp"
 #include "fftconv/dataset/formats/idx.hpp"
+#include "fftconv/dataset/formats/npz.hpp"
+#include "fftconv/dataset/formats/pictures.hpp"
 #include "fftconv/dataset/formats/svhn.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "storage/samples.hpp"
@@ -232,6 +234,85 @@ Bytes mat_file(bool packed) {
     return file;
 }
 
+void put_big_endian(Bytes& to, std::uint32_t number) {
+    for (int shift : {24, 16, 8, 0}) to.push_back(std::uint8_t(number >> shift));
+}
+
+/// A grey PNG of two rows and three columns: signature, then chunks of length, name, data and CRC-32.
+Bytes png_file() {
+    Bytes header, rows;
+    for (const std::uint32_t extent : {3u, 2u}) put_big_endian(header, extent);
+    for (const int each : {8, 0, 0, 0, 0}) header.push_back(std::uint8_t(each));  // depth, grey, …
+    for (const int each : {0, 10, 20, 30, 0, 40, 50, 60}) rows.push_back(std::uint8_t(each));
+    Bytes packed(compressBound(rows.size()));
+    uLongf size = packed.size();
+    compress(packed.data(), &size, rows.data(), rows.size());
+    packed.resize(size);
+    Bytes file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    for (const auto& [name, data] :
+         {std::pair<std::string, Bytes>{"IHDR", header}, {"IDAT", packed}, {"IEND", {}}}) {
+        put_big_endian(file, std::uint32_t(data.size()));
+        const std::size_t begin = file.size();
+        file.insert(file.end(), name.begin(), name.end());
+        file.insert(file.end(), data.begin(), data.end());
+        put_big_endian(file, std::uint32_t(crc32(0, file.data() + begin, uInt(file.size() - begin))));
+    }
+    return file;
+}
+
+Bytes npy(const std::string& type, const std::string& shape, const Bytes& values) {
+    std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+    header.resize(117, ' ');
+    header += '\n';
+    Bytes array = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, std::uint8_t(header.size()), 0};
+    array.insert(array.end(), header.begin(), header.end());
+    array.insert(array.end(), values.begin(), values.end());
+    return array;
+}
+
+/// A zip archive of stored files (APPNOTE 6.3): local headers and files, the directory, and its end.
+Bytes zip(const std::vector<std::pair<std::string, Bytes>>& files) {
+    Bytes archive, directory;
+    for (const auto& [name, contents] : files) {
+        const auto size = std::uint32_t(contents.size()), at = std::uint32_t(archive.size());
+        const auto checksum = std::uint32_t(crc32(0, contents.data(), uInt(size)));
+        const auto length = std::uint32_t(name.size());
+        put(archive, {0x04034b50, 20, 0, 0});
+        archive.resize(archive.size() - 2);
+        put(archive, {checksum, size, size, length});
+        archive.insert(archive.end(), name.begin(), name.end());
+        archive.insert(archive.end(), contents.begin(), contents.end());
+        put(directory, {0x02014b50, 20 << 16 | 20, 0, 0, checksum, size, size, length, 0, 0, 0, at});
+        directory.erase(directory.end() - 6, directory.end() - 4);
+        directory.insert(directory.end(), name.begin(), name.end());
+    }
+    const auto at = std::uint32_t(archive.size()), size = std::uint32_t(directory.size());
+    archive.insert(archive.end(), directory.begin(), directory.end());
+    const auto count = std::uint32_t(files.size());
+    put(archive, {0x06054b50, 0, count << 16 | count, size, at, 0});
+    archive.resize(archive.size() - 2);
+    return archive;
+}
+
+Bytes npz_file() {
+    return zip({{"x_train.npy", npy("|u1", "3, 4, 5", random_bytes(60, 1))},
+                {"y_train.npy",
+                 npy("<i8", "3,", {1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})},
+                {"x_test.npy", npy("|u1", "2, 4, 5", random_bytes(40, 2))},
+                {"y_test.npy", npy("|u1", "2, 1", {0, 7})}});
+}
+
+Reading npz(const fs::path& file) {
+    const NpzImages read = read_npz(file);
+    return (Content() << read.train << read.test).reading(read.sha256);
+}
+
+/// A folder of one picture.
+Reading picture(const fs::path& file) {
+    const PictureFolder read = read_pictures(file.parent_path().parent_path());
+    return (Content() << read.images).reading(read.sha256);
+}
+
 const std::string configuration =
     "architecture = '1x28x28:20C5v-P2(ecp)-10Softmax'\nbatch = 50\ndata = \"datasets\"\nepochs = 20\n"
     "keep-best = true\nmode = 'per-batch'\nrate = 1e-3\nseed = 9223372036854775807\nvalidation = 0.1\n";
@@ -244,6 +325,9 @@ std::vector<Reader> readers(const fs::path& folder) {
     const std::vector<Experiment> experiments = {{"figure_2", header, sample_results()},
                                                  {"figure_3/maps", header, {}}};
     const Bytes images = idx({3, 4, 5}, random_bytes(60, 1)), cifar_archive = cifar_tar();
+    const std::string pnm = "P6 # three by two\n3 2 255\n";
+    Bytes ppm(pnm.begin(), pnm.end());
+    for (const std::uint8_t byte : random_bytes(18, 3)) ppm.push_back(byte);
     write_collection(scratch, experiments);
     const Bytes collected = read(scratch);
     const auto result = [](const fs::path& file) { return (Content() << read_results(file)).reading(); };
@@ -262,6 +346,9 @@ std::vector<Reader> readers(const fs::path& folder) {
         {"cifar.tar", "cifar-10-binary.tar.gz", {cifar_archive}, cifar},
         {"mat", "train_32x32.mat", {mat_file(true)}, svhn},
         {"mat-unpacked", "train_32x32.mat", {mat_file(false)}, svhn},
+        {"npz", "own.npz", {npz_file()}, npz},
+        {"png", "png/cat/picture.png", {png_file()}, picture},
+        {"ppm", "ppm/dog/picture.ppm", {ppm}, picture},
         {"toml", "train.toml", {Bytes(configuration.begin(), configuration.end())}, toml, false},
     };
 }
