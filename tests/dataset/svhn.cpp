@@ -65,6 +65,27 @@ BOOST_AUTO_TEST_CASE(damaged_files) {
     check_file_error([&] { read_svhn(path); }, path.string(), element, "damaged data");
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_that_goes_on_after_its_element_is_refused) {
+    const TemporaryFolder folder;
+    const auto path = write_good(folder);
+    const Bytes whole = read(path);
+    const std::size_t length = whole[132] | whole[133] << 8;
+    Bytes element(1 << 20);
+    uLongf size = element.size();
+    BOOST_REQUIRE(uncompress(element.data(), &size, whole.data() + 136, length) == Z_OK);
+    element.resize(size + (64 << 20));  // zeros behind it
+    Bytes packed(compressBound(element.size()));
+    size = packed.size();
+    BOOST_REQUIRE(compress2(packed.data(), &size, element.data(), element.size(), 1) == Z_OK);
+    Bytes bomb(whole.begin(), whole.begin() + 132);
+    for (const int shift : {0, 8, 16, 24}) bomb.push_back(std::uint8_t(size >> shift));
+    bomb.insert(bomb.end(), packed.begin(), packed.begin() + std::ptrdiff_t(size));
+    bomb.insert(bomb.end(), whole.begin() + std::ptrdiff_t(136 + length), whole.end());
+    write(path, bomb);
+    check_file_error([&] { read_svhn(path); }, path.string(),
+                     "element before byte " + std::to_string(136 + size), "damaged data");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_variables) {
     const TemporaryFolder folder;
     const auto path = folder / "bad.mat";

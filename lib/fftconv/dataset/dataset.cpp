@@ -229,7 +229,9 @@ Files read_files(const Known& known, const fs::path& folder) {
 
 std::string name_of(const Known& known, const std::string& published, const fs::path& folder) {
     if (!published.empty()) return published;
-    std::ifstream file(folder / "NAME");
+    std::error_code ignored;
+    std::ifstream file;
+    if (fs::is_regular_file(folder / "NAME", ignored)) file.open(folder / "NAME");
     std::string given;
     if (std::getline(file, given) && !given.empty()) return given;
     if (known.name == "npz") return npz_file(folder)->stem();

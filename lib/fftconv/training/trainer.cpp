@@ -48,6 +48,11 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
     check(options);
     if (shards) sharded_.emplace(network, *shards);
     if (train.count() == 0) throw UsageError("trainer: expected at least one training image, found none");
+    for (const LabelledImages* images : {&train, validation})
+        if (images && images->count() > 0 && std::ranges::max(images->labels) >= network.classes())
+            throw ShapeError("trainer: labels: expected less than " + std::to_string(network.classes()) +
+                             ", the classes of the network, found " +
+                             std::to_string(std::ranges::max(images->labels)));
     if ((options.patience || options.keep_best) && !validation)
         throw UsageError("trainer: patience and keep_best need validation images");
     if (!validation) return;

@@ -27,6 +27,8 @@ const std::array<std::string, 6> names = {"data_batch_1.bin", "data_batch_2.bin"
 
 /// Published files hold 10,000 records; memory for more than ten times that is not taken.
 constexpr std::uintmax_t most_bytes = 100'000 * record_size;
+/// The published archive unpacks to 185 MB.
+constexpr std::uintmax_t most_unpacked = std::uintmax_t{1} << 30;
 
 /// Gives libarchive the tar file out of the .gz: it does not compare gzip's checksum itself, zlib does.
 class Unpacked {
@@ -37,7 +39,7 @@ class Unpacked {
         Unpacked& unpacked = *static_cast<Unpacked*>(self);
         *bytes = unpacked.block_.data();
         try {
-            return la_ssize_t(unpacked.file_.read(unpacked.block_.data(), unpacked.block_.size()));
+            return la_ssize_t(unpacked.read());
         } catch (const FileError& error) {  // no exception passes through C
             unpacked.error_ = error;
             archive_set_error(reader, EIO, "%s", error.found().c_str());
@@ -48,7 +50,7 @@ class Unpacked {
     void finish() {
         constexpr std::uintmax_t most = 1 << 24;  // tar pads with some KB of zeros
         for (std::uintmax_t rest = 0; rest < most;) {
-            const std::size_t got = file_.read(block_.data(), block_.size());
+            const std::size_t got = read();
             if (got == 0) return;
             rest += got;
         }
@@ -62,7 +64,16 @@ class Unpacked {
     }
 
   private:
+    std::size_t read() {
+        const std::size_t got = file_.read(block_.data(), block_.size());
+        if ((total_ += got) > most_unpacked)
+            throw FileError(file_.path(), "archive",
+                            "at most " + std::to_string(most_unpacked) + " bytes unpacked", "more");
+        return got;
+    }
+
     UnpackedFile file_;
+    std::uintmax_t total_ = 0;
     Bytes block_ = Bytes(1 << 16);
     std::optional<FileError> error_;
 };

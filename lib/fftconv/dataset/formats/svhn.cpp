@@ -27,13 +27,22 @@ constexpr MapShape svhn_maps{3, edge, edge};
 using MatFile = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
 using MatVariable = std::unique_ptr<matvar_t, decltype(&Mat_VarFree)>;
 
-/// Unpacked bytes of the next `length` bytes where those are one whole zlib stream, its checksum included.
+/// The length in an element's tag, little-endian after the type.
+std::uint64_t length_in(const std::uint8_t* tag) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, tag + 4, sizeof length);
+    return length;
+}
+
+/// Unpacked bytes of the next `length` bytes where those are one whole zlib stream, its checksum included, of
+/// one element (type, length, data) and nothing after it: what a bomb unpacks to is not waited for.
 std::optional<std::uint64_t> inflated_size(std::ifstream& file, std::uint64_t length) {
     z_stream stream{};
     if (inflateInit(&stream) != Z_OK) throw std::runtime_error("zlib: inflateInit failed");
     std::vector<std::uint8_t> packed(1 << 16), unpacked(1 << 18);
+    std::uint64_t most = unpacked.size();  // until the element's length is known
     int status = Z_OK;
-    while (status == Z_OK && length > 0) {
+    while (status == Z_OK && length > 0 && stream.total_out <= most) {
         const auto block = std::min<std::uint64_t>(length, packed.size());
         if (!file.read(reinterpret_cast<char*>(packed.data()), std::streamsize(block))) break;
         length -= block;
@@ -42,13 +51,16 @@ std::optional<std::uint64_t> inflated_size(std::ifstream& file, std::uint64_t le
         do {
             stream.next_out = unpacked.data();
             stream.avail_out = unsigned(unpacked.size());
+            const bool beginning = stream.total_out < 8;
             status = inflate(&stream, Z_NO_FLUSH);
-        } while (status == Z_OK && (stream.avail_in > 0 || stream.avail_out == 0));
+            if (beginning && stream.total_out >= 8) most = 8 + length_in(unpacked.data());
+        } while (status == Z_OK && stream.total_out <= most &&
+                 (stream.avail_in > 0 || stream.avail_out == 0));
         if (status == Z_BUF_ERROR) status = Z_OK;  // wants more input
     }
     const std::uint64_t size = stream.total_out, rest = stream.avail_in;
     inflateEnd(&stream);
-    if (status != Z_STREAM_END || length > 0 || rest > 0) return std::nullopt;
+    if (status != Z_STREAM_END || length > 0 || rest > 0 || size != most) return std::nullopt;
     return size;
 }
 
