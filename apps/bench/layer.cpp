@@ -107,9 +107,13 @@ double LayerProblem::flop() const {
 std::string LayerProblem::describe() const {
     const std::string size = shape.height == shape.width ? fmt::format("{}", shape.height)
                                                          : fmt::format("{}x{}", shape.height, shape.width);
-    return fmt::format("{}->{} @ {}, {}x{}, padding {}, batch {}{}", shape.in_channels, shape.out_channels,
-                       size, shape.kernel, shape.kernel, shape.padding, shape.batch,
-                       mode == no_mode ? "" : fmt::format(", mode {}", mode));
+    std::string text = fmt::format("{}->{} @ {}, {}, padding {}", shape.in_channels, shape.out_channels, size,
+                                   fftconv::to_string(shape.kernel), fftconv::to_string(shape.padding));
+    if (shape.stride != 1) text += ", stride " + fftconv::to_string(shape.stride);
+    if (shape.dilation != 1) text += ", dilation " + fftconv::to_string(shape.dilation);
+    if (shape.groups != 1) text += fmt::format(", groups {}", shape.groups);
+    return text +
+           fmt::format(", batch {}{}", shape.batch, mode == no_mode ? "" : fmt::format(", mode {}", mode));
 }
 
 Contender engine_contender(const LayerProblem& problem, const EngineOptions& options,

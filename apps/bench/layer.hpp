@@ -42,7 +42,7 @@ std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double prun
 struct EngineOptions {
     std::string engine = "fft";  ///< one of engine_names
     int threads = 1;
-    int tile = 0;
+    PerAxis tile = 0;
     Inverse inverse = Inverse::folded;
     bool renew_weights = false;  ///< new weights before every run: kernel spectra are counted
     bool measure = false;        ///< ConvolutionOptions::measure

@@ -1,6 +1,7 @@
 // The rival: oneDNN. It gets what it is best with: its own blocked layouts (reorders are not timed), every
 // algorithm, every implementation but the plain reference loops, inference and training mode.
 #include "bench/layer.hpp"
+#include "fftconv/convolution/axis.hpp"
 
 #if !FFTCONV_HAVE_ONEDNN
 
@@ -36,32 +37,35 @@ using Floats = std::vector<float>;
 /// oneDNN's strided convolution for one axis. Where mode K starts inside the padding, or drops pixels at the
 /// end, the image is cut to the pixels that are read.
 struct AxisOfPeer {
-    AxisOfPeer(int length, int outputs_of, int kernel, int padding, int step, int offset)
-        : outputs(outputs_of) {
-        const int from = offset - padding, to = (outputs - 1) * step + offset - padding + kernel - 1;
+    explicit AxisOfPeer(const LayerAxis& axis)
+        : outputs(axis.outputs), step(axis.step), between_taps(axis.dilation - 1) {
+        const int from = axis.offset,
+                  to = (outputs - 1) * step + axis.offset + (axis.kernel - 1) * axis.dilation;
         first = std::max(0, from);
-        size = std::min(length - 1, to) - first + 1;
+        size = std::min(axis.length - 1, to) - first + 1;
         before = std::max(0, -from);
-        after = std::max(0, to - (length - 1));
+        after = std::max(0, to - (axis.length - 1));
     }
-    int outputs, first, size, before, after;
+    int outputs, step, between_taps, first, size, before, after;
 };
 
 struct Geometry {
     explicit Geometry(const LayerProblem& p)
-        : step(p.mode == no_mode ? 1 : 2),
-          vertical(p.shape.height, p.output_maps().height, p.shape.kernel, p.shape.padding, step,
-                   p.mode == no_mode ? 0 : p.mode / 2),
-          horizontal(p.shape.width, p.output_maps().width, p.shape.kernel, p.shape.padding, step,
-                     p.mode == no_mode ? 0 : p.mode % 2),
+        : vertical(vertical_axis(p.shape, {.mode = p.mode})),
+          horizontal(horizontal_axis(p.shape, {.mode = p.mode})),
           x{p.shape.batch, p.shape.in_channels, vertical.size, horizontal.size},
-          w{p.shape.out_channels, p.shape.in_channels, p.shape.kernel, p.shape.kernel},
-          y{p.shape.batch, p.shape.out_channels, vertical.outputs, horizontal.outputs} {}
+          w{p.shape.out_channels, p.shape.group_channels(), p.shape.kernel.vertical,
+            p.shape.kernel.horizontal},
+          y{p.shape.batch, p.shape.out_channels, vertical.outputs, horizontal.outputs} {
+        if (p.shape.groups == 1) return;
+        w.insert(w.begin(), p.shape.groups);
+        w[1] /= p.shape.groups;
+    }
 
-    int step;
     AxisOfPeer vertical, horizontal;
     memory::dims x, w, y;
-    memory::dims strides() const { return {step, step}; }
+    memory::dims strides() const { return {vertical.step, horizontal.step}; }
+    memory::dims dilates() const { return {vertical.between_taps, horizontal.between_taps}; }
     memory::dims before() const { return {vertical.before, horizontal.before}; }
     memory::dims after() const { return {vertical.after, horizontal.after}; }
 };
@@ -82,7 +86,8 @@ memory::desc any(const memory::dims& dims) {
     return {dims, memory::data_type::f32, memory::format_tag::any};
 }
 memory::desc plain(const memory::dims& dims) {
-    return {dims, memory::data_type::f32, memory::format_tag::abcd};
+    return {dims, memory::data_type::f32,
+            dims.size() == 5 ? memory::format_tag::abcde : memory::format_tag::abcd};
 }
 
 /// A primitive with its memories in its own layouts.
@@ -149,7 +154,7 @@ const std::pair<algorithm, const char*> algorithms[] = {{algorithm::convolution_
                                                         {algorithm::convolution_auto, "auto"}};
 
 dnnl::convolution_forward::desc forward_description(const Geometry& g, prop_kind kind, algorithm how) {
-    return {kind, how, any(g.x), any(g.w), any(g.y), g.strides(), g.before(), g.after()};
+    return {kind, how, any(g.x), any(g.w), any(g.y), g.strides(), g.dilates(), g.before(), g.after()};
 }
 
 std::vector<Implementation> forwards(const Geometry& g, const dnnl::engine& engine, algorithm how,
@@ -181,8 +186,8 @@ std::vector<Implementation> backwards_to_input(const Geometry& g, const dnnl::en
         using Backward = dnnl::convolution_backward_data;
         const dnnl::convolution_forward::primitive_desc hint(
             forward_description(g, prop_kind::forward_training, algorithm::convolution_auto), engine);
-        const Backward::desc description(how, any(g.x), any(g.w), any(g.y), g.strides(), g.before(),
-                                         g.after());
+        const Backward::desc description(how, any(g.x), any(g.w), any(g.y), g.strides(), g.dilates(),
+                                         g.before(), g.after());
         each_implementation<Backward>(Backward::primitive_desc(description, engine, hint), name, engine,
                                       found, [](Run& run, const Backward::primitive_desc& made) {
                                           run.add(DNNL_ARG_DIFF_SRC, made.diff_src_desc());
@@ -201,8 +206,8 @@ std::vector<Implementation> backwards_to_weights(const Geometry& g, const dnnl::
         using Backward = dnnl::convolution_backward_weights;
         const dnnl::convolution_forward::primitive_desc hint(
             forward_description(g, prop_kind::forward_training, algorithm::convolution_auto), engine);
-        const Backward::desc description(how, any(g.x), any(g.w), any(g.y), g.strides(), g.before(),
-                                         g.after());
+        const Backward::desc description(how, any(g.x), any(g.w), any(g.y), g.strides(), g.dilates(),
+                                         g.before(), g.after());
         each_implementation<Backward>(Backward::primitive_desc(description, engine, hint), name, engine,
                                       found, [](Run& run, const Backward::primitive_desc& made) {
                                           run.add(DNNL_ARG_SRC, made.src_desc());

@@ -53,8 +53,10 @@ const CLI::Range at_least_one(1, 1 << 20);
 void add_work_options(Options& options, BenchmarkOptions& benchmark) {
     options.add(
         "layer", benchmark.layer,
-        "C,O,H,k,padding: input and output channels, height and width, kernel, padding; several separated by "
-        "semicolons; without it, the table of layers that the engine is judged by");
+        "C,O,H,k,padding: input and output channels, height and width, kernel, padding, the last three one "
+        "number or rows x columns (1x64000); then, if wanted, s2 (stride), d2 (dilation), g4 (groups) or dw "
+        "(depthwise); several separated by semicolons; without it, the table of layers that the engine is "
+        "judged by");
     options.add("batch", benchmark.batch, "images, of --layer and --network")->check(at_least_one);
     options
         .add("pass", benchmark.pass,
@@ -111,22 +113,50 @@ void add_contender_options(Options& options, BenchmarkOptions& benchmark) {
         ->check(CLI::PositiveNumber);
 }
 
+/// "5", or "1x9": rows and columns.
+PerAxis per_axis(const std::string& text) {
+    const std::vector<int> sides = numbers<int>("--layer", split(text, 'x'));
+    if (sides.empty() || sides.size() > 2)
+        throw UsageError("--layer: expected a number or two with an x between them, found '" + text + "'");
+    return {sides.front(), sides.back()};
+}
+
+/// s2, d2 (or s1x2, d1x2), g4 or dw, behind C,O,H,k,padding.
+void add_to_layer(const std::string& word, ConvolutionShape& shape) {
+    if (word == "dw")
+        shape.groups = shape.in_channels;
+    else if (word.starts_with("s"))
+        shape.stride = per_axis(word.substr(1));
+    else if (word.starts_with("d"))
+        shape.dilation = per_axis(word.substr(1));
+    else if (word.starts_with("g"))
+        shape.groups = number<int>("--layer", word.substr(1));
+    else
+        throw UsageError("--layer: expected s, d or g and a number, or dw, found '" + word + "'");
+}
+
+ConvolutionShape layer_of(const std::string& text, int batch) {
+    const std::vector<std::string> fields = split(text, ',');
+    if (fields.size() < 5) throw UsageError("--layer: expected C,O,H,k,padding, found '" + text + "'");
+    const PerAxis size = per_axis(fields[2]);
+    ConvolutionShape shape{.batch = batch,
+                           .in_channels = number<int>("--layer", fields[0]),
+                           .out_channels = number<int>("--layer", fields[1]),
+                           .height = size.vertical,
+                           .width = size.horizontal,
+                           .kernel = per_axis(fields[3]),
+                           .padding = per_axis(fields[4])};
+    for (std::size_t i = 5; i < fields.size(); ++i) add_to_layer(fields[i], shape);
+    return shape;
+}
+
 }  // namespace
 
 std::vector<BenchmarkLayer> BenchmarkOptions::layers() const {
     if (layer.empty()) return layer_table(mode);
     std::vector<BenchmarkLayer> layers;
     for (const std::string& text : split(layer, ';')) {
-        const std::vector<int> fields = numbers<int>("--layer", split(text, ','));
-        if (fields.size() != 5) throw UsageError("--layer: expected C,O,H,k,padding, found '" + text + "'");
-        layers.push_back({{.batch = batch,
-                           .in_channels = fields[0],
-                           .out_channels = fields[1],
-                           .height = fields[2],
-                           .width = fields[2],
-                           .kernel = fields[3],
-                           .padding = fields[4]},
-                          mode});
+        layers.push_back({layer_of(text, batch), mode});
     }
     return layers;
 }

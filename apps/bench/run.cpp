@@ -68,15 +68,20 @@ void LayerBenchmark::add_engines(int threads) {
                     add(options_.tile, "");
                     continue;
                 }
-                std::vector<int> tiles = ranked_tiles(
+                std::vector<PerAxis> tiles = ranked_tiles(
                     problem_.shape,
                     {.mode = problem_.mode,
                      .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
                      .fixed_weights = problem_.pass == LayerPass::forward && !options_.renew_weights,
                      .surviving = surviving_share(mask)});
-                tiles.resize(std::min(tiles.size(), 1 + std::size_t(options_.tiles)));
-                for (int tile : tiles)
-                    add(tile, fmt::format(", tile {}{}", tile, tile == tiles[0] ? " (chosen)" : ""));
+                tiles.erase(
+                    tiles.begin() + std::ptrdiff_t(std::min(tiles.size(), 1 + std::size_t(options_.tiles))),
+                    tiles.end());
+                for (const PerAxis& tile : tiles)
+                    add(tile, fmt::format(", tile {}{}",
+                                          tile == tile.vertical ? std::to_string(tile.vertical)
+                                                                : fftconv::to_string(tile),
+                                          tile == tiles[0] ? " (chosen)" : ""));
             }
 }
 

@@ -1,6 +1,7 @@
 // Wrong shapes, sizes and options: the message names the field, what was expected and what was found.
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <limits>
 
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/error.hpp"
@@ -12,7 +13,7 @@ namespace {
 
 constexpr ConvolutionShape shape{
     .batch = 4, .in_channels = 2, .out_channels = 3, .height = 8, .width = 9, .kernel = 3, .padding = 1};
-const auto made_engines = boost::unit_test::data::make({"fft", "direct", "spatial"});
+const auto made_engines = boost::unit_test::data::make({"fft", "direct", "spatial", "auto"});
 
 /// Does the message hold every one of the parts?
 auto says(std::vector<std::string> parts) {
@@ -44,10 +45,17 @@ BOOST_DATA_TEST_CASE(wrong_shapes, made_engines, engine) {
     check_refused(engine, {"batch", "found 0"}, [](Shape& s, Options&) { s.batch = 0; });
     check_refused(engine, {"in_channels", "found -1"}, [](Shape& s, Options&) { s.in_channels = -1; });
     check_refused(engine, {"out_channels", "found 0"}, [](Shape& s, Options&) { s.out_channels = 0; });
-    check_refused(engine, {"kernel", "1 to 11", "found 12"}, [](Shape& s, Options&) { s.kernel = 12; });
+    check_refused(engine, {"height", "room for the kernel", "found 8"},
+                  [](Shape& s, Options&) { s.kernel = 12; });
+    check_refused(engine, {"width", "room for the kernel", "found 9"}, [](Shape& s, Options&) {
+        s.kernel = {3, 12};
+    });
     check_refused(engine, {"kernel", "found 0"}, [](Shape& s, Options&) { s.kernel = 0; });
-    check_refused(engine, {"padding", "found 3"}, [](Shape& s, Options&) { s.padding = 3; });
-    check_refused(engine, {"padding", "found -1"}, [](Shape& s, Options&) { s.padding = -1; });
+    check_refused(engine, {"stride", "found 0"}, [](Shape& s, Options&) { s.stride = {1, 0}; });
+    check_refused(engine, {"dilation", "found -2"}, [](Shape& s, Options&) { s.dilation = {-2, 1}; });
+    check_refused(engine, {"padding", "found -1"}, [](Shape& s, Options&) { s.padding = {0, 0, -1, 0}; });
+    check_refused(engine, {"groups", "in_channels 2 and out_channels 3", "found 2"},
+                  [](Shape& s, Options&) { s.groups = 2; });
     check_refused(engine, {"height", "found 2"}, [](Shape& s, Options&) { s.height = 2, s.padding = 0; });
     check_refused(engine, {"width", "found 0"}, [](Shape& s, Options&) { s.width = 0; });
     check_refused(engine, {"width", "pooling window", "found 1"},
@@ -57,6 +65,29 @@ BOOST_DATA_TEST_CASE(wrong_shapes, made_engines, engine) {
     check_refused(engine, {"surviving", "0 to 1", "found 1.5"},
                   [](Shape&, Options& o) { o.surviving = 1.5; });
     check_refused(engine, {"tile", "found -8"}, [](Shape&, Options& o) { o.tile = -8; });
+}
+
+BOOST_DATA_TEST_CASE(huge_sizes_are_refused_at_once, made_engines, engine) {
+    using Shape = ConvolutionShape;
+    using Options = ConvolutionOptions;
+    constexpr int most = std::numeric_limits<int>::max();
+    check_refused(engine, {"height", "at most"}, [](Shape& s, Options&) { s.height = most; });
+    check_refused(engine, {"width", "at most"}, [](Shape& s, Options&) { s.width = most - 1; });
+    check_refused(engine, {"batch", "at most"}, [](Shape& s, Options&) { s.batch = most; });
+    check_refused(engine, {"in_channels", "at most"}, [](Shape& s, Options&) { s.in_channels = most; });
+    check_refused(engine, {"padding", "at most"}, [](Shape& s, Options&) { s.padding = most; });
+    check_refused(engine, {"dilation", "at most"}, [](Shape& s, Options&) { s.dilation = most; });
+    check_refused(engine, {"stride", "at most"}, [](Shape& s, Options&) { s.stride = most; });
+    check_refused(engine, {"kernel", "at most"}, [](Shape& s, Options&) { s.kernel = most; });
+    check_refused(engine, {"input", "at most"}, [](Shape& s, Options&) { s.height = s.width = 1 << 20; });
+    check_refused(engine, {"weights", "at most"},
+                  [](Shape& s, Options&) { s.in_channels = s.out_channels = 1 << 20; });
+}
+
+BOOST_DATA_TEST_CASE(measured_plans_check_the_layer_first, boost::unit_test::data::make({"fft", "auto"}),
+                     engine) {
+    check_refused(engine, {"height", "room for the kernel", "found 2"},
+                  [](ConvolutionShape& s, auto& o) { s.height = 2, s.padding = 0, o.measure = true; });
 }
 
 BOOST_AUTO_TEST_CASE(a_tile_must_hold_the_kernel) {
@@ -94,6 +125,47 @@ BOOST_DATA_TEST_CASE(wrong_tensors, made_engines, engine) {
     BOOST_CHECK_THROW(made->backward_weights(x, small, dw), ShapeError);
     BOOST_CHECK_EXCEPTION(made->backward_weights(x, dy, short_dw), ShapeError,
                           says({"weight gradient", "54", "found 3"}));
+}
+
+BOOST_DATA_TEST_CASE(memory_is_not_shared, made_engines, engine) {
+    const ConvolutionShape square{
+        .batch = 4, .in_channels = 3, .out_channels = 3, .height = 8, .width = 8, .kernel = 3, .padding = 1};
+    auto made = make_engine(engine, square, {});
+    Tensor x = made->make_input(), y = made->make_output();
+    std::vector<float> dw(square.weights());
+    BOOST_CHECK_EXCEPTION(made->forward(x, x), ShapeError, says({"output", "shared with the input"}));
+    BOOST_CHECK_EXCEPTION(made->backward_input(x, x), ShapeError,
+                          says({"input gradient", "shared with the output gradient"}));
+    BOOST_CHECK_EXCEPTION(made->backward(x, y, x, dw), ShapeError,
+                          says({"input gradient", "shared with the input"}));
+    const std::span<float> within(x.data(), dw.size());
+    BOOST_CHECK_EXCEPTION(made->backward_weights(x, y, within), ShapeError,
+                          says({"weight gradient", "shared with the input"}));
+    std::vector<float> memory(2 * 3 * 8 * 8);  // two images, the second with half of the first
+    BOOST_CHECK_EXCEPTION(
+        made->forward(nchw(memory.data(), 1, 3, 8, 8), nchw(memory.data() + 3 * 8 * 4, 1, 3, 8, 8)),
+        ShapeError, says({"output", "shared"}));
+    made->forward(nchw(memory.data(), 1, 3, 8, 8), nchw(memory.data() + 3 * 8 * 8, 1, 3, 8, 8));
+}
+
+BOOST_DATA_TEST_CASE(tensors_that_were_moved_from_and_empty_batches, made_engines, engine) {
+    auto made = make_engine(engine, shape, {});
+    Tensor x = made->make_input(), y = made->make_output();
+    const Tensor taken = std::move(x);
+    BOOST_CHECK_EXCEPTION(made->forward(x, y), ShapeError, says({"input", "found (0, 0, 0, 0)"}));
+    Tensor none = made->make_input(), no_output = made->make_output();
+    none.reshape(none.maps(), 0);
+    no_output.reshape(no_output.maps(), 0);
+    BOOST_CHECK_EXCEPTION(made->forward(none, no_output), ShapeError,
+                          says({"input", "at least one image", "found 0"}));
+    std::vector<float> dw(shape.weights());
+    BOOST_CHECK_THROW(made->backward_weights(none, no_output, dw), ShapeError);
+    BOOST_CHECK_THROW(made->backward_input(no_output, none), ShapeError);
+    BOOST_CHECK_EXCEPTION(made->forward(nchw(static_cast<float*>(nullptr), 4, 2, 8, 9), y), ShapeError,
+                          says({"input", "null pointer"}));
+    MapsView flat = y;
+    flat.channel_stride = 0;
+    BOOST_CHECK_EXCEPTION(made->forward(taken, flat), ShapeError, says({"output", "strides other than 0"}));
 }
 
 BOOST_AUTO_TEST_CASE(unknown_engines) {

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_plan_is_one_of_the_candidates_and_remembered) {
         for (int mode : {no_mode, 1}) {
             const ConvolutionOptions options{.mode = mode};
             const Plan plan = measured_plan(engine, layer, options);
-            const std::vector<int> tiles = ranked_tiles(layer, options);
+            const std::vector<PerAxis> tiles = ranked_tiles(layer, options);
             if (engine == "fft" || plan.engine != "spatial")
                 BOOST_TEST(std::count(tiles.begin(), tiles.end(), plan.tile) == 1);
             BOOST_TEST((measured_plan(engine, layer, options) == plan));

@@ -52,8 +52,8 @@ struct Case {
         : layout(layout_of),
           batch(batch_of),
           tile(tile_of),
-          vertical(Axis(height, 3, 1, folded ? 1 : -1, folded), tile),
-          horizontal(Axis(width, 3, 1, folded ? 0 : -1, folded), tile),
+          vertical(Axis(layer_axis(height, 3, 1, 1, 1, height, folded ? 1 : -1, folded)), tile),
+          horizontal(Axis(layer_axis(width, 3, 1, 1, 1, width, folded ? 0 : -1, folded)), tile),
           groups(batch, vertical.forward_tiles * horizontal.forward_tiles, lanes_of) {}
 
     TilePixels pixels(const std::vector<int>& rows, const std::vector<int>& columns, int t) const {

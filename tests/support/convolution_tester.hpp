@@ -52,6 +52,34 @@ inline double largest_error(const std::vector<float>& found, const std::vector<d
     return error == 0 ? 0 : error / largest;
 }
 
+/// ‖found − expected‖ / ‖expected‖; NaN when something found is.
+inline double norm_error(const std::vector<float>& found, const std::vector<double>& expected) {
+    BOOST_REQUIRE_EQUAL(found.size(), expected.size());
+    double error = 0, norm = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        error += (found[i] - expected[i]) * (found[i] - expected[i]);
+        norm += expected[i] * expected[i];
+    }
+    return error == 0 ? 0 : std::sqrt(error / norm);
+}
+
+inline void copy_nchw(const std::vector<float>& values, const MapsView& to) {
+    auto next = values.begin();
+    for (int n = 0; n < to.batch; ++n)
+        for (int c = 0; c < to.channels; ++c)
+            for (int h = 0; h < to.height; ++h)
+                for (int w = 0; w < to.width; ++w) to(n, c, h, w) = *next++;
+}
+
+inline std::vector<float> to_nchw_of(const ConstMapsView& view) {
+    std::vector<float> values;
+    for (int n = 0; n < view.batch; ++n)
+        for (int c = 0; c < view.channels; ++c)
+            for (int h = 0; h < view.height; ++h)
+                for (int w = 0; w < view.width; ++w) values.push_back(view(n, c, h, w));
+    return values;
+}
+
 inline bool all_finite(const Tensor& tensor) {
     return std::all_of(tensor.data(), tensor.data() + tensor.size(),
                        [](float value) { return std::isfinite(value); });
@@ -73,12 +101,12 @@ class ConvolutionTester {
         if (density >= 1) mask_.clear();
         return *this;
     }
-    /// The kernels (o, c) for which kept(o, c) holds survive.
+    /// The kernels (o, c) for which kept(o, c) holds survive; c is a channel of o's group.
     template <class Kept>
     ConvolutionTester& mask(Kept kept) {
         mask_.clear();
         for (int o = 0; o < shape_.out_channels; ++o)
-            for (int c = 0; c < shape_.in_channels; ++c) mask_.push_back(kept(o, c));
+            for (int c = 0; c < shape_.group_channels(); ++c) mask_.push_back(kept(o, c));
         return forget(mask_);
     }
     ConvolutionTester& biased(bool biased = true) { return forget(biased_ = biased); }
@@ -93,12 +121,11 @@ class ConvolutionTester {
     const ConvolutionShape& shape() const { return shape_; }
     std::string describe(const std::string& engine) const {
         std::ostringstream text;
-        text << engine << ' ' << shape_.in_channels << "->" << shape_.out_channels << " @ " << shape_.height
-             << 'x' << shape_.width << ", kernel " << shape_.kernel << ", padding " << shape_.padding
-             << ", batch " << shape_.batch << " (planned " << planned_batch_ << "), mode " << options_.mode
+        text << engine << ' ' << to_string(shape_) << ", batch " << shape_.batch << " (planned "
+             << planned_batch_ << "), mode " << options_.mode
              << (options_.inverse == Inverse::full ? " full" : " folded") << ", pruned "
-             << std::count(mask_.begin(), mask_.end(), 0) << ", tile " << options_.tile << ", threads "
-             << options_.threads << ", seed " << seed_;
+             << std::count(mask_.begin(), mask_.end(), 0) << ", tile " << to_string(options_.tile)
+             << ", threads " << options_.threads << ", seed " << seed_;
         return text.str();
     }
 
@@ -180,6 +207,37 @@ class ConvolutionTester {
         check_both_gradients(engine, dx, dw);
     }
 
+    /// The passes over maps in memory of the caller's, `of_x` and `of_y` making their views (nchw, nhwc,
+    /// chwn); norm-wise errors.
+    template <class ViewOfX, class ViewOfY>
+    void check_views(ConvolutionEngine& engine, ViewOfX of_x, ViewOfY of_y, double tolerance) {
+        const MapShape in = input_maps(), out = output_maps();
+        const auto view = [&](auto make, std::vector<float>& memory, MapShape maps) {
+            return MapsView(make(memory.data(), shape_.batch, maps.channels, maps.height, maps.width));
+        };
+        const auto filled = [&](auto make, const std::vector<float>& values, MapShape maps) {
+            std::vector<float> memory(values.size(), not_a_number);
+            copy_nchw(values, view(make, memory, maps));
+            return memory;
+        };
+        std::vector<float> x_memory = filled(of_x, data().x, in), dy_memory = filled(of_y, data().dy, out),
+                           y_memory(dy_memory.size(), not_a_number), dx_memory(x_memory.size(), not_a_number),
+                           dw(shape_.weights(), not_a_number), both(dw.size(), not_a_number);
+        const MapsView xs = view(of_x, x_memory, in), dys = view(of_y, dy_memory, out),
+                       y = view(of_y, y_memory, out), dx = view(of_x, dx_memory, in);
+        engine.forward(xs, y);
+        judge("forward", norm_error(to_nchw_of(y), data().expected_y), tolerance);
+        engine.backward_input(dys, dx);
+        judge("backward to input", norm_error(to_nchw_of(dx), data().expected_dx), tolerance);
+        engine.backward_weights(xs, dys, dw);
+        judge("backward to weights", norm_error(dw, data().expected_dw), tolerance);
+        check_pruned_gradients(dw);
+        const std::vector<float> once = dx_memory;
+        engine.backward(xs, dys, dx, both);
+        BOOST_TEST((both == dw), "the weight gradient of both is another");
+        BOOST_TEST((once == dx_memory), "the input gradient of both is another");
+    }
+
     const std::vector<float>& weights() { return data().w; }
     const std::vector<std::uint8_t>& mask() const { return mask_; }
 
@@ -229,7 +287,7 @@ class ConvolutionTester {
             BOOST_TEST(spectral->visited_kernels() == spectral->surviving_kernels());
     }
     void check_pruned_gradients(const std::vector<float>& dw) {
-        const std::size_t taps = std::size_t(shape_.kernel) * shape_.kernel;
+        const std::size_t taps = shape_.kernel.area();
         for (std::size_t i = 0; i < dw.size() && !mask_.empty(); ++i)
             if (!mask_[i / taps] && dw[i] != 0)
                 BOOST_FAIL("gradient of pruned kernel " << i / taps << " is " << dw[i]);

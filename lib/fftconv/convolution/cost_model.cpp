@@ -5,9 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "fftconv/convolution/spatial/spatial.hpp"
+#include "fftconv/convolution/spectral/composite_size.hpp"
 #include "fftconv/convolution/spectral/few_channels.hpp"
+#include "fftconv/convolution/spectral/kernel_spectra.hpp"
+#include "fftconv/convolution/spectral/tile_sizes.hpp"
 #include "fftconv/convolution/spectral/tile_transform.hpp"
 #include "fftconv/convolution/spectral/tiling.hpp"
+#include "fftconv/convolution/spectral/vector_transform.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {
@@ -23,143 +28,143 @@ constexpr double spatial_multiply_adds_per_cycle = 11, spatial_listed_multiply_a
 constexpr double store_cycles = 8;  // an entry of an output's spectrum of eight lanes, stored and read again
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
-bool folded(const ConvolutionOptions& options) {
-    return options.mode != no_mode && options.inverse == Inverse::folded;
+constexpr double twiddle_cycles = 6;             // of an entry of a composite size, eight lanes
+constexpr double cached_tile_bytes = 512 << 10;  // transforms of larger tiles leave the second-level cache,
+constexpr double uncached_factor = 1.6;          // and take so much longer
+constexpr double fused_multiply_adds_per_cycle = 2;  // of a chain of sums
+
+/// Cycles of one complex transform along an axis, eight lanes: of a T × T tile, T of them are done.
+double line_cycles(int size) {
+    for (const TileSize& known : tile_sizes)
+        if (known.tile == size) return known.cycles / size;
+    if (!has_vector_transform(size)) return 2.5 * size * 2 * std::log2(size) * 8 / 3;  // FFTW
+    const int first = vector_transform::composite_size(size).first, second = size / first;
+    return second * line_cycles(first) + first * line_cycles(second) + twiddle_cycles * size;
 }
 
-/// Taps of a phase kernel in any mode, so that the tile need not change with K.
-int most_taps(const ConvolutionShape& shape, ConvolutionOptions options) {
-    if (!folded(options)) return shape.kernel;
-    int most = 1;
-    for (options.mode = 0; options.mode < 4; ++options.mode)
-        most = std::max(most, LayerAxes(shape, options).vertical.taps);
-    return most;
+/// One pixel, one tap, one output: nothing to transform.
+bool is_trivial(const Axis& axis) {
+    return axis.layer.length == 1 && axis.layer.kernel == 1 && axis.layer.outputs == 1;
+}
+
+/// Sizes to choose from along an axis: those that hold the taps, up to the first that holds all of it.
+std::vector<int> candidates(const Axis& axis) {
+    if (is_trivial(axis)) return {1};
+    const int whole = whole_tile(axis), least = std::max(2, axis.taps);
+    std::vector<int> sizes;
+    const auto add = [&](int size) {
+        if (size >= least && (sizes.empty() || sizes.back() < whole)) sizes.push_back(size);
+    };
+    for (const TileSize& size : tile_sizes) add(size.tile);
+    for (int size : composite_tiles) add(size);
+    if (sizes.empty()) sizes.push_back(std::max(least, whole));
+    return sizes;
 }
 
 }  // namespace
 
-double transform_cycles(int tile) {
-    switch (tile) {
-        case 2:
-            return 140;
-        case 3:
-            return 200;
-        case 4:
-            return 240;
-        case 5:
-            return 340;
-        case 6:
-            return 410;
-        case 7:
-            return 780;
-        case 8:
-            return 650;
-        case 9:
-            return 1050;
-        case 10:
-            return 1250;
-        case 12:
-            return 1500;
-        case 14:
-            return 3700;
-        case 15:
-            return 3000;
-        case 16:
-            return 2750;
-        case 18:
-            return 4600;
-        case 20:
-            return 5900;
-        case 21:
-            return 8600;
-        case 24:
-            return 8500;
-        case 25:
-            return 10000;
-        case 28:
-            return 15000;
-        case 30:
-            return 15000;
-        case 32:
-            return 17400;
-        case 35:
-            return 29000;
-        case 36:
-            return 21500;
-        default:
-            return 2.5 * tile * tile * 2 * std::log2(tile) * 8 / 3;  // FFTW
-    }
+double transform_cycles(const PerAxis& tile) {
+    const double rows = tile.vertical > 1 ? tile.vertical / 2.0 : 1, columns = tile.horizontal / 2.0;
+    const double cycles = rows * line_cycles(tile.horizontal) + columns * line_cycles(tile.vertical);
+    return cycles * (double(tile.area()) * 8 * sizeof(float) > cached_tile_bytes ? uncached_factor : 1);
 }
 
-TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile) {
+TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, const PerAxis& tile) {
     const LayerAxes axes(shape, options);
-    const AxisTiling vertical(axes.vertical, tile), horizontal(axes.horizontal, tile);
+    const TileCounts vertical(axes.vertical, tile.vertical), horizontal(axes.horizontal, tile.horizontal);
     const double lanes =
         double(padded_batch(shape.batch)) * vertical.forward_tiles * horizontal.forward_tiles;
     const double vectors = std::ceil(lanes / 8);
     const double channels = double(axes.phases()) * shape.in_channels, outputs = shape.out_channels;
-    const double bins = double(tile) * tile;
+    const double bins = double(tile.area()), cycles = transform_cycles(tile);
     TileCost cost;
-    cost.transforms = (channels + outputs) * vectors * (transform_cycles(tile) + copy_cycles * bins);
+    cost.transforms = (channels + outputs) * vectors * (cycles + copy_cycles * bins);
     // Few channels: outputs' spectra need not be stored if a group's stay in cache.
-    if (channels < few_channels::dense_channels &&
-        !few_channels::fit(int(channels), tile, TileTransform::preferred_lanes()))
+    const int own = int(channels) / shape.groups;
+    if (own < few_channels::dense_channels &&
+        !few_channels::fit(own, tile, TileTransform::preferred_lanes(), shape.groups))
         cost.transforms += outputs * vectors * bins * store_cycles;
-    const double kernels = channels * outputs * options.surviving;
+    const double kernels = double(axes.phases()) * double(shape.kernels()) * options.surviving;
     const bool listed = options.surviving < 1;
-    // Real multiply-adds per lane and bin of the T².
-    const double products = !listed && channels >= 8 && outputs >= 8 ? 1.5 : 2;
+    // Real multiply-adds per lane and bin of the area.
+    const double products = !listed && channels / shape.groups >= 8 && outputs / shape.groups >= 8 ? 1.5 : 2;
     cost.sum = products * bins * kernels * vectors * 8 /
                (listed ? listed_multiply_adds_per_cycle : multiply_adds_per_cycle);
-    if (!options.fixed_weights) cost.kernels = kernel_cycles_per_bin * bins * kernels;
+    const bool small = std::max(axes.vertical.taps, axes.horizontal.taps) <= KernelTransform::most_taps;
+    if (!options.fixed_weights) cost.kernels = kernels * (small ? kernel_cycles_per_bin * bins : cycles / 8);
     return cost;
 }
 
 namespace {
 
 /// The edges of transformed tiles that have a transform of our own, the cheapest first.
-std::vector<int> ranked_edges(const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    std::vector<std::pair<double, int>> costs;
-    for (int edge = std::max(2, most_taps(shape, options)); edge <= 36; ++edge)
-        if (has_vector_transform(edge)) costs.push_back({tile_cost(shape, options, edge).total(), edge});
-    std::sort(costs.begin(), costs.end());
-    std::vector<int> edges;
+std::vector<PerAxis> ranked_edges(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const LayerAxes axes(shape, options);
+    const bool square = axes.vertical.layer == axes.horizontal.layer;
+    std::vector<std::pair<double, PerAxis>> costs;
+    for (int vertical : candidates(axes.vertical))
+        for (int horizontal : candidates(axes.horizontal))
+            if (!square || vertical == horizontal)
+                costs.push_back(
+                    {tile_cost(shape, options, {vertical, horizontal}).total(), {vertical, horizontal}});
+    std::stable_sort(costs.begin(), costs.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<PerAxis> edges;
     for (const auto& [cost, edge] : costs) edges.push_back(edge);
     return edges;
 }
 
-}  // namespace
-
-int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    const int least = most_taps(shape, options);
-    if (options.tile) {
-        const int tile = folded(options) ? options.tile / 2 : options.tile;
-        if (tile < least || (folded(options) && options.tile % 2 != 0))
-            throw ShapeError("convolution: tile: expected " +
-                             std::string(folded(options) ? "an even size, " : "") + "at least " +
-                             std::to_string(folded(options) ? 2 * least : least) + ", found " +
-                             std::to_string(options.tile));
-        return tile;
-    }
-    return ranked_edges(shape, options).front();
+int given_edge(const Axis& axis, int tile) {
+    if (is_trivial(axis)) return 1;
+    const int step = axis.tap_step;
+    if (tile % step != 0 || tile / step < axis.taps)
+        throw ShapeError("convolution: tile: expected " +
+                         std::string(step == 1   ? ""
+                                     : step == 2 ? "an even size, "
+                                                 : "a multiple of " + std::to_string(step) + ", ") +
+                         "at least " + std::to_string(axis.taps * step) + ", found " + std::to_string(tile));
+    return tile / step;
 }
 
-std::vector<int> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    std::vector<int> tiles = ranked_edges(shape, options);
-    if (folded(options))
-        for (int& tile : tiles) tile *= 2;
+}  // namespace
+
+PerAxis choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    if (options.tile == 0) return ranked_edges(shape, options).front();
+    const LayerAxes axes(shape, options);
+    return {given_edge(axes.vertical, options.tile.vertical),
+            given_edge(axes.horizontal, options.tile.horizontal)};
+}
+
+std::vector<PerAxis> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const LayerAxes axes(shape, options);
+    std::vector<PerAxis> tiles = ranked_edges(shape, options);
+    for (PerAxis& tile : tiles)
+        tile = {tile.vertical * axes.vertical.tap_step, tile.horizontal * axes.horizontal.tap_step};
     return tiles;
 }
 
+double spectral_macs_per_kernel(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const PerAxis edge = choose_tile(shape, options);
+    const LayerAxes axes(shape, options);
+    const double tiles = double(TileCounts(axes.vertical, edge.vertical).forward_tiles) *
+                         TileCounts(axes.horizontal, edge.horizontal).forward_tiles;
+    return 2.0 * double(edge.area()) * tiles * axes.phases();
+}
+
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    const int step = folded(options) ? 2 : 1;
-    const double pixels = double(shape.output_height() / step) * (shape.output_width() / step);
+    const double pixels =
+        double(vertical_axis(shape, options).outputs) * horizontal_axis(shape, options).outputs;
     const double vectors = std::ceil(padded_batch(shape.batch) / 8.0);
     const double products =
-        pixels * shape.in_channels * shape.kernel * shape.kernel * vectors * 8;  // per output
+        pixels * shape.group_channels() * double(shape.kernel.area()) * vectors * 8;  // per output
     if (options.surviving < 1)
         return products * options.surviving * shape.out_channels / spatial_listed_multiply_adds_per_cycle;
-    return products * ((shape.out_channels + 3) / 4 * 4) / spatial_multiply_adds_per_cycle;  // four at a time
+    // Four outputs of a group at a time, and as many vectors as there are: few sums wait for themselves.
+    const int rows = std::min(4, shape.group_outputs());
+    const double sums = rows * std::min(vectors, rows == 1 ? 6.0 : 3.0);
+    const double outputs = double((shape.group_outputs() + rows - 1) / rows) * rows * shape.groups;
+    return products * outputs /
+           std::min(spatial_multiply_adds_per_cycle, fused_multiply_adds_per_cycle * sums);
 }
 
 double surviving_share(std::span<const std::uint8_t> mask) {
@@ -168,7 +173,7 @@ double surviving_share(std::span<const std::uint8_t> mask) {
 }
 
 std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    if (options.tile) return "fft";
+    if (options.tile != 0 || !spatial_can(shape, options)) return "fft";
     const double spectral = tile_cost(shape, options, choose_tile(shape, options)).total();
     return spatial_cost(shape, options) < spectral ? "spatial" : "fft";
 }

@@ -16,18 +16,22 @@ struct TileCost {
     double total() const { return transforms + sum + kernels; }
 };
 
-/// Cycles of one forward or inverse T × T transform of eight lanes, in the model.
-double transform_cycles(int tile);
+/// Cycles of one forward or inverse transform of a tile of eight lanes, in the model.
+double transform_cycles(const PerAxis& tile);
 
-TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, int tile);
+TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& options, const PerAxis& tile);
 
-/// The edge of the tiles as they are transformed (half of T with a folded mode): the one asked for, or the
-/// cheapest size that has a transform of our own. @throws ShapeError when the tile asked for cannot hold the
-/// kernel.
-int choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options);
+/// The edges of the tiles as they are transformed (T over the phases of each axis; 1 where an axis is one
+/// pixel): those asked for, or the cheapest that have transforms of our own. @throws ShapeError when the tile
+/// asked for cannot hold the kernel.
+PerAxis choose_tile(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 /// The tiles that `choose_tile` chooses from, as ConvolutionOptions::tile has them, the cheapest first.
-std::vector<int> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOptions& options);
+std::vector<PerAxis> ranked_tiles(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+/// Multiply-accumulates of one kernel and one image in the frequency domain. Two real images are one complex
+/// one: half of the bins, and four real products each, for each tile and phase.
+double spectral_macs_per_kernel(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 /// What forward of a layer costs without transforms, in cycles of one core.
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options);

@@ -11,16 +11,17 @@ namespace FFTCONV_PUBLIC fftconv {
 /// With a mode, only the mode-K columns are gathered, a quarter of the work, as the EasyConvPooling paper
 /// does it (section 3.4); with Inverse::full every output is computed and the mode selected. The gradient to
 /// the input is gathered too, as a correlation with the transposed weights, so that no two blocks write the
-/// same pixel. Channels without a surviving kernel are left out of the matrices; other pruned kernels are
-/// zeros in them. Options: `tile` has no meaning here. Phases: gather, product, scatter.
+/// same pixel. Groups are layers of their own. Channels without a surviving kernel are left out of the
+/// matrices; where a mask leaves others out, each channel is multiplied with its surviving kernels alone.
+/// Options: `tile` has no meaning here. Phases: gather, product, scatter.
 class DirectConvolution : public ConvolutionEngine {
   public:
     /// @throws ShapeError when shape and options make no sense.
     DirectConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
 
-    void forward(const Tensor& x, Tensor& y) override;
-    void backward_input(const Tensor& dy, Tensor& dx) override;
-    void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) override;
+    void forward(const ConstMapsView& x, const MapsView& y) override;
+    void backward_input(const ConstMapsView& dy, const MapsView& dx) override;
+    void backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) override;
     std::size_t workspace_bytes() const override;
 
   private:
@@ -29,12 +30,13 @@ class DirectConvolution : public ConvolutionEngine {
     struct Seconds;
 
     bool selects_afterwards() const { return options_.mode != no_mode && options_.inverse == Inverse::full; }
-    bool kept(int o, int c) const;
-    std::vector<int> used_inputs() const;
-    std::vector<int> used_outputs() const;
+    std::vector<int> used_inputs(int group) const;
+    std::vector<int> used_outputs(int group) const;
+    bool all_kept(const std::vector<int>& inputs, const std::vector<int>& outputs) const;
     Lattice output_lattice() const;
     Lattice input_lattice(int row, int column) const;
-    const Tensor& spread(const Tensor& dy);
+    ConstMapsView spread(const ConstMapsView& dy);
+    void gradient_of_group(int group, const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw);
     void pack_weights(const Correlation& correlation);
     void correlate(const Correlation& correlation);
     void reserve_workspace(std::size_t floats_per_worker);

@@ -6,27 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/convolution/shape.hpp"
+#include "fftconv/core/maps_view.hpp"
 #include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
 namespace FFTCONV_PUBLIC fftconv {
-
-/// One convolution layer: y[o](m, n) = Σ_c Σ_u Σ_v W[o,c](u, v) · x[c](m+u−p, n+v−p), a cross-correlation as
-/// in the EasyConvPooling paper, section 3.2, with zero padding p on every side.
-struct ConvolutionShape {
-    int batch = 1;              ///< images that the layer is planned for; calls may bring any number
-    int in_channels = 1;        ///< C
-    int out_channels = 1;       ///< O
-    int height = 1, width = 1;  ///< of the input maps, pixels
-    int kernel = 1;             ///< k: kernels are k × k, 1 to 11
-    int padding = 0;            ///< p: 0 to k − 1
-
-    int output_height() const { return height + 2 * padding - kernel + 1; }
-    int output_width() const { return width + 2 * padding - kernel + 1; }
-    std::size_t kernels() const { return std::size_t(in_channels) * std::size_t(out_channels); }
-    std::size_t weights() const { return kernels() * std::size_t(kernel) * std::size_t(kernel); }
-    bool operator==(const ConvolutionShape&) const = default;
-};
 
 /// How easy convolution gets the mode-K outputs: `folded` computes nothing else; `full` computes every output
 /// and selects (the definition, and the reference).
@@ -36,7 +21,7 @@ enum class Inverse { folded, full };
 inline constexpr int no_mode = -1;
 
 struct ConvolutionOptions {
-    int tile = 0;        ///< T, the edge of the transformed tiles; 0 = choose
+    PerAxis tile = 0;    ///< T, the edges of the transformed tiles; 0 = choose
     int mode = no_mode;  ///< K = 0..3: only pixel K (top-left, top-right, bottom-left, bottom-right) of each
                          ///< 2×2 window
     Inverse inverse = Inverse::folded;
@@ -55,11 +40,19 @@ struct Phase {
     double seconds = 0;
 };
 
-/// What every convolution engine does. Weights are row-major (O, C, k, k); masks are (O, C) bytes, 0 =
-/// pruned: a pruned kernel is absent from every pass, and its weight gradient is exactly zero. With a mode
-/// the output is (O, ⌊H'/2⌋, ⌊W'/2⌋, N): a last odd row or column has no window and is dropped. Engines are
-/// not shared between threads; they use `threads` threads themselves, and give the same bits for any number
-/// of them.
+/// What every engine checks first. @throws ShapeError when the shape or the options make no sense, or are
+/// larger than any machine; the message names the field, what was expected and what was found.
+void check_layer(const ConvolutionShape& shape, const ConvolutionOptions& options);
+
+/// What every convolution engine does. Weights are row-major (O, C/groups, k_h, k_w); masks are (O, C/groups)
+/// bytes, 0 = pruned: a pruned kernel is absent from every pass, and its weight gradient is exactly zero.
+/// With a mode the output is (O, ⌊H'/2⌋, ⌊W'/2⌋, N): a last odd row or column has no window and is dropped.
+/// Engines are not shared between threads; they use `threads` threads themselves, and give the same bits for
+/// any number of them.
+///
+/// Maps come and go in tensors or in any memory of the caller's (MapsView). What a pass writes must not
+/// overlap what it reads (ShapeError). Setters that throw leave the engine as it was; a pass that throws
+/// (std::bad_alloc) leaves what it writes unspecified, and the engine fit for the next call.
 class ConvolutionEngine {
   public:
     /// @throws ShapeError when the shape or the options make no sense; the message names the field.
@@ -76,12 +69,13 @@ class ConvolutionEngine {
     Tensor make_input(int batch = 0) const;
     Tensor make_output(int batch = 0) const;
 
-    /// Row-major (O, C, k, k). `version` names these weights: a call with the version already held (not 0)
-    /// returns at once, and what was derived from the weights is kept. @throws ShapeError on another size.
+    /// Row-major (O, C/groups, k_h, k_w). `version` names these weights: a call with the version already held
+    /// (not 0) returns at once, and what was derived from the weights is kept. @throws ShapeError on another
+    /// size.
     void set_weights(std::span<const float> weights, std::uint64_t version = 0);
     /// (O) floats added to the outputs; an empty span takes them away. @throws ShapeError on another size.
     void set_bias(std::span<const float> bias);
-    /// (O, C) bytes, 0 = pruned; an empty span keeps every kernel. @throws ShapeError on another size.
+    /// (O, C/groups) bytes, 0 = pruned; an empty span keeps every kernel. @throws ShapeError on another size.
     void set_mask(std::span<const std::uint8_t> mask);
     /// While on, an engine that derives something from each kernel (spectra) keeps it for pruned kernels too,
     /// so that another mask costs nothing to set up: for a search over masks. What is pruned is still absent
@@ -97,13 +91,17 @@ class ConvolutionEngine {
     std::size_t surviving_kernels() const;
 
     /// y = W ⋆ x + bias. x (C, H, W, N), y as make_output(N). Every element of y is written.
-    virtual void forward(const Tensor& x, Tensor& y) = 0;
+    /// @throws ShapeError when shapes do not fit, or memory is missing or shared.
+    virtual void forward(const ConstMapsView& x, const MapsView& y) = 0;
     /// dx, the gradient to the input, from dy, the gradient to the output. Every element of dx is written.
-    virtual void backward_input(const Tensor& dy, Tensor& dx) = 0;
-    /// dw, row-major (O, C, k, k), the gradient to the weights, summed over the batch; overwritten.
-    virtual void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) = 0;
+    virtual void backward_input(const ConstMapsView& dy, const MapsView& dx) = 0;
+    /// dw, row-major (O, C/groups, k_h, k_w), the gradient to the weights, summed over the batch;
+    /// overwritten.
+    virtual void backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) = 0;
     /// Both gradients, the same bits as from the two calls; an engine may share work between them.
-    virtual void backward(const Tensor& x, const Tensor& dy, Tensor& dx, std::span<float> dw) {
+    virtual void backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
+                          std::span<float> dw) {
+        check_backward(x, dy, dx, dw);
         backward_weights(x, dy, dw);
         backward_input(dy, dx);
     }
@@ -115,11 +113,19 @@ class ConvolutionEngine {
     virtual std::size_t workspace_bytes() const = 0;
 
   protected:
-    virtual void weights_changed() {}
-    virtual void mask_changed() {}
-    virtual void mode_changed() {}
-    void check_forward(const Tensor& x, const Tensor& y) const;
-    void check_backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) const;
+    virtual void weights_changed() noexcept {}
+    /// Called before the mask or the mode is taken: what they throw is as if nothing had been asked.
+    virtual void take_mask(const std::vector<std::uint8_t>&) {}
+    virtual void take_mode(int) {}
+    bool kept(int o, int c) const {  ///< c: within the group
+        return mask_.empty() ||
+               mask_[std::size_t(o) * std::size_t(shape_.group_channels()) + std::size_t(c)] != 0;
+    }
+    void check_forward(const ConstMapsView& x, const MapsView& y) const;
+    void check_backward_input(const ConstMapsView& dy, const MapsView& dx) const;
+    void check_backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) const;
+    void check_backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
+                        std::span<float> dw) const;
 
     ConvolutionShape shape_;
     ConvolutionOptions options_;

@@ -10,11 +10,12 @@
 namespace fftconv {
 
 Plan plan_layer(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    check_layer(shape, options);
     const bool chosen = engine == "auto" || engine == "fft";
     if (chosen && options.measure && options.tile == 0) return measured_plan(engine, shape, options);
     if (engine != "auto") return {engine, options.tile};
     const std::string cheaper = choose_engine(shape, options);
-    if (cheaper != "fft" || options.tile) return {cheaper, options.tile};
+    if (cheaper != "fft" || options.tile != 0) return {cheaper, options.tile};
     return {cheaper, ranked_tiles(shape, options).front()};
 }
 

@@ -27,7 +27,7 @@ std::unique_ptr<ConvolutionEngine> make_engine(const std::string& name, const Co
 /// An engine and, for "fft", the tile (ConvolutionOptions::tile).
 struct Plan {
     std::string engine;  ///< "fft", "spatial" or "direct"
-    int tile = 0;        ///< 0: chosen when the engine is made
+    PerAxis tile = 0;    ///< 0: chosen when the engine is made
     bool operator==(const Plan&) const = default;
 };
 

@@ -10,6 +10,7 @@
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/convolution/simd/target_name.hpp"
+#include "fftconv/convolution/spatial/spatial.hpp"
 #include "fftconv/core/clock.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/processor.hpp"
@@ -24,9 +25,8 @@ constexpr int calls = 3;        // of each candidate; the fastest counts
 /// What a plan depends on, in one line without tabs.
 std::string key_of(const std::string& engine, const ConvolutionShape& s, const ConvolutionOptions& options) {
     std::ostringstream key;
-    key << processor_name() << ", " << simd_target_name() << ", " << engine << ", " << s.in_channels << "->"
-        << s.out_channels << " @ " << s.height << "x" << s.width << ", kernel " << s.kernel << ", padding "
-        << s.padding << ", batch " << s.batch << ", mode " << options.mode
+    key << processor_name() << ", " << simd_target_name() << ", " << engine << ", " << to_string(s)
+        << ", batch " << s.batch << ", mode " << options.mode
         << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "") << ", threads "
         << options.threads;
     if (options.surviving < 1) key << ", surviving " << options.surviving;
@@ -38,6 +38,17 @@ struct Remembered {
     std::string key;
     Plan plan;
 };
+
+/// "36", or of tiles that are not square "24x36".
+std::string tile_text(const PerAxis& tile) {
+    return tile == tile.vertical ? std::to_string(tile.vertical) : to_string(tile);
+}
+
+PerAxis tile_of(const std::string& text, char** end) {
+    const int vertical = int(std::strtol(text.c_str(), end, 10));
+    if (**end != 'x') return vertical;
+    return {vertical, int(std::strtol(*end + 1, end, 10))};
+}
 
 /// Lines "key<tab>engine<tab>tile".
 std::vector<Remembered> read_memory(const std::filesystem::path& file) {
@@ -52,9 +63,10 @@ std::vector<Remembered> read_memory(const std::filesystem::path& file) {
         char* end = nullptr;
         if (std::getline(fields, found.key, '\t') && std::getline(fields, found.plan.engine, '\t') &&
             std::getline(fields, tile))
-            found.plan.tile = int(std::strtol(tile.c_str(), &end, 10));
+            found.plan.tile = tile_of(tile, &end);
         const bool known = found.plan.engine == "fft" || found.plan.engine == "spatial";
-        if (!end || *end != '\0' || tile.empty() || !known || found.plan.tile < 0)
+        if (!end || *end != '\0' || tile.empty() || !known || found.plan.tile.vertical < 0 ||
+            found.plan.tile.horizontal < 0)
             throw FileError(file.string(), "line " + std::to_string(number),
                             "a layer, fft or spatial, and a tile, with tabs between them (delete the file to "
                             "measure again)",
@@ -78,7 +90,8 @@ void write_memory(const std::filesystem::path& file, const std::vector<Remembere
     const std::filesystem::path part = file.string() + "." + std::to_string(ticks()) + ".part";
     {
         std::ofstream out(part);
-        for (const auto& [key, plan] : plans) out << key << '\t' << plan.engine << '\t' << plan.tile << '\n';
+        for (const auto& [key, plan] : plans)
+            out << key << '\t' << plan.engine << '\t' << tile_text(plan.tile) << '\n';
         if (!out.flush())
             throw FileError(file.string(), "plan memory", "a place that can be written", "no way to write");
     }
@@ -128,11 +141,11 @@ Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
     for (const auto& [known, plan] : read_memory(plan_memory()))
         if (known == key) return plan;
     std::vector<Plan> candidates;
-    for (int tile : ranked_tiles(shape, options)) {
+    for (const PerAxis& tile : ranked_tiles(shape, options)) {
         candidates.push_back({"fft", tile});
         if (candidates.size() == tiles_tried) break;
     }
-    if (engine == "auto") candidates.push_back({"spatial", 0});
+    if (engine == "auto" && spatial_can(shape, options)) candidates.push_back({"spatial", 0});
     Plan best;
     double fastest = std::numeric_limits<double>::infinity();
     for (const Plan& candidate : candidates)

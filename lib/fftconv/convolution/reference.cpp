@@ -10,28 +10,32 @@ namespace {
 /// Calls term(y_index, w_index, x_index) for every product w·x that is summed into an output: the three
 /// passes are the three derivatives of this one trilinear sum.
 template <class Term>
-void for_each_term(const ConvolutionShape& shape, int mode, const std::vector<std::uint8_t>& mask,
-                   Term term) {
-    const int step = mode == no_mode ? 1 : 2, row = mode == no_mode ? 0 : mode / 2,
+void for_each_term(const ConvolutionShape& s, int mode, const std::vector<std::uint8_t>& mask, Term term) {
+    const int window = mode == no_mode ? 1 : 2, row = mode == no_mode ? 0 : mode / 2,
               column = mode == no_mode ? 0 : mode % 2;
-    const int C = shape.in_channels, O = shape.out_channels, H = shape.height, W = shape.width,
-              k = shape.kernel;
-    const int out_height = shape.output_height() / step, out_width = shape.output_width() / step;
-    for (int n = 0; n < shape.batch; ++n)
+    const int C = s.in_channels, O = s.out_channels, H = s.height, W = s.width, own = C / s.groups;
+    const int out_height = s.output_height() / window, out_width = s.output_width() / window;
+    for (int n = 0; n < s.batch; ++n)
         for (int o = 0; o < O; ++o)
-            for (int c = 0; c < C; ++c) {
-                if (!mask.empty() && mask[std::size_t(o) * C + c] == 0) continue;
+            for (int k = 0; k < own; ++k) {
+                const std::size_t kernel = std::size_t(o) * own + k;
+                if (!mask.empty() && mask[kernel] == 0) continue;
+                const int c = o / (O / s.groups) * own + k;
                 for (int i = 0; i < out_height; ++i)
                     for (int j = 0; j < out_width; ++j)
-                        for (int u = 0; u < k; ++u)
-                            for (int v = 0; v < k; ++v) {
-                                const int h = i * step + row + u - shape.padding;
-                                const int w = j * step + column + v - shape.padding;
-                                if (h < 0 || h >= H || w < 0 || w >= W) continue;
+                        for (int u = 0; u < s.kernel.vertical; ++u) {
+                            const int h = (i * window + row) * s.stride.vertical + u * s.dilation.vertical -
+                                          s.padding.top;
+                            if (h < 0 || h >= H) continue;
+                            for (int v = 0; v < s.kernel.horizontal; ++v) {
+                                const int w = (j * window + column) * s.stride.horizontal +
+                                              v * s.dilation.horizontal - s.padding.left;
+                                if (w < 0 || w >= W) continue;
                                 term(((std::size_t(n) * O + o) * out_height + i) * out_width + j,
-                                     ((std::size_t(o) * C + c) * k + u) * k + v,
+                                     (kernel * s.kernel.vertical + u) * s.kernel.horizontal + v,
                                      ((std::size_t(n) * C + c) * H + h) * W + w);
                             }
+                        }
             }
 }
 

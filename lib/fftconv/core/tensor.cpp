@@ -21,10 +21,10 @@ void Tensor::fill(float value) {
 }
 
 void Tensor::reshape(MapShape maps, int batch) {
+    data_.resize(maps.size() * padded_batch(batch));
     maps_ = maps;
     batch_ = batch;
     batch_stride_ = padded_batch(batch);
-    data_.resize(maps.size() * batch_stride_);
 }
 
 Tensor from_nchw(std::span<const float> nchw, MapShape maps, int batch) {

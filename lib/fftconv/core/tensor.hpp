@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "fftconv/core/aligned.hpp"
@@ -36,6 +37,14 @@ class Tensor {
     Tensor(int channels, int height, int width, int batch);
     /// The same.
     Tensor(MapShape maps, int batch) : Tensor(maps.channels, maps.height, maps.width, batch) {}
+    Tensor(const Tensor&) = default;
+    Tensor& operator=(const Tensor&) = default;
+    /// What was moved from is empty, as a Tensor() is.
+    Tensor(Tensor&& other) noexcept { swap(other); }
+    Tensor& operator=(Tensor&& other) noexcept {
+        Tensor(std::move(other)).swap(*this);
+        return *this;
+    }
 
     /// C.
     int channels() const { return maps_.channels; }
@@ -67,6 +76,13 @@ class Tensor {
     /// The same.
     float operator()(int c, int h, int w, int n) const { return data_[offset(c, h, w) + std::size_t(n)]; }
 
+    /// Exchanges the two.
+    void swap(Tensor& other) noexcept {
+        std::swap(maps_, other.maps_);
+        std::swap(batch_, other.batch_);
+        std::swap(batch_stride_, other.batch_stride_);
+        data_.swap(other.data_);
+    }
     /// Sets every element, padding lanes included.
     void fill(float value);
     /// Takes another shape, keeping the memory where it suffices; contents are then unspecified but finite

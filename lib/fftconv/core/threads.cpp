@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <exception>
 
 namespace fftconv {
 
@@ -15,8 +16,15 @@ void parallel_for(int threads, int count, const std::function<void(int index)>& 
         for (int index = 0; index < count; ++index) body(index);
         return;
     }
+    std::exception_ptr first;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (int index = 0; index < count; ++index) body(index);
+    for (int index = 0; index < count; ++index) try {
+            body(index);
+        } catch (...) {
+#pragma omp critical(fftconv_parallel_for)
+            if (!first) first = std::current_exception();
+        }
+    if (first) std::rethrow_exception(first);
 }
 
 }  // namespace fftconv

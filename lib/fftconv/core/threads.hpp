@@ -9,7 +9,8 @@ namespace FFTCONV_PUBLIC fftconv {
 int available_threads();
 
 /// Runs body(index) for 0 ≤ index < count on up to `threads` threads; which thread runs which index is not
-/// fixed, so a body must write only what belongs to its index. Bodies must not throw.
+/// fixed, so a body must write only what belongs to its index. One of the exceptions that bodies throw is
+/// thrown again when all have ended.
 void parallel_for(int threads, int count, const std::function<void(int index)>& body);
 
 }  // namespace fftconv

@@ -4,23 +4,10 @@
 #include <chrono>
 
 #include "fftconv/convolution/cost_model.hpp"
-#include "fftconv/convolution/spectral/tiling.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {
 namespace {
-
-/// Multiply-accumulates of one kernel and one image in the frequency domain. Two real images are one complex
-/// one: T²/2 bins and four real products each per image and tile.
-double spectral_macs_per_kernel(const ConvolutionLayer& layer) {
-    const ConvolutionShape& shape = layer.shape();
-    const ConvolutionOptions& options = layer.engine().options();
-    const int edge = choose_tile(shape, options);
-    const LayerAxes axes(shape, options);
-    const double tiles = double(AxisTiling(axes.vertical, edge).forward_tiles) *
-                         AxisTiling(axes.horizontal, edge).forward_tiles;
-    return 2.0 * edge * edge * tiles * axes.phases();
-}
 
 double median(std::vector<double> values) {
     std::sort(values.begin(), values.end());
@@ -48,9 +35,11 @@ std::vector<LayerCost> layer_costs(const PrunedNetwork& pruned) {
         cost.layer = layer.name();
         cost.parameters = double(densities[i].kept_weights) + per_map * double(densities[i].kept_maps);
         cost.direct_macs = double(densities[i].kept_weights) * output.height * output.width;
-        cost.spectral_macs = layer.convolution ? double(densities[i].kept_kernels) *
-                                                     spectral_macs_per_kernel(*layer.convolution)
-                                               : cost.direct_macs;
+        cost.spectral_macs = layer.convolution
+                                 ? double(densities[i].kept_kernels) *
+                                       spectral_macs_per_kernel(layer.convolution->shape(),
+                                                                layer.convolution->engine().options())
+                                 : cost.direct_macs;
         costs.push_back(cost);
     }
     return costs;

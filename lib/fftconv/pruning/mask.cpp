@@ -82,7 +82,7 @@ const LayerMask* find_mask(const Masks& masks, const std::string& layer) {
 
 LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer) {
     const std::size_t index = index_of(layers, layer);
-    const int edge = layers[index].convolution ? layers[index].convolution->shape().kernel : 0;
+    const int edge = layers[index].convolution ? int(layers[index].convolution->shape().kernel) : 0;
     auto place = std::find_if(masks.begin(), masks.end(),
                               [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
     if (place == masks.end() || place->layer != layer) place = masks.insert(place, LayerMask{.layer = layer});

@@ -23,7 +23,7 @@ class EnergySpectrum {
     int bins() const { return layout_.order.bins(); }
     void clear() { std::fill(tile_.begin(), tile_.end(), 0.0f); }
     float& pixel(int row, int column, int lane) {
-        return tile_[(std::size_t(row) * transform_.tile() + column) * lanes + lane];
+        return tile_[(std::size_t(row) * transform_.width() + column) * lanes + lane];
     }
     /// Transforms the maps set, of `rows` rows.
     void run(int rows) {

@@ -5,6 +5,7 @@
 
 #include "fftconv/convolution/mode_selection.hpp"
 #include "fftconv/core/clock.hpp"
+#include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
 
 namespace fftconv {
@@ -33,95 +34,115 @@ int blocks_of(int channels) {
     return (channels + block_channels - 1) / block_channels;
 }
 
-}  // namespace
-
-SpatialConvolution::SpatialConvolution(ConvolutionShape shape, ConvolutionOptions options)
-    : ConvolutionEngine(shape, options) {
-    phases_ = {{"weights"}, {"product"}, {"select"}};
+/// Output i reads pixel step·i + offset + tap, where there is one.
+std::vector<spatial_sum::Meetings> of_outputs(const LayerAxis& axis) {
+    return {{.count = axis.outputs, .source = axis.offset, .source_step = axis.step, .taps = axis.kernel}};
 }
 
-bool SpatialConvolution::kept(int o, int c) const {
-    return mask_.empty() || mask_[std::size_t(o) * shape_.in_channels + c] != 0;
-}
-
-/// Of the outputs that are computed: all, or those of mode K.
-MapShape SpatialConvolution::computed_maps() const {
-    return {shape_.out_channels, shape_.output_height() / step(), shape_.output_width() / step()};
-}
-
-SpatialConvolution::Axis SpatialConvolution::vertical() const {
-    return {shape_.height, computed_maps().height, step() == 2 ? options_.mode / 2 : 0};
-}
-
-SpatialConvolution::Axis SpatialConvolution::horizontal() const {
-    return {shape_.width, computed_maps().width, step() == 2 ? options_.mode % 2 : 0};
-}
-
-/// Output i reads pixel step·i + offset + tap − p, where there is one.
-std::vector<spatial_sum::Meetings> SpatialConvolution::of_outputs(const Axis& axis) const {
-    return {{.count = axis.outputs,
-             .source = axis.offset - shape_.padding,
-             .source_step = step(),
-             .taps = shape_.kernel}};
-}
-
-/// The same pairs, by tap: output i and pixel step·i + offset + tap − p.
-std::vector<spatial_sum::Pairs> SpatialConvolution::of_taps(const Axis& axis) const {
-    std::vector<spatial_sum::Pairs> pairs(shape_.kernel);
-    for (int tap = 0; tap < shape_.kernel; ++tap) {
-        const int pixel = axis.offset + tap - shape_.padding;  // of output 0
-        const int first = std::max(0, (-pixel + step() - 1) / step());
-        const int last = std::min(axis.outputs, (axis.length - pixel + step() - 1) / step());
-        pairs[tap] = {first, pixel + step() * first, step(), std::max(0, last - first)};
+/// The same pairs, by tap.
+std::vector<spatial_sum::Pairs> of_taps(const LayerAxis& axis) {
+    std::vector<spatial_sum::Pairs> pairs(axis.kernel);
+    for (int tap = 0; tap < axis.kernel; ++tap) {
+        const int first = axis.first_output(tap), last = axis.last_output(tap);
+        pairs[tap] = {first, axis.first_pixel(tap) + axis.step * first, axis.step, std::max(0, last - first)};
     }
     return pairs;
 }
 
 /// The same pairs, by input pixel: those at a distance of `step` meet the same taps, in descending order.
-std::vector<spatial_sum::Meetings> SpatialConvolution::of_inputs(const Axis& axis) const {
+std::vector<spatial_sum::Meetings> of_inputs(const LayerAxis& axis) {
     std::vector<spatial_sum::Meetings> meetings;
-    for (int pixel = 0; pixel < std::min(step(), axis.length); ++pixel) {
-        const int place = pixel + shape_.padding - axis.offset;  // of pixel − output·step among the taps
-        const int tap = ((place % step()) + step()) % step();
-        const int taps = (shape_.kernel - tap + step() - 1) / step();
+    const int step = axis.step;
+    for (int pixel = 0; pixel < std::min(step, axis.length); ++pixel) {
+        const int place = pixel - axis.offset;  // of pixel − output·step among the taps
+        const int tap = ((place % step) + step) % step;
+        const int taps = (axis.kernel - tap + step - 1) / step;
         meetings.push_back({.target = pixel,
-                            .target_step = step(),
-                            .count = (axis.length - pixel + step() - 1) / step(),
-                            .source = (place - tap) / step() - (taps - 1),
-                            .tap = tap + (taps - 1) * step(),
-                            .tap_step = -step(),
+                            .target_step = step,
+                            .count = (axis.length - pixel + step - 1) / step,
+                            .source = (place - tap) / step - (taps - 1),
+                            .tap = tap + (taps - 1) * step,
+                            .tap_step = -step,
                             .taps = taps});
     }
     return meetings;
 }
 
+/// Does the view lie in memory as a Tensor of its shape does? Then whole vectors of lanes may be read there.
+template <class T>
+bool lies_as_tensor(const BasicMapsView<T>& view) {
+    const std::ptrdiff_t lanes = padded_batch(view.batch);
+    return view.lanes == lanes && view.image_stride == 1 && view.column_stride == lanes &&
+           view.row_stride == lanes * view.width && view.channel_stride == lanes * view.width * view.height;
+}
+
+void copy_maps(const ConstMapsView& from, const MapsView& to) {
+    for (int c = 0; c < from.channels; ++c)
+        for (int h = 0; h < from.height; ++h)
+            for (int w = 0; w < from.width; ++w) copy_pixel(from, from.pixel(c, h, w), to, to.pixel(c, h, w));
+}
+
+/// The maps themselves, or a copy of them.
+ConstMapsView as_tensor(const ConstMapsView& view, Tensor& copy) {
+    if (lies_as_tensor(view)) return view;
+    copy.reshape(view.maps(), view.batch);
+    copy_maps(view, copy);
+    return copy;
+}
+
+}  // namespace
+
+bool spatial_can(const ConvolutionShape& shape, const ConvolutionOptions& options, std::string* why) {
+    const int step = horizontal_axis(shape, options).step;
+    const auto refuse = [&](const std::string& text) {
+        if (why) *why = "convolution: " + text + " (the engines fft and direct can do others)";
+        return false;
+    };
+    if (shape.dilation != 1)
+        return refuse("dilation: expected 1 with the spatial engine, found " + to_string(shape.dilation));
+    if (step > 2)
+        return refuse("stride: expected a horizontal step of at most 2 with the spatial engine, found " +
+                      std::to_string(step));
+    return true;
+}
+
+SpatialConvolution::SpatialConvolution(ConvolutionShape shape, ConvolutionOptions options)
+    : ConvolutionEngine(shape, options) {
+    if (std::string why; !spatial_can(shape, options, &why)) throw ShapeError(why);
+    phases_ = {{"weights"}, {"product"}, {"select"}};
+}
+
 void SpatialConvolution::list_kernels(Weights& weights, bool by_output) const {
-    const std::size_t taps = shape_.kernel * shape_.kernel;
     weights.blocks.clear();
     weights.kernels.assign(by_output ? shape_.out_channels : shape_.in_channels, {});
+    const int channels = shape_.group_channels();
     for (int o = 0; o < shape_.out_channels; ++o)
-        for (int c = 0; c < shape_.in_channels; ++c)
-            if (kept(o, c))
-                weights.kernels[by_output ? o : c].push_back(
-                    {.source_channel = std::size_t(by_output ? c : o),
-                     .weights = &weights_[(std::size_t(o) * shape_.in_channels + c) * taps]});
+        for (int c = 0; c < channels; ++c)
+            if (kept(o, c)) {
+                const int channel = shape_.first_channel(o) + c;
+                weights.kernels[by_output ? o : channel].push_back(
+                    {.source_channel = std::size_t(by_output ? channel : o),
+                     .weights = &weights_[(std::size_t(o) * channels + c) * shape_.kernel.area()]});
+            }
 }
 
 void SpatialConvolution::fill_blocks(Weights& weights, bool by_output) const {
-    const int targets = by_output ? shape_.out_channels : shape_.in_channels,
-              sources = by_output ? shape_.in_channels : shape_.out_channels,
-              taps = shape_.kernel * shape_.kernel;
+    const int targets = by_output ? shape_.group_outputs() : shape_.group_channels(),
+              sources = by_output ? shape_.group_channels() : shape_.group_outputs();
+    const std::size_t taps = shape_.kernel.area(), blocks = blocks_of(targets);
     weights.kernels.clear();
-    weights.blocks.assign(std::size_t(blocks_of(targets)) * block_channels * sources * taps, 0.0f);
-    for (int target = 0; target < targets; ++target)
-        for (int source = 0; source < sources; ++source) {
-            const int o = by_output ? target : source, c = by_output ? source : target;
-            const float* from = &weights_[(std::size_t(o) * shape_.in_channels + c) * taps];
-            float* to = &weights.blocks[(std::size_t(target / block_channels) * sources + source) * taps *
-                                            block_channels +
-                                        target % block_channels];
-            for (int tap = 0; tap < taps; ++tap) to[tap * block_channels] = from[tap];
-        }
+    weights.blocks.assign(shape_.groups * blocks * block_channels * sources * taps, 0.0f);
+    for (int group = 0; group < shape_.groups; ++group)
+        for (int target = 0; target < targets; ++target)
+            for (int source = 0; source < sources; ++source) {
+                const int o = by_output ? target : source, c = by_output ? source : target;
+                const std::size_t output = std::size_t(group) * shape_.group_outputs() + o;
+                const float* from = &weights_[(output * shape_.group_channels() + c) * taps];
+                float* to = &weights.blocks[((group * blocks + target / block_channels) * sources + source) *
+                                                taps * block_channels +
+                                            target % block_channels];
+                for (std::size_t tap = 0; tap < taps; ++tap) to[tap * block_channels] = from[tap];
+            }
 }
 
 const SpatialConvolution::Weights& SpatialConvolution::updated(Weights& weights, bool by_output) {
@@ -134,71 +155,79 @@ const SpatialConvolution::Weights& SpatialConvolution::updated(Weights& weights,
     return weights;
 }
 
-void SpatialConvolution::sum(const Weights& weights, const Tensor& source,
+void SpatialConvolution::sum(const Weights& weights, const ConstMapsView& source,
                              const std::vector<spatial_sum::Meetings>& rows,
                              const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
-                             Tensor& target) {
+                             const MapsView& target) {
+    const ConstMapsView from = as_tensor(source, copies_[0]);
+    MapsView to = target;
+    if (!lies_as_tensor(target)) {
+        copies_[1].reshape(target.maps(), target.batch);
+        to = copies_[1];
+    }
     if (mask_.empty())
-        sum_dense(weights, source, rows, columns, bias, target);
+        sum_dense(weights, from, rows, columns, bias, to);
     else
-        sum_lists(weights, source, rows, columns, bias, target);
+        sum_lists(weights, from, rows, columns, bias, to);
+    if (!lies_as_tensor(target)) copy_maps(to, target);
 }
 
-void SpatialConvolution::sum_dense(const Weights& weights, const Tensor& source,
+void SpatialConvolution::sum_dense(const Weights& weights, const ConstMapsView& source,
                                    const std::vector<spatial_sum::Meetings>& rows,
                                    const std::vector<spatial_sum::Meetings>& columns,
-                                   std::span<const float> bias, Tensor& target) {
-    const int blocks = blocks_of(target.channels()), kernel = shape_.kernel;
-    const std::size_t block_weights = std::size_t(source.channels()) * kernel * kernel * block_channels;
-    const std::size_t lanes = source.batch_stride();
-    parallel_for(options_.threads, target.height() * blocks, [&](int item) {
-        const int i = item / blocks, block = item % blocks, first = block * block_channels;
+                                   std::span<const float> bias, const MapsView& target) {
+    const int targets = target.channels / shape_.groups, sources = source.channels / shape_.groups;
+    const int blocks = blocks_of(targets);
+    const std::size_t block_weights = sources * shape_.kernel.area() * block_channels;
+    parallel_for(options_.threads, target.height * shape_.groups * blocks, [&](int item) {
+        const int i = item / (shape_.groups * blocks), block = item % (shape_.groups * blocks);
+        const int group = block / blocks, within = block % blocks * block_channels;
+        const int first = group * targets + within, count = std::min(block_channels, targets - within);
         const spatial_sum::Meetings& row = rows[i % rows.size()];  // there is one for every step of targets
         std::array<float, block_channels> added{};
-        for (int o = first; o < std::min(first + block_channels, int(bias.size())); ++o)
-            added[o - first] = bias[o];
-        spatial_sum::row({.source = source.data(),
-                          .source_channels = source.channels(),
-                          .source_channel_stride = std::size_t(source.height()) * source.width() * lanes,
-                          .source_width = source.width(),
-                          .lanes = lanes,
-                          .rows = spatial_sum::met(row, i / int(rows.size()), source.height()),
+        for (int o = 0; o < count && !bias.empty(); ++o) added[o] = bias[first + o];
+        spatial_sum::row({.source = source.pixel(group * sources, 0, 0),
+                          .source_channels = sources,
+                          .source_channel_stride = std::size_t(source.channel_stride),
+                          .source_width = source.width,
+                          .lanes = std::size_t(source.lanes),
+                          .rows = spatial_sum::met(row, i / int(rows.size()), source.height),
                           .columns = &columns,
                           .weights = weights.blocks.data() + block * block_weights,
-                          .kernel = kernel,
+                          .kernel = shape_.kernel,
                           .bias = added.data(),
                           .target = target.pixel(first, i, 0),
-                          .target_channel_stride = std::size_t(target.height()) * target.width() * lanes,
-                          .channels = std::min(block_channels, target.channels() - first)});
+                          .target_channel_stride = std::size_t(target.channel_stride),
+                          .channels = count});
     });
 }
 
-void SpatialConvolution::sum_lists(const Weights& weights, const Tensor& source,
+void SpatialConvolution::sum_lists(const Weights& weights, const ConstMapsView& source,
                                    const std::vector<spatial_sum::Meetings>& rows,
                                    const std::vector<spatial_sum::Meetings>& columns,
-                                   std::span<const float> bias, Tensor& target) {
-    const std::size_t lanes = source.batch_stride(), pixels = std::size_t(source.height()) * source.width();
+                                   std::span<const float> bias, const MapsView& target) {
+    const std::size_t lanes = source.lanes, pixels = std::size_t(source.height) * source.width;
     const std::vector<std::size_t> begins = spatial_sum::blocks_of_lanes(lanes);
     const bool in_place = begins.size() == 2;
     for (std::size_t block = 0; block + 1 < begins.size(); ++block) {
         const std::size_t first = begins[block], count = begins[block + 1] - first;
-        const float* maps = source.data();
+        const float* maps = source.data;
         if (!in_place) {
             // Close together: in the tensor, a pixel of these lanes shares its cache lines with other lanes,
             // and each of its kernels would bring those along.
-            packed_.resize(source.channels() * pixels * count);
-            parallel_for(options_.threads, source.channels(), [&](int channel) {
+            packed_.resize(source.channels * pixels * count);
+            parallel_for(options_.threads, source.channels, [&](int channel) {
                 spatial_sum::pack(source.pixel(channel, 0, 0) + first, pixels, lanes, count,
                                   packed_.data() + channel * pixels * count);
             });
             maps = packed_.data();
         }
-        parallel_for(options_.threads, target.channels(), [&](int channel) {
+        parallel_for(options_.threads, target.channels, [&](int channel) {
             spatial_sum::map({.source = maps,
                               .source_channel_stride = pixels * count,
                               .source_pixel_stride = count,
-                              .source_height = source.height(),
-                              .source_width = source.width(),
+                              .source_height = source.height,
+                              .source_width = source.width,
                               .lanes = count,
                               .kernels = &weights.kernels[channel],
                               .kernel = shape_.kernel,
@@ -207,80 +236,83 @@ void SpatialConvolution::sum_lists(const Weights& weights, const Tensor& source,
                               .bias = bias.empty() ? 0.0f : bias[channel],
                               .target = target.pixel(channel, 0, 0) + first,
                               .target_pixel_stride = lanes,
-                              .target_width = target.width()});
+                              .target_width = target.width});
         });
     }
 }
 
-void SpatialConvolution::forward(const Tensor& x, Tensor& y) {
+void SpatialConvolution::forward(const ConstMapsView& x, const MapsView& y) {
     check_forward(x, y);
     PhaseClock clock(phases_);
     const Weights& weights = updated(by_output_, true);
     clock.lap(weight_phase);
-    if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch());
-    Tensor& target = selects_afterwards() ? whole_ : y;
+    if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch);
+    const MapsView target = selects_afterwards() ? MapsView(whole_) : y;
     sum(weights, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target);
     clock.lap(product_phase, options_.threads);
     if (selects_afterwards()) select_mode(whole_, y, options_.mode);
     clock.lap(select_phase);
 }
 
-const Tensor& SpatialConvolution::spread(const Tensor& dy) {
+ConstMapsView SpatialConvolution::spread(const ConstMapsView& dy) {
     if (!selects_afterwards()) return dy;
-    whole_.reshape(computed_maps(), dy.batch());
+    whole_.reshape(computed_maps(), dy.batch);
     spread_mode(dy, whole_, options_.mode);
     return whole_;
 }
 
-void SpatialConvolution::backward_input(const Tensor& dy, Tensor& dx) {
-    check_forward(dx, dy);
+void SpatialConvolution::backward_input(const ConstMapsView& dy, const MapsView& dx) {
+    check_backward_input(dy, dx);
     PhaseClock clock(phases_);
     const Weights& weights = updated(by_input_, false);
     clock.lap(weight_phase);
-    const Tensor& gradient = spread(dy);
+    const ConstMapsView gradient = spread(dy);
     clock.lap(select_phase);
     sum(weights, gradient, of_inputs(vertical()), of_inputs(horizontal()), {}, dx);
     clock.lap(product_phase, options_.threads);
 }
 
-void SpatialConvolution::backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) {
-    check_backward_weights(x, dy, dw);
+void SpatialConvolution::backward_weights(const ConstMapsView& input, const ConstMapsView& dy,
+                                          std::span<float> dw) {
+    check_backward_weights(input, dy, dw);
     PhaseClock clock(phases_);
-    const Tensor& gradient = spread(dy);
+    const ConstMapsView x = as_tensor(input, copies_[0]), gradient = as_tensor(spread(dy), copies_[1]);
     clock.lap(select_phase);
     const std::vector<spatial_sum::Pairs> rows = of_taps(vertical()), columns = of_taps(horizontal());
     std::fill(dw.begin(), dw.end(), 0.0f);
-    const int kernel = shape_.kernel, pairs = (shape_.out_channels + 1) / 2, channels = shape_.in_channels;
-    const std::size_t lanes = gradient.batch_stride();
-    parallel_for(options_.threads, pairs * channels, [&](int item) {
-        const int o = item / channels * 2, c = item % channels;
+    const PerAxis kernel = shape_.kernel;
+    const int channels = shape_.group_channels(), outputs = shape_.group_outputs(), pairs = (outputs + 1) / 2;
+    parallel_for(options_.threads, shape_.groups * pairs * channels, [&](int item) {
+        const int group = item / (pairs * channels), c = item % channels;
+        const int first = item / channels % pairs * 2;
         std::array<const float*, 2> maps{};
         std::array<float*, 2> sums{};
         int used = 0;
-        for (int output = o; output < std::min(o + 2, shape_.out_channels); ++output)
-            if (kept(output, c)) {
+        for (int o = first; o < std::min(first + 2, outputs); ++o)
+            if (const int output = group * outputs + o; kept(output, c)) {
                 maps[used] = gradient.pixel(output, 0, 0);
-                sums[used++] = &dw[(std::size_t(output) * channels + c) * kernel * kernel];
+                sums[used++] = &dw[(std::size_t(output) * channels + c) * kernel.area()];
             }
         if (used == 0) return;
-        for (int u = 0; u < kernel; ++u)
-            spatial_sum::weight_gradient(
-                {.dy = {maps[0], maps[1]},
-                 .x = x.pixel(c, 0, 0),
-                 .dy_row_stride = gradient.width() * lanes,
-                 .x_row_stride = x.width() * lanes,
-                 .lanes = lanes,
-                 .images = std::size_t(x.batch()),
-                 .rows = rows[u],
-                 .columns = &columns,
-                 .kernel = kernel,
-                 .dw = {sums[0] + u * kernel, sums[1] ? sums[1] + u * kernel : nullptr}});
+        for (int u = 0; u < kernel.vertical; ++u)
+            spatial_sum::weight_gradient({.dy = {maps[0], maps[1]},
+                                          .x = x.pixel(group * channels + c, 0, 0),
+                                          .dy_row_stride = std::size_t(gradient.row_stride),
+                                          .x_row_stride = std::size_t(x.row_stride),
+                                          .lanes = std::size_t(x.lanes),
+                                          .images = std::size_t(x.batch),
+                                          .rows = rows[u],
+                                          .columns = &columns,
+                                          .kernel = kernel.horizontal,
+                                          .dw = {sums[0] + u * kernel.horizontal,
+                                                 sums[1] ? sums[1] + u * kernel.horizontal : nullptr}});
     });
     clock.lap(product_phase, options_.threads);
 }
 
 std::size_t SpatialConvolution::workspace_bytes() const {
-    std::size_t bytes = (whole_.size() + packed_.size()) * sizeof(float);
+    std::size_t bytes =
+        (whole_.size() + packed_.size() + copies_[0].size() + copies_[1].size()) * sizeof(float);
     for (const Weights* weights : {&by_output_, &by_input_}) {
         bytes += weights->blocks.size() * sizeof(float);
         for (const auto& kernels : weights->kernels)

@@ -64,8 +64,10 @@ HWY_INLINE void sum_block(D d, const Part& part, const Met& rows, float* target_
     else
         for_each([&](Vector& one, const float*) HWY_ATTR { one = hn::Set(d, m.bias); });
     const std::ptrdiff_t origin = rows.source * row_stride + first * pixel_stride + lane;
-    const std::ptrdiff_t first_weight = rows.tap * m.kernel + columns.tap + part.tap * columns.tap_step;
-    const std::ptrdiff_t next_weights = rows.tap_step * m.kernel, tap_step = columns.tap_step;
+    const std::ptrdiff_t first_weight =
+        rows.tap * std::ptrdiff_t(m.kernel.horizontal) + columns.tap + part.tap * columns.tap_step;
+    const std::ptrdiff_t next_weights = rows.tap_step * std::ptrdiff_t(m.kernel.horizontal),
+                         tap_step = columns.tap_step;
     for (const Kernel& kernel : part.kernels) {
         const float* row =
             m.source + (std::ptrdiff_t(kernel.source_channel * m.source_channel_stride) + origin);
@@ -161,7 +163,7 @@ void MapSum(const Map& m) {
     // The rows that a row of the target meets stay in the first-level cache for all of its columns, and for
     // the next row: as many kernels at a time as that holds.
     constexpr std::size_t near_floats = 6144;
-    const std::size_t row_floats = m.kernel * m.source_width * m.source_pixel_stride;
+    const std::size_t row_floats = m.kernel.vertical * m.source_width * m.source_pixel_stride;
     const std::size_t at_a_time = std::max<std::size_t>(1, near_floats / row_floats);
     std::size_t begin = 0;
     do {

@@ -22,8 +22,9 @@ using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
 template <int Rows, int V, class D>
 HWY_INLINE void row_of_pixels(D d, const Row& r, std::size_t lane) {
     using Vector = hn::Vec<D>;
-    const std::size_t n = hn::Lanes(d), taps = std::size_t(r.kernel) * r.kernel * block_channels;
+    const std::size_t n = hn::Lanes(d), taps = r.kernel.area() * block_channels;
     const std::size_t row_stride = r.source_width * r.lanes;
+    const std::ptrdiff_t kernel_width = r.kernel.horizontal;
     for (const Meetings& meetings : *r.columns)
         for (int j = 0; j < meetings.count; ++j) {
             const Met columns = met(meetings, j, r.source_width);
@@ -39,7 +40,8 @@ HWY_INLINE void row_of_pixels(D d, const Row& r, std::size_t lane) {
                 const float* weights = r.weights + channel * taps + columns.tap * block_channels;
                 for (int i = 0; i < r.rows.count; ++i, source += row_stride) {
                     const float* pixel = source;
-                    const float* w = weights + (r.rows.tap + i * r.rows.tap_step) * r.kernel * block_channels;
+                    const float* w =
+                        weights + (r.rows.tap + i * r.rows.tap_step) * kernel_width * block_channels;
                     for (int t = 0; t < columns.count; ++t, pixel += r.lanes, w += next_tap) {
                         Vector z[V];
 #pragma GCC unroll 8

@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "fftconv/convolution/shape.hpp"
+
 namespace fftconv {
 
 /// The sums of a spatial convolution over whole vectors of images: no transform, no columns in memory.
@@ -39,7 +41,7 @@ struct Row {
     Met rows;
     const std::vector<Meetings>* columns;
     const float* weights;  ///< (source channel, u, v, block_channels)
-    int kernel;            ///< k
+    PerAxis kernel;        ///< taps
     const float* bias;     ///< block_channels
     float* target;
     std::size_t target_channel_stride;
@@ -47,7 +49,7 @@ struct Row {
 };
 void row(const Row& row);
 
-/// A surviving kernel of a target channel: where it reads, and its k × k weights.
+/// A surviving kernel of a target channel: where it reads, and its k_h × k_w weights.
 struct Kernel {
     std::size_t source_channel;
     const float* weights;
@@ -61,7 +63,7 @@ struct Map {
     int source_height, source_width;
     std::size_t lanes;  ///< that are summed: a block of them
     const std::vector<Kernel>* kernels;
-    int kernel;  ///< k
+    PerAxis kernel;  ///< taps
     const std::vector<Meetings>*rows, *columns;
     float bias;
     float* target;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 
+#include "fftconv/convolution/shape.hpp"
 #include "fftconv/convolution/spectral/spectrum.hpp"
 
 namespace fftconv::few_channels {
@@ -19,9 +20,12 @@ struct Output {
 /// Fewer channels than this are few: panels of the dense sum would be half empty.
 inline constexpr int dense_channels = 8;
 
-/// Do the spectra of a group's inputs and of two outputs stay in a core's own cache: half of 512 KiB?
-constexpr bool fit(int channels, int tile, int lanes) {
-    return sizeof(float) * (channels + 2) * tile * tile * lanes <= 256u << 10;
+/// Do the spectra of a group's inputs and of two outputs stay in a core's own cache: half of 512 KiB? With
+/// several groups of channels the other way stores as much and uses it once: there a part of the third-level
+/// cache is better too.
+constexpr bool fit(int channels, const PerAxis& tile, int lanes, int groups) {
+    return sizeof(float) * std::size_t(channels + 2) * tile.area() * std::size_t(lanes) <=
+           (groups > 1 ? 4u << 20 : 256u << 10);
 }
 
 /// Floats of an output's weights.

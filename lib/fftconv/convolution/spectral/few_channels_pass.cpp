@@ -17,13 +17,15 @@ void copy_spectra(const float* from, const SpectrumLayout& group, float* to, con
 }  // namespace
 
 bool SpectralLayer::few_channels(const Blocks& blocks) const {
-    return !dense && channels() < few_channels::dense_channels && shape.out_channels >= 2 &&
-           few_channels::fit(channels(), edge(), blocks.groups.lanes);
+    const int own = geometry.kernels.group_channels();
+    return !order.dense && own < few_channels::dense_channels && shape.out_channels >= 2 &&
+           few_channels::fit(own, {transform.height(), transform.width()}, blocks.groups.lanes, shape.groups);
 }
 
 void SpectralLayer::start_few_channels(const Blocks& blocks) {
     start_workers(0);
-    const SpectrumLayout input = layout(channels(), blocks.groups.lanes),
+    OutputWeights& output_weights = order.output_weights;
+    const SpectrumLayout input = layout(geometry.kernels.group_channels(), blocks.groups.lanes),
                          output = layout(2, blocks.groups.lanes);
     for (Worker& worker : workers) {
         worker.input.resize(input.size());
@@ -35,11 +37,15 @@ void SpectralLayer::start_few_channels(const Blocks& blocks) {
     for (int o = 0; o < shape.out_channels; ++o)
         output_weights.begin.push_back(
             output_weights.begin.back() +
-            few_channels::weight_floats(input.order, by_output.begin[o + 1] - by_output.begin[o]));
+            few_channels::weight_floats(input.order,
+                                        order.by_output.begin[o + 1] - order.by_output.begin[o]));
     output_weights.values.resize(output_weights.begin.back());
 }
 
 void SpectralLayer::pack_outputs() {
+    OutputWeights& output_weights = order.output_weights;
+    const KernelStore& entries = order.entries;
+    const frequency_sum::KernelList& by_output = order.by_output;
     if (output_weights.valid) return;
     const SpectrumLayout& from = *entries.layout;
 #pragma omp for
@@ -52,30 +58,35 @@ void SpectralLayer::pack_outputs() {
     }
 }
 
-void SpectralLayer::forward_group(Worker& worker, const Tensor& x, Tensor& y, const LaneGroups& groups,
-                                  int group, int first, int last, std::span<const float> bias,
-                                  const Block* kept) {
-    const SpectrumLayout input = layout(channels(), groups.lanes), output = layout(2, groups.lanes);
+void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const MapsView& y,
+                                  const LaneGroups& groups, int group, int first, int last,
+                                  std::span<const float> bias, const Block* kept) {
+    const PhaseKernels& k = geometry.kernels;
+    const frequency_sum::KernelList& by_output = order.by_output;
+    const PerAxis size(transform.height(), transform.width());
+    const int own = k.group_channels(), first_channel = first < last ? k.group_of(first) * own : 0;
+    const SpectrumLayout input = layout(own, groups.lanes), output = layout(2, groups.lanes);
     Stopwatch watch(worker);
-    for (int channel : used_channels) {
-        gather(map_of(x, channel % shape.in_channels), groups, group, edge(),
-               input_pixels(channel / shape.in_channels), worker.tile.data(), worker.rows,
-               worker.lines.data());
+    for (int c = 0; c < own; ++c) {
+        const int channel = first_channel + c;
+        if (without_kernels(order.by_channel, channel)) continue;
+        gather(map_of(x, k.channel_of(channel)), groups, group, size, input_pixels(k.phase_of(channel)),
+               worker.tile.data(), worker.rows, worker.lines.data());
         watch.lap(gather_phase);
-        transform.forward(worker.tile.data(), worker.rows, groups.lanes,
-                          worker.input.data() + input.at(channel, 0), input, worker.scratch.data());
+        transform.forward(worker.tile.data(), worker.rows, groups.lanes, worker.input.data() + input.at(c, 0),
+                          input, worker.scratch.data());
         watch.lap(fft_phase);
     }
     if (kept)
         copy_spectra(worker.input.data(), input,
-                     input_spectra.data() + kept->input.at(0, group * groups.lanes), kept->input);
+                     input_spectra.data() + kept->input.at(first_channel, group * groups.lanes), kept->input);
     const auto of = [&](int o) {
         const int begin = by_output.begin[o];
-        return few_channels::Output{by_output.channel.data() + begin, by_output.begin[o + 1] - begin,
-                                    output_weights.values.data() + output_weights.begin[o],
+        return few_channels::Output{order.own_channel.data() + begin, by_output.begin[o + 1] - begin,
+                                    order.output_weights.values.data() + order.output_weights.begin[o],
                                     bias.empty() ? 0.0f : bias[o]};
     };
-    tile_io::list_rows(edge(), groups, group, output_pixels(), worker.output_rows);
+    tile_io::list_rows(transform.height(), groups, group, output_pixels(), worker.output_rows);
     const auto write = [&](int o, int place, bool constant) {
         if (constant)
             std::fill(worker.tile.begin(), worker.tile.end(), of(o).bias);
@@ -83,7 +94,7 @@ void SpectralLayer::forward_group(Worker& worker, const Tensor& x, Tensor& y, co
             transform.inverse(worker.output.data() + output.at(place, 0), output, groups.lanes,
                               worker.output_rows, worker.tile.data(), worker.scratch.data());
         watch.lap(inverse_phase);
-        scatter(worker.tile.data(), edge(), groups, group, output_pixels(), map_of(y, o), worker.rows,
+        scatter(worker.tile.data(), size, groups, group, output_pixels(), map_of(y, o), worker.rows,
                 worker.lines.data());
         watch.lap(scatter_phase);
     };

@@ -21,22 +21,25 @@ std::mutex& planner_lock() {
 
 }  // namespace
 
-FftPlan::FftPlan(int tile, int howmany, Direction direction)
-    : plane_((std::size_t(tile) * (tile / 2 + 1) * howmany + 15) / 16 * 16) {
-    const int row = tile * howmany, half_row = (tile / 2 + 1) * howmany;
-    AlignedFloats image(std::size_t(tile) * row), spectrum(2 * plane_);
-    float *re = spectrum.data(), *im = re + plane_;
-    const bool forward = direction == Direction::forward;
-    const fftwf_iodim dimensions[2] = {{tile, forward ? row : half_row, forward ? half_row : row},
-                                       {tile, howmany, howmany}};
+FftPlan::FftPlan(int height, int width, int howmany, Direction direction) : direction_(direction) {
+    const int half = width / 2 + 1;
+    AlignedFloats real(std::size_t(height) * width * howmany),
+        complex(2 * std::size_t(height) * half * howmany);
+    auto* spectrum = reinterpret_cast<fftwf_complex*>(complex.data());
     const fftwf_iodim lanes[1] = {{howmany, 1, 1}};
     const std::lock_guard guard(planner_lock());
-    plan_ = forward ? fftwf_plan_guru_split_dft_r2c(2, dimensions, 1, lanes, image.data(), re, im,
-                                                    FFTW_ESTIMATE | FFTW_PRESERVE_INPUT)
-                    : fftwf_plan_guru_split_dft_c2r(2, dimensions, 1, lanes, re, im, image.data(),
-                                                    FFTW_ESTIMATE | FFTW_DESTROY_INPUT);
+    if (direction == Direction::forward) {
+        const fftwf_iodim dimensions[2] = {{height, width * howmany, half * howmany},
+                                           {width, howmany, howmany}};
+        plan_ = fftwf_plan_guru_dft_r2c(2, dimensions, 1, lanes, real.data(), spectrum, FFTW_ESTIMATE);
+    } else {
+        const fftwf_iodim dimensions[2] = {{height, half * howmany, width * howmany},
+                                           {width, howmany, howmany}};
+        plan_ = fftwf_plan_guru_dft_c2r(2, dimensions, 1, lanes, spectrum, real.data(), FFTW_ESTIMATE);
+    }
     if (!plan_)
-        throw Error("FFTW cannot plan a transform of " + std::to_string(tile) + " x " + std::to_string(tile));
+        throw Error("FFTW cannot plan a transform of " + std::to_string(height) + " x " +
+                    std::to_string(width));
 }
 
 FftPlan::~FftPlan() {
@@ -44,13 +47,11 @@ FftPlan::~FftPlan() {
     fftwf_destroy_plan(static_cast<fftwf_plan>(plan_));
 }
 
-void FftPlan::forward(const float* image, float* spectrum) const {
-    fftwf_execute_split_dft_r2c(static_cast<fftwf_plan>(plan_), const_cast<float*>(image), spectrum,
-                                spectrum + plane_);
-}
-
-void FftPlan::backward(float* spectrum, float* image) const {
-    fftwf_execute_split_dft_c2r(static_cast<fftwf_plan>(plan_), spectrum, spectrum + plane_, image);
+void FftPlan::execute(float* in, float* out) const {
+    if (direction_ == Direction::forward)
+        fftwf_execute_dft_r2c(static_cast<fftwf_plan>(plan_), in, reinterpret_cast<fftwf_complex*>(out));
+    else
+        fftwf_execute_dft_c2r(static_cast<fftwf_plan>(plan_), reinterpret_cast<fftwf_complex*>(in), out);
 }
 
 }  // namespace fftconv
@@ -59,16 +60,16 @@ void FftPlan::backward(float* spectrum, float* image) const {
 
 namespace fftconv {
 
-FftPlan::FftPlan(int tile, int, Direction) : plan_(nullptr) {
+FftPlan::FftPlan(int height, int width, int, Direction direction) : plan_(nullptr), direction_(direction) {
     throw ShapeError(
         "tile: expected a size with a transform of our own, because this fftconv was built without "
         "FFTW (FFTCONV_FFTW=OFF); found " +
-        std::to_string(tile));
+        std::to_string(height) + " x " + std::to_string(width));
 }
 
 FftPlan::~FftPlan() = default;
 
-void FftPlan::execute(const float*, float*) const {}  // there is no plan
+void FftPlan::execute(float*, float*) const {}  // there is no plan
 
 }  // namespace fftconv
 

@@ -8,6 +8,7 @@
 
 #include "fftconv/convolution/engine.hpp"
 #include "fftconv/convolution/spectral/frequency_sum.hpp"
+#include "fftconv/convolution/spectral/kernel_order.hpp"
 #include "fftconv/convolution/spectral/kernel_spectra.hpp"
 #include "fftconv/convolution/spectral/tile_io.hpp"
 #include "fftconv/convolution/spectral/tile_transform.hpp"
@@ -55,20 +56,19 @@ class Stopwatch {
     std::uint64_t last_;
 };
 
-/// Kernel spectra in one order of positions, valid until weights, mask or mode change.
-struct KernelStore {
-    std::vector<KernelPosition> positions;
-    std::optional<SpectrumLayout> layout;
-    AlignedFloats spectra;
-    bool valid = false;
-};
+/// What the shape and the mode determine.
+struct Geometry {
+    Geometry(const ConvolutionShape& shape, const ConvolutionOptions& options, const TileTransform& tiles)
+        : axes(shape, options),
+          vertical(axes.vertical, tiles.height()),
+          horizontal(axes.horizontal, tiles.width()),
+          kernels(shape, axes),
+          transform(kernels, tiles) {}
 
-/// Kernel spectra of a layer with few channels, output by output (few_channels::Output), made of a
-/// KernelStore.
-struct OutputWeights {
-    std::vector<std::size_t> begin;
-    AlignedFloats values;
-    bool valid = false;
+    LayerAxes axes;
+    AxisTiling vertical, horizontal;
+    PhaseKernels kernels;
+    KernelTransform transform;
 };
 
 /// The groups of lanes of a pass, cut into blocks whose spectra stay in cache between FFT, sum and inverse.
@@ -87,137 +87,139 @@ struct Block {
     SpectrumLayout input, output;
 };
 
+/// Every element of a view, its padding lanes included.
+void fill(const MapsView& view, float value);
+
 /// The layer as it is for the present mode and mask, its caches, and the steps that the three passes of
 /// SpectralConvolution are made of: what one thread does for one group of lanes, or for one bin.
 struct SpectralLayer {
     SpectralLayer(const ConvolutionShape& shape_of, const ConvolutionOptions& options_of);
 
     // What the shape, the mode and the mask determine.
-    void set_geometry();
+    // These throw before they change anything.
+    void set_mode(int mode, const std::vector<std::uint8_t>& mask);
     void set_kernels(const std::vector<std::uint8_t>& mask);
+    void keep_pruned_spectra(bool keep, const std::vector<std::uint8_t>& mask);
     void invalidate() {
-        panels_by_output.valid = panels_by_channel.valid = entries.valid = output_weights.valid = false;
+        order.panels_by_output.valid = order.panels_by_channel.valid = order.entries.valid =
+            order.output_weights.valid = false;
     }
 
     // Pixels of a tile on each side of each pass.
     TilePixels pixels(const std::vector<int>& rows, const std::vector<int>& columns, int tiles_across,
                       int tile) const {
-        return {rows.data() + tile / tiles_across * edge(), columns.data() + tile % tiles_across * edge()};
+        return {rows.data() + tile / tiles_across * transform.height(),
+                columns.data() + tile % tiles_across * transform.width()};
     }
     auto input_pixels(int phase) const {
-        return [this, &rows = vertical->input_gather[kernels->phase_y[phase]],
-                &columns = horizontal->input_gather[kernels->phase_x[phase]]](int tile) {
-            return pixels(rows, columns, horizontal->forward_tiles, tile);
+        return [this, &rows = geometry.vertical.input_gather[geometry.kernels.phase_y[phase]],
+                &columns = geometry.horizontal.input_gather[geometry.kernels.phase_x[phase]]](int tile) {
+            return pixels(rows, columns, geometry.horizontal.forward_tiles, tile);
         };
     }
     auto output_pixels() const {
         return [this](int tile) {
-            return pixels(vertical->output_scatter, horizontal->output_scatter, horizontal->forward_tiles,
-                          tile);
+            return pixels(geometry.vertical.output_scatter, geometry.horizontal.output_scatter,
+                          geometry.horizontal.forward_tiles, tile);
         };
     }
     auto own_gradient_pixels() const {
         return [this](int tile) {
-            return pixels(vertical->gradient_gather, horizontal->gradient_gather, horizontal->forward_tiles,
-                          tile);
+            return pixels(geometry.vertical.gradient_gather, geometry.horizontal.gradient_gather,
+                          geometry.horizontal.forward_tiles, tile);
         };
     }
     auto gradient_pixels() const {
         return [this](int tile) {
-            return pixels(vertical->backward_gather, horizontal->backward_gather, horizontal->backward_tiles,
-                          tile);
+            return pixels(geometry.vertical.backward_gather, geometry.horizontal.backward_gather,
+                          geometry.horizontal.backward_tiles, tile);
         };
     }
     auto input_gradient_pixels(int phase) const {
-        return [this, &rows = vertical->backward_scatter[kernels->phase_y[phase]],
-                &columns = horizontal->backward_scatter[kernels->phase_x[phase]]](int tile) {
-            return pixels(rows, columns, horizontal->backward_tiles, tile);
+        return [this, &rows = geometry.vertical.backward_scatter[geometry.kernels.phase_y[phase]],
+                &columns = geometry.horizontal.backward_scatter[geometry.kernels.phase_x[phase]]](int tile) {
+            return pixels(rows, columns, geometry.horizontal.backward_tiles, tile);
         };
     }
 
-    int edge() const { return transform.tile(); }
-    int channels() const { return kernels->channels(); }
+    int channels() const { return geometry.kernels.channels(); }
     /// Does one tile hold the image? Then the gradient to the input has the tiles of forward.
     bool one_tile() const {
-        return vertical->forward_tiles * horizontal->forward_tiles == 1 &&
-               vertical->backward_tiles * horizontal->backward_tiles == 1;
+        return geometry.vertical.forward_tiles * geometry.horizontal.forward_tiles == 1 &&
+               geometry.vertical.backward_tiles * geometry.horizontal.backward_tiles == 1;
     }
     Blocks forward_blocks(int batch) const {
-        return blocks(batch, vertical->forward_tiles * horizontal->forward_tiles);
+        return blocks(batch, geometry.vertical.forward_tiles * geometry.horizontal.forward_tiles);
     }
     Blocks backward_blocks(int batch) const {
-        return blocks(batch, vertical->backward_tiles * horizontal->backward_tiles);
+        return blocks(batch, geometry.vertical.backward_tiles * geometry.horizontal.backward_tiles);
     }
     Blocks blocks(int batch, int tiles) const;
     Block block(const Blocks& blocks, int i) const;
 
     const KernelStore& updated(KernelStore& store, std::span<const float> weights);
-    SpectrumLayout layout(int of_channels, int lanes) const { return {BinOrder(edge()), of_channels, lanes}; }
-    /// Floats of scratch of a thread in sum_bin, `rows` sums of `depth` terms, and in gradient_bin.
-    std::size_t sum_scratch(int rows, int depth, const Blocks& blocks) const;
+    SpectrumLayout layout(int of_channels, int lanes) const { return {transform.bins(), of_channels, lanes}; }
+    /// Floats of scratch of a thread in sum_bin and in gradient_bin.
+    std::size_t sum_scratch(bool forward, const Blocks& blocks) const;
     std::size_t gradient_scratch() const;
     /// Makes memory for the blocks of a pass.
     void start(const Blocks& blocks, std::size_t scratch);
     void start_workers(std::size_t scratch);
+    void make_scratch(std::size_t floats);
     void finish(std::vector<Phase>& phases);
     /// Zeros the pixels of dx that no tap meets, and no tile writes.
-    void clear_untouched(Tensor& dx) const {
-        if (kernels->phases < axes->phases()) dx.fill(0);
+    void clear_untouched(const MapsView& dx) const {
+        if (!geometry.vertical.covers || !geometry.horizontal.covers) fill(dx, 0);
     }
 
     // The steps of a pass. All threads of a team call them; they share the work and do not wait at the end.
-    void read_input(Worker& worker, const Tensor& x, const Block& block);  ///< x → input_spectra
+    void read_input(Worker& worker, const ConstMapsView& x, const Block& block);  ///< x → input_spectra
     /// dy → output_spectra, a tile's own pixels (forward's tiles) or those of its neighbours too
     /// (backward's).
-    void read_output_gradient(Worker& worker, const Tensor& dy, const Block& block, bool own);
-    void write_output(Worker& worker, Tensor& y, const Block& block,
-                      std::span<const float> bias);                             ///< output_spectra → y
-    void write_input_gradient(Worker& worker, Tensor& dx, const Block& block);  ///< input_spectra → dx
-    /// Few input channels, whose spectra fit into a core's own cache for a group of lanes: forward goes from
-    /// gather to scatter group by group, two outputs at a time, and stores no output spectra.
+    void read_output_gradient(Worker& worker, const ConstMapsView& dy, const Block& block, bool own);
+    void write_output(Worker& worker, const MapsView& y, const Block& block,
+                      std::span<const float> bias);  ///< output_spectra → y
+    void write_input_gradient(Worker& worker, const MapsView& dx,
+                              const Block& block);  ///< input_spectra → dx
+    /// Few input channels, in all or in each group of the layer, whose spectra fit into a core's own cache
+    /// for a group of lanes: forward goes from gather to scatter group by group, two outputs at a time, and
+    /// stores no output spectra.
     bool few_channels(const Blocks& blocks) const;
     void start_few_channels(const Blocks& blocks);
     /// entries → output_weights. All threads of a team call it, and wait.
     void pack_outputs();
-    /// Outputs first … last − 1 of one group; `kept`: where to leave the spectra of x, or null.
-    void forward_group(Worker& worker, const Tensor& x, Tensor& y, const LaneGroups& groups, int group,
-                       int first, int last, std::span<const float> bias, const Block* kept);
+    /// Outputs first … last − 1, all of one group of the layer, for one group of lanes; `kept`: where to
+    /// leave the spectra of x, or null.
+    void forward_group(Worker& worker, const ConstMapsView& x, const MapsView& y, const LaneGroups& groups,
+                       int group, int first, int last, std::span<const float> bias, const Block* kept);
     // One bin, by one thread.
     void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block,
                  std::span<const float> bias);
     void gradient_bin(Worker& worker, int bin, const Block& block);
+    void dense_sums(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block);
+    void dense_gradients(Worker& worker, int bin, const Block& block);
 
     template <class PixelsOf>
-    void transform_in(Worker& worker, const Tensor& from, int channel, const PixelsOf& pixels_of,
+    void transform_in(Worker& worker, const ConstMapsView& from, int channel, const PixelsOf& pixels_of,
                       const LaneGroups& groups, int group, float* to, const SpectrumLayout& layout);
     template <class PixelsOf>
     void transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
                        const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
-                       Tensor& to, std::optional<float> constant);
+                       const MapsView& to, std::optional<float> constant);
     bool without_kernels(const frequency_sum::KernelList& list, int row) const {
-        return !dense && list.begin[row] == list.begin[row + 1];
+        return !order.dense && list.begin[row] == list.begin[row + 1];
     }
 
     ConvolutionShape shape;
     ConvolutionOptions options;
     TileTransform transform;
-    std::optional<LayerAxes> axes;
-    std::optional<AxisTiling> vertical, horizontal;
-    std::optional<PhaseKernels> kernels;
-    std::optional<KernelTransform> kernel_transform;
+    Geometry geometry;
 
-    bool keep_input = false;             ///< for the gradients that follow
-    const Tensor* kept_input = nullptr;  ///< the x whose spectra input_spectra still holds, if any
+    bool keep_input = false;   ///< for the gradients that follow
+    ConstMapsView kept_input;  ///< the x whose spectra input_spectra still holds, if any
 
-    bool keep_pruned = false;       ///< entries hold every kernel; masks change the lists alone
-    bool dense = false;             ///< every kernel, in panels; else the surviving ones, in lists
-    KernelStore panels_by_output;   ///< dense: forward
-    KernelStore panels_by_channel;  ///< dense: backward to the input
-    KernelStore entries;            ///< listed: both
-    OutputWeights output_weights;   ///< few channels: forward
-    frequency_sum::KernelList by_output, by_channel;
-    std::vector<int> used_channels;  ///< phase channels that some kernel reads
-    KernelStore gradient;            ///< positions and accumulated spectra of the weight gradient
+    bool keep_pruned = false;  ///< order.entries hold every kernel; masks change the lists alone
+    KernelOrder order;         ///< of the present mask
 
     AlignedFloats input_spectra, output_spectra;  ///< of a block: of x or dx, of y or dy
     std::vector<Worker> workers;
@@ -235,12 +237,12 @@ inline void fetch_next(const float* spectrum, const SpectrumLayout& layout) {
 
 /// gather → FFT of one group of one channel.
 template <class PixelsOf>
-void SpectralLayer::transform_in(Worker& worker, const Tensor& from, int channel, const PixelsOf& pixels_of,
-                                 const LaneGroups& groups, int group, float* to,
+void SpectralLayer::transform_in(Worker& worker, const ConstMapsView& from, int channel,
+                                 const PixelsOf& pixels_of, const LaneGroups& groups, int group, float* to,
                                  const SpectrumLayout& layout) {
     Stopwatch watch(worker);
-    gather(map_of(from, channel), groups, group, edge(), pixels_of, worker.tile.data(), worker.rows,
-           worker.lines.data());
+    gather(map_of(from, channel), groups, group, PerAxis(transform.height(), transform.width()), pixels_of,
+           worker.tile.data(), worker.rows, worker.lines.data());
     watch.lap(gather_phase);
     fetch_next(to, layout);
     transform.forward(worker.tile.data(), worker.rows, groups.lanes, to, layout, worker.scratch.data());
@@ -252,18 +254,18 @@ void SpectralLayer::transform_in(Worker& worker, const Tensor& from, int channel
 template <class PixelsOf>
 void SpectralLayer::transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
                                   const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
-                                  Tensor& to, std::optional<float> constant) {
+                                  const MapsView& to, std::optional<float> constant) {
     Stopwatch watch(worker);
     if (constant) {
         std::fill(worker.tile.begin(), worker.tile.end(), *constant);
     } else {
-        tile_io::list_rows(edge(), groups, group, pixels_of, worker.rows);
+        tile_io::list_rows(transform.height(), groups, group, pixels_of, worker.rows);
         fetch_next(from, layout);
         transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
     }
     watch.lap(inverse_phase);
-    scatter(worker.tile.data(), edge(), groups, group, pixels_of, map_of(to, channel), worker.rows,
-            worker.lines.data());
+    scatter(worker.tile.data(), PerAxis(transform.height(), transform.width()), groups, group, pixels_of,
+            map_of(to, channel), worker.rows, worker.lines.data());
     watch.lap(scatter_phase);
 }
 

@@ -7,6 +7,15 @@
 #include "fftconv/convolution/spectral/passes.hpp"
 
 namespace fftconv {
+namespace {
+
+bool same_memory(const ConstMapsView& a, const ConstMapsView& b) {
+    return a.data == b.data && a.batch == b.batch && a.maps() == b.maps() &&
+           a.image_stride == b.image_stride && a.channel_stride == b.channel_stride &&
+           a.row_stride == b.row_stride && a.column_stride == b.column_stride;
+}
+
+}  // namespace
 
 SpectralConvolution::SpectralConvolution(ConvolutionShape shape, ConvolutionOptions options)
     : ConvolutionEngine(shape, options), layer_(std::make_unique<SpectralLayer>(shape, options)) {
@@ -15,9 +24,9 @@ SpectralConvolution::SpectralConvolution(ConvolutionShape shape, ConvolutionOpti
 
 SpectralConvolution::~SpectralConvolution() = default;
 
-int SpectralConvolution::tile() const {
-    const bool folded = options_.mode != no_mode && options_.inverse == Inverse::folded;
-    return layer_->edge() * (folded ? 2 : 1);
+PerAxis SpectralConvolution::tile() const {
+    return {layer_->transform.height() * layer_->geometry.axes.vertical.tap_step,
+            layer_->transform.width() * layer_->geometry.axes.horizontal.tap_step};
 }
 
 std::size_t SpectralConvolution::visited_kernels() const {
@@ -26,57 +35,53 @@ std::size_t SpectralConvolution::visited_kernels() const {
 
 std::size_t SpectralConvolution::sum_multiply_adds(int batch) const {
     const SpectralLayer& layer = *layer_;
-    const BinOrder order(layer.edge());
+    const BinOrder& order = layer.transform.bins();
     const LaneGroups groups = layer.forward_blocks(batch).groups;
-    const std::size_t kernels = layer.dense ? std::size_t(shape_.out_channels) * layer.channels()
-                                            : layer.by_output.channel.size(),
+    const std::size_t kernels = layer.order.dense ? shape_.kernels() * layer.geometry.kernels.phases
+                                                  : layer.order.by_output.channel.size(),
                       real_bins = order.bins() - order.complex_bins;
-    return kernels * groups.groups * groups.lanes * (order.complex_bins * (layer.dense ? 3 : 4) + real_bins);
+    return kernels * groups.groups * groups.lanes *
+           (order.complex_bins * (layer.order.dense ? 3 : 4) + real_bins);
 }
 
-void SpectralConvolution::weights_changed() {
+void SpectralConvolution::weights_changed() noexcept {
     layer_->invalidate();
 }
 
-void SpectralConvolution::mask_changed() {
-    layer_->set_kernels(mask_);
+void SpectralConvolution::take_mask(const std::vector<std::uint8_t>& mask) {
+    layer_->set_kernels(mask);
 }
 
 void SpectralConvolution::keep_pruned_spectra(bool keep) {
-    if (keep == layer_->keep_pruned) return;
-    layer_->keep_pruned = keep;
-    layer_->entries = KernelStore();
-    layer_->set_kernels(mask_);
+    layer_->keep_pruned_spectra(keep, mask_);
 }
 
 void SpectralConvolution::keep_input_spectra(bool keep) {
     layer_->keep_input = keep;
 }
 
-void SpectralConvolution::mode_changed() {
-    layer_->options.mode = options_.mode;
-    layer_->entries = KernelStore();
-    layer_->set_geometry();
-    layer_->set_kernels(mask_);
+void SpectralConvolution::take_mode(int mode) {
+    layer_->set_mode(mode, mask_);
 }
 
 std::size_t SpectralConvolution::workspace_bytes() const {
     const SpectralLayer& layer = *layer_;
     std::size_t floats = layer.input_spectra.size() + layer.output_spectra.size();
-    for (const KernelStore* store :
-         {&layer.panels_by_output, &layer.panels_by_channel, &layer.entries, &layer.gradient})
+    for (const KernelStore* store : {&layer.order.panels_by_output, &layer.order.panels_by_channel,
+                                     &layer.order.entries, &layer.order.gradient})
         floats += store->spectra.size();
     for (const Worker& worker : layer.workers) floats += worker.tile.size() + worker.scratch.size();
     return floats * sizeof(float);
 }
 
-void SpectralConvolution::forward(const Tensor& x, Tensor& y) {
+void SpectralConvolution::forward(const ConstMapsView& x, const MapsView& y) {
     check_forward(x, y);
     SpectralLayer& layer = *layer_;
-    const KernelStore& store = layer.updated(layer.dense ? layer.panels_by_output : layer.entries, weights_);
-    const Blocks blocks = layer.forward_blocks(x.batch());
+    const KernelStore& store =
+        layer.updated(layer.order.dense ? layer.order.panels_by_output : layer.order.entries, weights_);
+    const Blocks blocks = layer.forward_blocks(x.batch);
     if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks);
-    layer.start(blocks, layer.sum_scratch(shape_.out_channels, layer.channels(), blocks));
+    layer.start(blocks, layer.sum_scratch(true, blocks));
 
 #pragma omp parallel num_threads(options_.threads)
     for (int i = 0; i < blocks.count(); ++i) {
@@ -91,18 +96,22 @@ void SpectralConvolution::forward(const Tensor& x, Tensor& y) {
     }
     layer.finish(phases_);
     // Those of several blocks have overwritten each other.
-    if (layer.keep_input && blocks.count() == 1) layer.kept_input = &x;
+    if (layer.keep_input && blocks.count() == 1) layer.kept_input = x;
 }
 
-/// Group by group; where these are too few for the threads, the outputs are shared out too, and every part
-/// transforms the few channels anew.
-void SpectralConvolution::forward_few_channels(const Tensor& x, Tensor& y, const Blocks& blocks) {
+/// Group by group of lanes, and of the layer; where there is one of the latter and these are too few for the
+/// threads, the outputs are shared out too, and every part transforms the few channels anew.
+void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const MapsView& y,
+                                               const Blocks& blocks) {
     SpectralLayer& layer = *layer_;
-    layer.kept_input = nullptr;
+    layer.kept_input = {};
     layer.start_few_channels(blocks);
-    const bool keep = layer.keep_input && blocks.count() == 1;
+    const bool keep = layer.keep_input && blocks.count() == 1, grouped = shape_.groups > 1;
     const Block block = layer.block(blocks, 0);
-    const int groups = blocks.groups.groups, parts = groups >= 4 * options_.threads ? 1 : options_.threads,
+    const int groups = blocks.groups.groups,
+              parts = grouped                          ? shape_.groups
+                      : groups >= 4 * options_.threads ? 1
+                                                       : options_.threads,
               share = (shape_.out_channels + parts - 1) / parts;
 
 #pragma omp parallel num_threads(options_.threads)
@@ -114,21 +123,22 @@ void SpectralConvolution::forward_few_channels(const Tensor& x, Tensor& y, const
                       first = std::min(part * share, shape_.out_channels);
             layer.forward_group(layer.workers[omp_get_thread_num()], x, y, blocks.groups, group, first,
                                 std::min(first + share, shape_.out_channels), bias_,
-                                keep && part == 0 ? &block : nullptr);
+                                keep && (grouped || part == 0) ? &block : nullptr);
         }
     }
-    layer.output_weights.valid = true;
-    layer.visited = layer.by_output.channel.size() / layer.kernels->phases;
+    layer.order.output_weights.valid = true;
+    layer.visited = layer.order.by_output.channel.size() / layer.geometry.kernels.phases;
     layer.finish(phases_);
-    if (keep) layer.kept_input = &x;
+    if (keep) layer.kept_input = x;
 }
 
-void SpectralConvolution::backward_input(const Tensor& dy, Tensor& dx) {
-    check_forward(dx, dy);
+void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView& dx) {
+    check_backward_input(dy, dx);
     SpectralLayer& layer = *layer_;
-    const KernelStore& store = layer.updated(layer.dense ? layer.panels_by_channel : layer.entries, weights_);
-    const Blocks blocks = layer.backward_blocks(dy.batch());
-    layer.start(blocks, layer.sum_scratch(layer.channels(), shape_.out_channels, blocks));
+    const KernelStore& store =
+        layer.updated(layer.order.dense ? layer.order.panels_by_channel : layer.order.entries, weights_);
+    const Blocks blocks = layer.backward_blocks(dy.batch);
+    layer.start(blocks, layer.sum_scratch(false, blocks));
     layer.clear_untouched(dx);
 
 #pragma omp parallel num_threads(options_.threads)
@@ -145,34 +155,37 @@ void SpectralConvolution::backward_input(const Tensor& dy, Tensor& dx) {
     layer.finish(phases_);
 }
 
-void SpectralConvolution::backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) {
+void SpectralConvolution::backward_weights(const ConstMapsView& x, const ConstMapsView& dy,
+                                           std::span<float> dw) {
     check_backward_weights(x, dy, dw);
     both_gradients(x, dy, nullptr, dw);
 }
 
-void SpectralConvolution::backward(const Tensor& x, const Tensor& dy, Tensor& dx, std::span<float> dw) {
+void SpectralConvolution::backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
+                                   std::span<float> dw) {
     if (!layer_->one_tile()) return ConvolutionEngine::backward(x, dy, dx, dw);
-    check_forward(dx, dy);
-    check_backward_weights(x, dy, dw);
+    check_backward(x, dy, dx, dw);
     both_gradients(x, dy, &dx, dw);
 }
 
 /// The gradient to the weights and, where one tile holds the image, also that to the input: both then come
 /// from the same spectra of dy.
-void SpectralConvolution::both_gradients(const Tensor& x, const Tensor& dy, Tensor* dx, std::span<float> dw) {
+void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
+                                         std::span<float> dw) {
     SpectralLayer& layer = *layer_;
     const KernelStore* store = nullptr;
     if (dx) {
-        store = &layer.updated(layer.dense ? layer.panels_by_channel : layer.entries, weights_);
+        store =
+            &layer.updated(layer.order.dense ? layer.order.panels_by_channel : layer.order.entries, weights_);
         layer.clear_untouched(*dx);
     }
-    const Blocks blocks = layer.forward_blocks(x.batch());
-    const bool input_kept = layer.keep_input && layer.kept_input == &x;
-    layer.start(blocks, std::max(layer.gradient_scratch(),
-                                 layer.sum_scratch(layer.channels(), shape_.out_channels, blocks)));
-    layer.gradient.spectra.resize(layer.gradient.layout->size());
+    const Blocks blocks = layer.forward_blocks(x.batch);
+    const bool input_kept = layer.keep_input && same_memory(layer.kept_input, x);
+    layer.start(blocks, std::max({layer.gradient_scratch(), layer.sum_scratch(false, blocks),
+                                  layer.geometry.transform.scratch_floats()}));
+    layer.order.gradient.spectra.resize(layer.order.gradient.layout->size());
     std::fill(dw.begin(), dw.end(), 0.0f);
-    const int chunks = int(layer.gradient.positions.size() / KernelTransform::chunk);
+    const int chunks = int(layer.order.gradient.positions.size() / KernelTransform::chunk);
 
 #pragma omp parallel num_threads(options_.threads)
     {
@@ -195,9 +208,10 @@ void SpectralConvolution::both_gradients(const Tensor& x, const Tensor& dy, Tens
         Stopwatch watch(worker);
 #pragma omp for schedule(dynamic, 2)
         for (int chunk = 0; chunk < chunks; ++chunk)
-            layer.kernel_transform->inverse(layer.gradient.spectra.data(), *layer.gradient.layout,
-                                            layer.gradient.positions,
-                                            std::size_t(chunk) * KernelTransform::chunk, dw);
+            layer.geometry.transform.inverse(layer.order.gradient.spectra.data(),
+                                             *layer.order.gradient.layout, layer.order.gradient.positions,
+                                             std::size_t(chunk) * KernelTransform::chunk, dw,
+                                             worker.scratch.data());
         watch.lap(kernel_phase);
     }
     layer.finish(phases_);

@@ -13,8 +13,8 @@ struct Blocks;
 
 namespace FFTCONV_PUBLIC fftconv {
 
-/// Convolution in the frequency domain: gather tiles → FFT → sum over the surviving kernels → inverse →
-/// scatter.
+/// Convolution in the frequency domain, of any layer: gather tiles → FFT → sum over the surviving kernels →
+/// inverse → scatter.
 class SpectralConvolution : public ConvolutionEngine {
   public:
     /// Plans the layer. @throws ShapeError when shape and options make no sense, or the tile asked for cannot
@@ -22,16 +22,17 @@ class SpectralConvolution : public ConvolutionEngine {
     SpectralConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
     ~SpectralConvolution() override;
 
-    void forward(const Tensor& x, Tensor& y) override;
-    void backward_input(const Tensor& dy, Tensor& dx) override;
-    void backward_weights(const Tensor& x, const Tensor& dy, std::span<float> dw) override;
-    void backward(const Tensor& x, const Tensor& dy, Tensor& dx, std::span<float> dw) override;
+    void forward(const ConstMapsView& x, const MapsView& y) override;
+    void backward_input(const ConstMapsView& dy, const MapsView& dx) override;
+    void backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) override;
+    void backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
+                  std::span<float> dw) override;
     std::size_t workspace_bytes() const override;
     void keep_pruned_spectra(bool keep) override;
     void keep_input_spectra(bool keep) override;
 
-    /// The edge T of the tiles in use.
-    int tile() const;
+    /// The edges of the tiles in use, in pixels of the image.
+    PerAxis tile() const;
     /// Kernels (o, c) that the last pass visited in each bin; equals surviving_kernels().
     std::size_t visited_kernels() const;
     /// Real multiply-adds of the sum of forward, padding lanes included, with the present mask.
@@ -39,13 +40,14 @@ class SpectralConvolution : public ConvolutionEngine {
 
   protected:
     /// Spectra are derived again before the next pass.
-    void weights_changed() override;
-    void mask_changed() override;
-    void mode_changed() override;
+    void weights_changed() noexcept override;
+    void take_mask(const std::vector<std::uint8_t>& mask) override;
+    void take_mode(int mode) override;
 
   private:
-    void forward_few_channels(const Tensor& x, Tensor& y, const Blocks& blocks);
-    void both_gradients(const Tensor& x, const Tensor& dy, Tensor* dx, std::span<float> dw);
+    void forward_few_channels(const ConstMapsView& x, const MapsView& y, const Blocks& blocks);
+    void both_gradients(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
+                        std::span<float> dw);
 
     std::unique_ptr<SpectralLayer> layer_;
 };

@@ -3,29 +3,40 @@
 
 namespace fftconv {
 
-/// Which bins of a T × T real transform are kept, and where. A lane is one real image of one tile, so bin f
+/// Which bins of an H × W real transform are kept, and where. A lane is one real image of one tile, so bin f
 /// and bin −f are conjugate and one of each pair suffices. With (f1, q) = (row, column) frequency, the order
 /// is
-///   complex bins: (0..T−1, q) for q = 1 .. ⌈T/2⌉−1; then (1..⌈T/2⌉−1, 0); then, T even, (1..T/2−1, T/2)
-///   real bins:    (0, 0); T even: (T/2, 0), (0, T/2), (T/2, T/2)
-/// T²/2 complex bins in all but for the four (T odd: one) that are their own conjugates.
+///   complex bins: (0..H−1, q) for q = 1 .. ⌈W/2⌉−1; then (1..⌈H/2⌉−1, 0); then, W even, (1..⌈H/2⌉−1, W/2)
+///   real bins:    (0, 0); H even: (H/2, 0); W even: (0, W/2); both: (H/2, W/2)
+/// HW/2 complex bins in all but for the one to four that are their own conjugates.
 struct BinOrder {
-    explicit constexpr BinOrder(int tile)
-        : tile(tile),
-          half((tile - 1) / 2),
-          even(tile % 2 == 0),
-          complex_bins(half * tile + half * (even ? 2 : 1)),
-          real_bins(even ? 4 : 1) {}
+    constexpr BinOrder(int tile_height, int tile_width)
+        : height(tile_height),
+          width(tile_width),
+          half_height((tile_height - 1) / 2),
+          half_width((tile_width - 1) / 2),
+          even_height(tile_height % 2 == 0),
+          even_width(tile_width % 2 == 0),
+          complex_bins(half_width * height + half_height * (even_width ? 2 : 1)),
+          real_bins((even_height ? 2 : 1) * (even_width ? 2 : 1)) {}
+    explicit constexpr BinOrder(int tile) : BinOrder(tile, tile) {}
 
-    int tile;  ///< T
-    int half;  ///< ⌈T/2⌉ − 1: columns q, and rows f1 of the two special columns, with both parts
-    bool even;
+    int height, width;  ///< H, W
+    int half_height;    ///< ⌈H/2⌉ − 1: rows f1 of the two special columns with both parts
+    int half_width;     ///< ⌈W/2⌉ − 1: columns q with both parts
+    bool even_height, even_width;
     int complex_bins, real_bins;
 
     constexpr int bins() const { return complex_bins + real_bins; }
-    constexpr int column(int q) const { return (q - 1) * tile; }  ///< complex bin of (0, q), 1 ≤ q ≤ half
-    constexpr int first_column() const { return half * tile; }    ///< complex bin of (1, 0)
-    constexpr int middle_column() const { return half * tile + half; }  ///< complex bin of (1, T/2), T even
+    constexpr int column(int q) const { return (q - 1) * height; }  ///< complex bin of (0, q), 1 ≤ q ≤ half
+    constexpr int first_column() const { return half_width * height; }  ///< complex bin of (1, 0)
+    constexpr int middle_column() const {                               ///< complex bin of (1, W/2), W even
+        return half_width * height + half_height;
+    }
+    /// The real bin of row 0 or H/2 and column 0 or W/2.
+    constexpr int real_bin(bool middle_row, bool in_middle_column) const {
+        return complex_bins + (in_middle_column ? (even_height ? 2 : 1) : 0) + (middle_row ? 1 : 0);
+    }
 };
 
 /// Where the spectra of a block stand in memory: `[bin][part][channel][lane]`, lanes innermost, the real and

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "fftconv/convolution/spectral/tile_rows.hpp"
-#include "fftconv/core/tensor.hpp"
+#include "fftconv/core/maps_view.hpp"
 
 namespace fftconv {
 
@@ -57,12 +57,12 @@ inline constexpr std::size_t line = 16;
 
 /// One tile of as many images as there are lanes: whole vectors, as the compiler makes them of memcpy.
 template <int Lanes>
-void gather_tile(const MapView<const float>& map, TilePixels pixels, int tile_edge,
+void gather_tile(const MapView<const float>& map, TilePixels pixels, int tile_width,
                  const std::vector<int>& rows, float* tile) {
     for (int row : rows) {
         const float* from = map.data + pixels.rows[row] * map.row;
-        float* to = tile + std::size_t(row) * tile_edge * Lanes;
-        for (int j = 0; j < tile_edge; ++j, to += Lanes) {
+        float* to = tile + std::size_t(row) * tile_width * Lanes;
+        for (int j = 0; j < tile_width; ++j, to += Lanes) {
             if (pixels.columns[j] < 0) {
                 std::memset(to, 0, Lanes * sizeof(float));
                 continue;
@@ -75,12 +75,12 @@ void gather_tile(const MapView<const float>& map, TilePixels pixels, int tile_ed
 }
 
 template <int Lanes>
-void scatter_tile(const float* tile, int tile_edge, TilePixels pixels, const MapView<float>& map) {
-    for (int i = 0; i < tile_edge; ++i) {
+void scatter_tile(const float* tile, const PerAxis& size, TilePixels pixels, const MapView<float>& map) {
+    for (int i = 0; i < size.vertical; ++i) {
         if (pixels.rows[i] < 0) continue;
-        const float* from = tile + std::size_t(i) * tile_edge * Lanes;
+        const float* from = tile + std::size_t(i) * size.horizontal * Lanes;
         float* to = map.data + pixels.rows[i] * map.row;
-        for (int j = 0; j < tile_edge; ++j, from += Lanes)
+        for (int j = 0; j < size.horizontal; ++j, from += Lanes)
             if (pixels.columns[j] >= 0)
                 std::memcpy(to + pixels.columns[j] * map.column, from, Lanes * sizeof(float));
     }
@@ -88,10 +88,10 @@ void scatter_tile(const float* tile, int tile_edge, TilePixels pixels, const Map
 
 /// The rows of a group's tiles that have pixels: those that gather writes and scatter reads.
 template <class PixelsOf>
-void list_rows(int tile_edge, const LaneGroups& groups, int group, const PixelsOf& pixels,
+void list_rows(int tile_height, const LaneGroups& groups, int group, const PixelsOf& pixels,
                std::vector<int>& rows) {
     rows.clear();
-    for (int i = 0; i < tile_edge; ++i) {
+    for (int i = 0; i < tile_height; ++i) {
         bool any = false;
         groups.for_each_tile(
             group, [&](int t, int, int, int, int) { any = any || (t >= 0 && pixels(t).rows[i] >= 0); });
@@ -101,14 +101,11 @@ void list_rows(int tile_edge, const LaneGroups& groups, int group, const PixelsO
 
 }  // namespace tile_io
 
-/// One channel of a tensor.
-inline MapView<const float> map_of(const Tensor& tensor, int channel) {
-    const std::ptrdiff_t stride = tensor.batch_stride();
-    return {tensor.pixel(channel, 0, 0), tensor.width() * stride, stride, 1};
-}
-inline MapView<float> map_of(Tensor& tensor, int channel) {
-    const std::ptrdiff_t stride = tensor.batch_stride();
-    return {tensor.pixel(channel, 0, 0), tensor.width() * stride, stride, 1};
+/// One channel of a view.
+template <class Float>
+MapView<Float> map_of(const BasicMapsView<Float>& view, int channel) {
+    return {view.pixel(channel, 0, 0), view.row_stride, view.column_stride, view.image_stride,
+            view.lanes < padded_batch(view.batch)};
 }
 
 namespace tile_io {
@@ -116,7 +113,7 @@ namespace tile_io {
 /// Do the images of a pixel lie side by side, with the padding lanes of a tensor?
 template <class Float>
 bool padded(const MapView<Float>& map, const LaneGroups& groups) {
-    return map.image == 1 && map.column == groups.batch_stride;
+    return map.image == 1 && map.column == groups.batch_stride && !map.without_padding;
 }
 
 template <class Float, class PixelsOf>
@@ -140,16 +137,16 @@ tile_rows::Streams<Float> streams_of(const MapView<Float>& map, const LaneGroups
 /// Calls visit(place in the tile, pixel of the first image or null, images that count, lanes of these) for
 /// every entry of the rows listed: what moves tiles too small for anything better.
 template <class Float, class PixelsOf, class Visit>
-void for_entries(const MapView<Float>& map, const LaneGroups& groups, int group, int tile_edge,
+void for_entries(const MapView<Float>& map, const LaneGroups& groups, int group, int tile_width,
                  const PixelsOf& pixels, const std::vector<int>& rows, const Visit& visit) {
     groups.for_each_tile(group, [&](int t, int lane, int image, int count, int width) {
         for (int row : rows)
-            for (int j = 0; j < tile_edge; ++j) {
+            for (int j = 0; j < tile_width; ++j) {
                 const int i = t < 0 ? -1 : pixels(t).rows[row], column = t < 0 ? -1 : pixels(t).columns[j];
                 Float* pixel = i < 0 || column < 0
                                    ? nullptr
                                    : map.data + i * map.row + column * map.column + image * map.image;
-                visit((std::size_t(row) * tile_edge + j) * groups.lanes + lane, pixel, count, width);
+                visit((std::size_t(row) * tile_width + j) * groups.lanes + lane, pixel, count, width);
             }
     });
 }
@@ -165,56 +162,56 @@ bool whole(const MapView<Float>& map, const LaneGroups& groups, int group) {
 
 }  // namespace tile_io
 
-/// Copies a group's tiles of one map to (T, T, lanes), zero where there is no pixel, no image or no tile;
+/// Copies a group's tiles of one map to (H, W, lanes), zero where there is no pixel, no image or no tile;
 /// padding lanes of a tensor reach no lane. Sets `rows` to those rows that hold pixels; only they are
 /// written. pixels(tile) gives a tile's TilePixels; scratch: tile_rows::scratch_floats.
 template <class PixelsOf>
-void gather(const MapView<const float>& map, const LaneGroups& groups, int group, int tile_edge,
+void gather(const MapView<const float>& map, const LaneGroups& groups, int group, const PerAxis& size,
             const PixelsOf& pixels, float* tile, std::vector<int>& rows, float* scratch) {
-    tile_io::list_rows(tile_edge, groups, group, pixels, rows);
+    tile_io::list_rows(size.vertical, groups, group, pixels, rows);
     if (tile_io::whole(map, groups, group)) {
         groups.for_each_tile(group, [&](int t, int, int image, int, int) {
             MapView<const float> of_image = map;
             of_image.data += image;
             if (groups.lanes == 8)
-                tile_io::gather_tile<8>(of_image, pixels(t), tile_edge, rows, tile);
+                tile_io::gather_tile<8>(of_image, pixels(t), size.horizontal, rows, tile);
             else
-                tile_io::gather_tile<16>(of_image, pixels(t), tile_edge, rows, tile);
+                tile_io::gather_tile<16>(of_image, pixels(t), size.horizontal, rows, tile);
         });
         return;
     }
     const auto streams = tile_io::streams_of(map, groups, group, pixels);
-    if (tile_rows::serves(tile_edge, streams.pixel_floats))
-        return tile_rows::gather(streams, tile_edge, groups.lanes, rows, tile, scratch);
-    tile_io::for_entries(map, groups, group, tile_edge, pixels, rows,
+    if (tile_rows::serves(size.horizontal, streams.pixel_floats))
+        return tile_rows::gather(streams, size.horizontal, groups.lanes, rows, tile, scratch);
+    tile_io::for_entries(map, groups, group, size.horizontal, pixels, rows,
                          [&](std::size_t place, const float* pixel, int count, int width) {
                              for (int n = 0; n < width; ++n)
                                  tile[place + n] = pixel && n < count ? pixel[n * map.image] : 0.0f;
                          });
 }
 
-/// Copies (T, T, lanes) to the pixels of a group's tiles in one map; of a tensor, to its padding lanes too.
+/// Copies (H, W, lanes) to the pixels of a group's tiles in one map; of a tensor, to its padding lanes too.
 /// Rows without pixels are not read.
 template <class PixelsOf>
-void scatter(const float* tile, int tile_edge, const LaneGroups& groups, int group, const PixelsOf& pixels,
-             const MapView<float>& map, std::vector<int>& rows, float* scratch) {
+void scatter(const float* tile, const PerAxis& size, const LaneGroups& groups, int group,
+             const PixelsOf& pixels, const MapView<float>& map, std::vector<int>& rows, float* scratch) {
     if (tile_io::padded(map, groups) && groups.tiles_per_group == 1) {
         groups.for_each_tile(group, [&](int t, int, int image, int, int) {
             MapView<float> of_image = map;
             of_image.data += image;
             if (groups.lanes == 8)
-                tile_io::scatter_tile<8>(tile, tile_edge, pixels(t), of_image);
+                tile_io::scatter_tile<8>(tile, size, pixels(t), of_image);
             else
-                tile_io::scatter_tile<16>(tile, tile_edge, pixels(t), of_image);
+                tile_io::scatter_tile<16>(tile, size, pixels(t), of_image);
         });
         return;
     }
     const auto streams = tile_io::streams_of(map, groups, group, pixels);
-    if (tile_rows::serves(tile_edge, streams.pixel_floats))
-        return tile_rows::scatter(tile, tile_edge, groups.lanes, streams, scratch);
-    tile_io::list_rows(tile_edge, groups, group, pixels, rows);
+    if (tile_rows::serves(size.horizontal, streams.pixel_floats))
+        return tile_rows::scatter(tile, size, groups.lanes, streams, scratch);
+    tile_io::list_rows(size.vertical, groups, group, pixels, rows);
     const bool padding = tile_io::padded(map, groups);
-    tile_io::for_entries(map, groups, group, tile_edge, pixels, rows,
+    tile_io::for_entries(map, groups, group, size.horizontal, pixels, rows,
                          [&](std::size_t place, float* pixel, int count, int width) {
                              for (int n = 0; pixel && n < (padding ? width : count); ++n)
                                  pixel[n * map.image] = tile[place + n];

@@ -320,29 +320,30 @@ struct Writers {
 };
 
 template <int W>
-void scatter_streams(const float* tile, int tile_edge, int lanes, const Streams<float>& streams,
+void scatter_streams(const float* tile, const PerAxis& size, int lanes, const Streams<float>& streams,
                      float* scratch) {
-    const Writers<W> writers(streams, tile_edge, lanes, scratch);
+    const Writers<W> writers(streams, size.horizontal, lanes, scratch);
     Row<float> to[most_streams];
     with_vectors(lanes, [&](auto d) HWY_ATTR {
-        for (int row = 0; row < tile_edge; ++row) {
+        for (int row = 0; row < size.vertical; ++row) {
             if (!writers.want(row)) continue;
             for (int s = 0; s < writers.count; ++s) to[s] = writers.of[s](row);
-            scatter_row<W>(d, tile + std::size_t(row) * tile_edge * lanes, writers.first, writers.last, lanes,
-                           to);
+            scatter_row<W>(d, tile + std::size_t(row) * size.horizontal * lanes, writers.first, writers.last,
+                           lanes, to);
             for (int s = 0; s < writers.count; ++s) writers.of[s].finish(row);
         }
     });
 }
 
-void Scatter(const float* tile, int tile_edge, int lanes, const Streams<float>& streams, float* scratch) {
+void Scatter(const float* tile, const PerAxis& size, int lanes, const Streams<float>& streams,
+             float* scratch) {
     switch (streams.pixel_floats) {
         case 1:
-            return scatter_streams<1>(tile, tile_edge, lanes, streams, scratch);
+            return scatter_streams<1>(tile, size, lanes, streams, scratch);
         case 2:
-            return scatter_streams<2>(tile, tile_edge, lanes, streams, scratch);
+            return scatter_streams<2>(tile, size, lanes, streams, scratch);
         default:
-            return scatter_streams<4>(tile, tile_edge, lanes, streams, scratch);
+            return scatter_streams<4>(tile, size, lanes, streams, scratch);
     }
 }
 
@@ -361,8 +362,9 @@ void gather(const Streams<const float>& streams, int tile_edge, int lanes, const
     HWY_DYNAMIC_DISPATCH(Gather)(streams, tile_edge, lanes, rows, tile, scratch);
 }
 
-void scatter(const float* tile, int tile_edge, int lanes, const Streams<float>& streams, float* scratch) {
-    HWY_DYNAMIC_DISPATCH(Scatter)(tile, tile_edge, lanes, streams, scratch);
+void scatter(const float* tile, const PerAxis& size, int lanes, const Streams<float>& streams,
+             float* scratch) {
+    HWY_DYNAMIC_DISPATCH(Scatter)(tile, size, lanes, streams, scratch);
 }
 
 }  // namespace fftconv::tile_rows

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "fftconv/convolution/shape.hpp"
+
 namespace fftconv {
 
 /// Pixels of one channel where they lie: of a tensor of ours, or of memory that somebody else laid out. Steps
@@ -11,6 +13,7 @@ template <class Float>
 struct MapView {
     Float* data;  ///< pixel (0, 0) of image 0
     std::ptrdiff_t row, column, image;
+    bool without_padding = false;  ///< what lies behind the images of a pixel is not ours to touch
 };
 
 /// Tiles between maps and (T, T, lanes) where the lanes of a vector do not lie side by side in memory: tiles
@@ -48,7 +51,8 @@ constexpr std::size_t scratch_floats(int tile_edge) {
 void gather(const Streams<const float>& streams, int tile_edge, int lanes, const std::vector<int>& rows,
             float* tile, float* scratch);
 /// Writes the pixels of every stream, all pixel_floats of each.
-void scatter(const float* tile, int tile_edge, int lanes, const Streams<float>& streams, float* scratch);
+void scatter(const float* tile, const PerAxis& size, int lanes, const Streams<float>& streams,
+             float* scratch);
 
 }  // namespace tile_rows
 }  // namespace fftconv

@@ -11,19 +11,23 @@ namespace fftconv {
 /// `fftw`, for every other size and as the oracle of ours; `automatic` takes ours where there is one.
 enum class TransformLibrary { automatic, vectors, fftw };
 
-/// Real transforms of T × T tiles, several lanes (images) at once. A gathered tile is (T, T, lanes) floats;
+/// Real transforms of H × W tiles, several lanes (images) at once. A gathered tile is (H, W, lanes) floats;
 /// its spectrum is stored in a SpectrumLayout at one channel and `lanes` neighbouring lanes of it.
 ///
-/// Scaling: forward gives twice the transform, inverse is unnormalised; the factor 1/(2T²) is in the kernel
+/// Scaling: forward gives twice the transform, inverse is unnormalised; the factor 1/(2HW) is in the kernel
 /// spectra. Objects are constant after construction and may be used by several threads at once.
 class TileTransform {
   public:
-    /// @throws ShapeError when the library named cannot do this size (`vectors` has 2 to 81 with factors ≤
-    /// 9).
-    explicit TileTransform(int tile, TransformLibrary library = TransformLibrary::automatic);
+    /// @throws ShapeError when the library named cannot do this size.
+    TileTransform(int height, int width, TransformLibrary library = TransformLibrary::automatic);
+    explicit TileTransform(int tile, TransformLibrary library = TransformLibrary::automatic)
+        : TileTransform(tile, tile, library) {}
     ~TileTransform();
 
-    int tile() const { return order_.tile; }
+    const BinOrder& bins() const { return order_; }
+    int height() const { return order_.height; }
+    int width() const { return order_.width; }
+    std::size_t area() const { return std::size_t(height()) * width(); }
     bool uses_fftw() const;
     /// Lanes that one call transforms best on this machine: 8 or 16.
     static int preferred_lanes();
@@ -43,7 +47,7 @@ class TileTransform {
     std::unique_ptr<FftwPlans> fftw_;  ///< null: our own transforms
 };
 
-/// Has `vectors` a transform of this size?
-bool has_vector_transform(int tile);
+/// Has `vectors` a transform of this size along an axis?
+bool has_vector_transform(int size);
 
 }  // namespace fftconv

@@ -1,5 +1,9 @@
 #include "fftconv/convolution/spectral/vector_transform.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "fftconv/convolution/simd/highway_targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -7,88 +11,101 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "fftconv/convolution/spectral/composite_size.hpp"
 #include "fftconv/convolution/spectral/dft-inl.hpp"
+#include "fftconv/convolution/spectral/tile_sizes.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace fftconv {
 namespace HWY_NAMESPACE {
 
+using vector_transform::CompositeSize, vector_transform::composite_size, vector_transform::work_floats;
 using Lanes16 = hn::CappedTag<float, 16>;
 using Lanes8 = hn::CappedTag<float, 8>;
 
 template <class D>
 using Transform1d = void (*)(D, const float*, const float*, std::ptrdiff_t, float*, float*, std::ptrdiff_t);
 
-/// The one-dimensional transform of a size, or null. Every size whose factors are at most 9 and that a tile
-/// may sensibly have.
-template <class D>
-Transform1d<D> transform_of(int n) {
-    switch (n) {
-        case 2:
-            return fft<2, D>;
-        case 3:
-            return fft<3, D>;
-        case 4:
-            return fft<4, D>;
-        case 5:
-            return fft<5, D>;
-        case 6:
-            return fft<6, D>;
-        case 7:
-            return fft<7, D>;
-        case 8:
-            return fft<8, D>;
-        case 9:
-            return fft<9, D>;
-        case 10:
-            return fft<10, D>;
-        case 12:
-            return fft<12, D>;
-        case 14:
-            return fft<14, D>;
-        case 15:
-            return fft<15, D>;
-        case 16:
-            return fft<16, D>;
-        case 18:
-            return fft<18, D>;
-        case 20:
-            return fft<20, D>;
-        case 21:
-            return fft<21, D>;
-        case 24:
-            return fft<24, D>;
-        case 25:
-            return fft<25, D>;
-        case 28:
-            return fft<28, D>;
-        case 30:
-            return fft<30, D>;
-        case 32:
-            return fft<32, D>;
-        case 35:
-            return fft<35, D>;
-        case 36:
-            return fft<36, D>;
-        default:
-            return nullptr;
-    }
+template <class D, std::size_t... I>
+Transform1d<D> leaf_of(int n, std::index_sequence<I...>) {
+    Transform1d<D> found = nullptr;
+    ((tile_sizes[I].tile == n ? void(found = fft<tile_sizes[I].tile, D>) : void()), ...);
+    return found;
 }
 
-/// Scratch of one vector of lanes: the half-transformed columns, [q][row] real and imaginary, one transform
-/// in flight, and a row of zeros (or a place to write what nobody reads) at the stride of the tile.
-struct Scratch {
-    Scratch(float* memory, int tile, std::ptrdiff_t lanes)
-        : columns_re(memory),
-          columns_im(columns_re + std::ptrdiff_t(tile / 2 + 1) * tile * lanes),
-          line_re(columns_im + std::ptrdiff_t(tile / 2 + 1) * tile * lanes),
-          line_im(line_re + tile * lanes),
-          zeros(line_im + tile * lanes) {}
-    float *columns_re, *columns_im, *line_re, *line_im, *zeros;
+/// The straight-line transform of a size of tile_sizes.hpp, or null.
+template <class D>
+Transform1d<D> leaf_of(int n) {
+    return leaf_of<D>(n, std::make_index_sequence<std::size(tile_sizes)>());
+}
+
+/// A transform along one axis: a straight line of code or, for larger sizes, N = N1·N2 by Cooley and Tukey:
+/// N2 straight lines of N1 at a distance of N2, twiddles, N1 transforms of N2.
+template <class D>
+class AxisTransform {
+  public:
+    explicit AxisTransform(int n) : n_(n), leaf_(leaf_of<D>(n)) {
+        if (leaf_) return;
+        composite_ = &composite_size(n);
+        leaf_ = leaf_of<D>(composite_->first);
+    }
+
+    /// As fft; work: work_floats(n) · lanes floats, used by composite sizes.
+    void operator()(D d, const float* in_re, const float* in_im, std::ptrdiff_t in_stride, float* out_re,
+                    float* out_im, std::ptrdiff_t out_stride, float* work) const {
+        if (!composite_) return leaf_(d, in_re, in_im, in_stride, out_re, out_im, out_stride);
+        run(d, *composite_, n_, in_re, in_im, in_stride, out_re, out_im, out_stride, work);
+    }
+
+  private:
+    static void run(D d, const CompositeSize& size, int n, const float* in_re, const float* in_im,
+                    std::ptrdiff_t in_stride, float* out_re, float* out_im, std::ptrdiff_t out_stride,
+                    float* work) {
+        const std::ptrdiff_t lanes = hn::Lanes(d);
+        const int n1 = size.first, n2 = size.second;
+        float *re = work, *im = work + n * lanes, *rest = work + 2 * n * lanes;
+        const Transform1d<D> first = leaf_of<D>(n1);
+        for (int j = 0; j < n2; ++j)
+            first(d, in_re + j * in_stride, in_im + j * in_stride, n2 * in_stride, re + j * lanes,
+                  im + j * lanes, n2 * lanes);
+        const AxisTransform second(n2);
+        for (int a = 0; a < n1; ++a) {
+            float *row_re = re + a * n2 * lanes, *row_im = im + a * n2 * lanes;
+            const float* turn = size.twiddles.data() + 2 * std::size_t(a) * n2;
+            for (int j = 1; j < n2 && a > 0; ++j) {
+                const auto c = hn::Set(d, turn[2 * j]), s = hn::Set(d, turn[2 * j + 1]);
+                const auto r = hn::LoadU(d, row_re + j * lanes), i = hn::LoadU(d, row_im + j * lanes);
+                hn::StoreU(hn::NegMulAdd(i, s, hn::Mul(r, c)), d, row_re + j * lanes);
+                hn::StoreU(hn::MulAdd(r, s, hn::Mul(i, c)), d, row_im + j * lanes);
+            }
+            second(d, row_re, row_im, lanes, out_re + a * out_stride, out_im + a * out_stride,
+                   n1 * out_stride, rest);
+        }
+    }
+
+    int n_;
+    Transform1d<D> leaf_;
+    const CompositeSize* composite_ = nullptr;
 };
 
-std::size_t ScratchFloats(int tile, int lanes) {
-    return std::size_t(lanes) * (2 * (tile / 2 + 1) * tile + 3 * tile);  // vectors are at most `lanes` wide
+/// Scratch of one vector of lanes: the half-transformed columns, [q][row] real and imaginary, one transform
+/// in flight, a row of zeros (or a place to write what nobody reads) at the stride of the tile, and the
+/// memory of composite transforms.
+struct Scratch {
+    Scratch(float* memory, const BinOrder& order, std::ptrdiff_t lanes, std::ptrdiff_t tile_lanes)
+        : columns_re(memory),
+          columns_im(columns_re + std::ptrdiff_t(order.width / 2 + 1) * order.height * lanes),
+          line_re(columns_im + std::ptrdiff_t(order.width / 2 + 1) * order.height * lanes),
+          line_im(line_re + std::max(order.height, order.width) * lanes),
+          zeros(line_im + std::max(order.height, order.width) * lanes),
+          work(zeros + std::max(order.height * lanes, order.width * tile_lanes)) {}
+    float *columns_re, *columns_im, *line_re, *line_im, *zeros, *work;
+};
+
+std::size_t ScratchFloats(int height, int width, int lanes) {
+    const std::size_t longer = std::max(height, width);
+    return std::size_t(lanes) * (2 * std::size_t(width / 2 + 1) * height + 3 * longer +
+                                 work_floats(int(longer)));  // vectors are at most `lanes` wide
 }
 
 template <class D>
@@ -97,11 +114,12 @@ HWY_INLINE void set_zero(D d, float* to, std::ptrdiff_t vectors) {
         hn::StoreU(hn::Zero(d), d, to + v * std::ptrdiff_t(hn::Lanes(d)));
 }
 
-/// Two real rows a and b went through one complex transform as a + ib; takes twice their spectra apart.
+/// Two real rows a and b, of `width` pixels, went through one complex transform as a + ib; takes twice their
+/// spectra apart.
 template <class D>
-HWY_INLINE void split_rows(D d, const Scratch& s, int tile, int row_a, int row_b) {
-    const std::ptrdiff_t n = hn::Lanes(d), column = tile * n;
-    const int half = (tile - 1) / 2;
+HWY_INLINE void split_rows(D d, const Scratch& s, const BinOrder& order, int row_a, int row_b) {
+    const int tile = order.width, half = order.half_width;
+    const std::ptrdiff_t n = hn::Lanes(d), column = order.height * n;
     const auto two = hn::Set(d, 2.0f);
     const auto real_only = [&](int q, int at) HWY_ATTR {
         hn::StoreU(hn::Mul(two, hn::LoadU(d, s.line_re + at * n)), d, s.columns_re + q * column + row_a * n);
@@ -125,31 +143,32 @@ HWY_INLINE void split_rows(D d, const Scratch& s, int tile, int row_a, int row_b
     }
 }
 
-/// The real columns 0 and (T even) T/2 go through one complex transform as c0 + i·cT/2.
+/// The real columns 0 and (W even) W/2 go through one complex transform as c0 + i·cW/2.
 template <class D>
-HWY_INLINE void forward_special_columns(D d, Transform1d<D> transform, const Scratch& s, float* spectrum,
-                                        const SpectrumLayout& layout) {
+HWY_INLINE void forward_special_columns(D d, const AxisTransform<D>& transform, const Scratch& s,
+                                        float* spectrum, const SpectrumLayout& layout) {
     const BinOrder& order = layout.order;
-    const int tile = order.tile;
+    const int tile = order.height;
     const std::ptrdiff_t n = hn::Lanes(d);
-    const float* middle = order.even ? s.columns_re + std::ptrdiff_t(tile / 2) * tile * n : s.zeros;
-    transform(d, s.columns_re, middle, n, s.line_re, s.line_im, n);
-    float* real = spectrum + layout.bin(order.complex_bins);
-    hn::StoreU(hn::LoadU(d, s.line_re), d, real);
-    if (order.even) {
-        hn::StoreU(hn::LoadU(d, s.line_re + tile / 2 * n), d, real + layout.real_stride);
-        hn::StoreU(hn::LoadU(d, s.line_im), d, real + 2 * layout.real_stride);
-        hn::StoreU(hn::LoadU(d, s.line_im + tile / 2 * n), d, real + 3 * layout.real_stride);
-    }
+    const float* middle =
+        order.even_width ? s.columns_re + std::ptrdiff_t(order.width / 2) * tile * n : s.zeros;
+    transform(d, s.columns_re, middle, n, s.line_re, s.line_im, n, s.work);
+    const auto real = [&](bool row, bool column, const float* from) HWY_ATTR {
+        hn::StoreU(hn::LoadU(d, from), d, spectrum + layout.bin(order.real_bin(row, column)));
+    };
+    real(false, false, s.line_re);
+    if (order.even_height) real(true, false, s.line_re + tile / 2 * n);
+    if (order.even_width) real(false, true, s.line_im);
+    if (order.even_height && order.even_width) real(true, true, s.line_im + tile / 2 * n);
     const auto one_half = hn::Set(d, 0.5f);
-    for (int f = 1; f <= order.half; ++f) {
+    for (int f = 1; f <= order.half_height; ++f) {
         const auto pr = hn::LoadU(d, s.line_re + f * n), pi = hn::LoadU(d, s.line_im + f * n);
         const auto mr = hn::LoadU(d, s.line_re + (tile - f) * n),
                    mi = hn::LoadU(d, s.line_im + (tile - f) * n);
         float* first = spectrum + layout.bin(order.first_column() + f - 1);
         hn::StoreU(hn::Mul(one_half, hn::Add(pr, mr)), d, first);
         hn::StoreU(hn::Mul(one_half, hn::Sub(pi, mi)), d, first + layout.plane);
-        if (!order.even) continue;
+        if (!order.even_width) continue;
         float* mid = spectrum + layout.bin(order.middle_column() + f - 1);
         hn::StoreU(hn::Mul(one_half, hn::Add(pi, mi)), d, mid);
         hn::StoreU(hn::Mul(one_half, hn::Sub(mr, pr)), d, mid + layout.plane);
@@ -159,46 +178,48 @@ HWY_INLINE void forward_special_columns(D d, Transform1d<D> transform, const Scr
 template <class D>
 void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, std::ptrdiff_t lanes,
                     float* spectrum, const SpectrumLayout& layout, float* memory) {
-    const int tile = layout.order.tile;
-    const std::ptrdiff_t n = hn::Lanes(d), row_floats = tile * lanes;
-    const Scratch s(memory, tile, n);
-    const Transform1d<D> transform = transform_of<D>(tile);
-    set_zero(d, s.zeros, row_floats / n);
-    if (int(rows.size()) < tile) set_zero(d, s.columns_re, 2 * (tile / 2 + 1) * tile);
+    const BinOrder& order = layout.order;
+    const std::ptrdiff_t n = hn::Lanes(d), row_floats = order.width * lanes, column = order.height * n;
+    const Scratch s(memory, order, n, lanes);
+    const AxisTransform<D> along_rows(order.width), along_columns(order.height);
+    set_zero(d, s.zeros, std::max(column, row_floats) / n);
+    if (int(rows.size()) < order.height) set_zero(d, s.columns_re, 2 * (order.width / 2 + 1) * order.height);
     for (std::size_t i = 0; i < rows.size(); i += 2) {
         const bool pair = i + 1 < rows.size();
         const float* a = tile_data + rows[i] * row_floats;
-        transform(d, a, pair ? tile_data + rows[i + 1] * row_floats : s.zeros, lanes, s.line_re, s.line_im,
-                  n);
-        split_rows(d, s, tile, rows[i], pair ? rows[i + 1] : -1);
+        along_rows(d, a, pair ? tile_data + rows[i + 1] * row_floats : s.zeros, lanes, s.line_re, s.line_im,
+                   n, s.work);
+        split_rows(d, s, order, rows[i], pair ? rows[i + 1] : -1);
     }
-    for (int q = 1; q <= layout.order.half; ++q) {
-        float* out = spectrum + layout.bin(layout.order.column(q));
-        transform(d, s.columns_re + q * tile * n, s.columns_im + q * tile * n, n, out, out + layout.plane,
-                  layout.complex_stride);
+    for (int q = 1; q <= order.half_width; ++q) {
+        float* out = spectrum + layout.bin(order.column(q));
+        along_columns(d, s.columns_re + q * column, s.columns_im + q * column, n, out, out + layout.plane,
+                      layout.complex_stride, s.work);
     }
-    forward_special_columns(d, transform, s, spectrum, layout);
+    forward_special_columns(d, along_columns, s, spectrum, layout);
 }
 
 template <class D>
-HWY_INLINE void inverse_special_columns(D d, Transform1d<D> transform, const Scratch& s,
+HWY_INLINE void inverse_special_columns(D d, const AxisTransform<D>& transform, const Scratch& s,
                                         const float* spectrum, const SpectrumLayout& layout) {
     const BinOrder& order = layout.order;
-    const int tile = order.tile;
+    const int tile = order.height;
     const std::ptrdiff_t n = hn::Lanes(d);
     const auto zero = hn::Zero(d);
-    const float* real = spectrum + layout.bin(order.complex_bins);
-    hn::StoreU(hn::LoadU(d, real), d, s.line_re);
-    hn::StoreU(order.even ? hn::LoadU(d, real + 2 * layout.real_stride) : zero, d, s.line_im);
-    if (order.even) {
-        hn::StoreU(hn::LoadU(d, real + layout.real_stride), d, s.line_re + tile / 2 * n);
-        hn::StoreU(hn::LoadU(d, real + 3 * layout.real_stride), d, s.line_im + tile / 2 * n);
+    const auto real = [&](bool row, bool column) HWY_ATTR {
+        return hn::LoadU(d, spectrum + layout.bin(order.real_bin(row, column)));
+    };
+    hn::StoreU(real(false, false), d, s.line_re);
+    hn::StoreU(order.even_width ? real(false, true) : zero, d, s.line_im);
+    if (order.even_height) {
+        hn::StoreU(real(true, false), d, s.line_re + tile / 2 * n);
+        hn::StoreU(order.even_width ? real(true, true) : zero, d, s.line_im + tile / 2 * n);
     }
-    for (int f = 1; f <= order.half; ++f) {
+    for (int f = 1; f <= order.half_height; ++f) {
         const float* first = spectrum + layout.bin(order.first_column() + f - 1);
         const auto ar = hn::LoadU(d, first), ai = hn::LoadU(d, first + layout.plane);
         auto br = zero, bi = zero;
-        if (order.even) {
+        if (order.even_width) {
             const float* mid = spectrum + layout.bin(order.middle_column() + f - 1);
             br = hn::LoadU(d, mid);
             bi = hn::LoadU(d, mid + layout.plane);
@@ -208,15 +229,15 @@ HWY_INLINE void inverse_special_columns(D d, Transform1d<D> transform, const Scr
         hn::StoreU(hn::Add(ar, bi), d, s.line_re + (tile - f) * n);
         hn::StoreU(hn::Sub(br, ai), d, s.line_im + (tile - f) * n);
     }
-    float* middle = order.even ? s.columns_re + std::ptrdiff_t(tile / 2) * tile * n : s.zeros;
-    transform(d, s.line_im, s.line_re, n, middle, s.columns_re, n);
+    float* middle = order.even_width ? s.columns_re + std::ptrdiff_t(order.width / 2) * tile * n : s.zeros;
+    transform(d, s.line_im, s.line_re, n, middle, s.columns_re, n, s.work);
 }
 
 /// Puts the half spectra of two real rows together as a + ib.
 template <class D>
-HWY_INLINE void join_rows(D d, const Scratch& s, int tile, int row_a, int row_b) {
-    const std::ptrdiff_t n = hn::Lanes(d), column = tile * n;
-    const int half = (tile - 1) / 2;
+HWY_INLINE void join_rows(D d, const Scratch& s, const BinOrder& order, int row_a, int row_b) {
+    const int tile = order.width, half = order.half_width;
+    const std::ptrdiff_t n = hn::Lanes(d), column = order.height * n;
     const auto real_only = [&](int q) HWY_ATTR {
         hn::StoreU(hn::LoadU(d, s.columns_re + q * column + row_a * n), d, s.line_re + q * n);
         hn::StoreU(hn::LoadU(d, s.columns_re + q * column + row_b * n), d, s.line_im + q * n);
@@ -238,22 +259,22 @@ HWY_INLINE void join_rows(D d, const Scratch& s, int tile, int row_a, int row_b)
 template <class D>
 void inverse_vector(D d, const float* spectrum, const SpectrumLayout& layout, std::ptrdiff_t lanes,
                     const std::vector<int>& rows, float* tile_data, float* memory) {
-    const int tile = layout.order.tile;
-    const std::ptrdiff_t n = hn::Lanes(d), row_floats = tile * lanes;
-    const Scratch s(memory, tile, n);
-    const Transform1d<D> transform = transform_of<D>(tile);
-    for (int q = 1; q <= layout.order.half; ++q) {
-        const float* in = spectrum + layout.bin(layout.order.column(q));
-        transform(d, in + layout.plane, in, layout.complex_stride, s.columns_im + q * tile * n,
-                  s.columns_re + q * tile * n, n);
+    const BinOrder& order = layout.order;
+    const std::ptrdiff_t n = hn::Lanes(d), row_floats = order.width * lanes, column = order.height * n;
+    const Scratch s(memory, order, n, lanes);
+    const AxisTransform<D> along_rows(order.width), along_columns(order.height);
+    for (int q = 1; q <= order.half_width; ++q) {
+        const float* in = spectrum + layout.bin(order.column(q));
+        along_columns(d, in + layout.plane, in, layout.complex_stride, s.columns_im + q * column,
+                      s.columns_re + q * column, n, s.work);
     }
-    inverse_special_columns(d, transform, s, spectrum, layout);
+    inverse_special_columns(d, along_columns, s, spectrum, layout);
     for (std::size_t i = 0; i < rows.size(); i += 2) {
         const bool pair = i + 1 < rows.size();
         const int row_a = rows[i], row_b = pair ? rows[i + 1] : row_a;
-        join_rows(d, s, tile, row_a, row_b);
-        transform(d, s.line_im, s.line_re, n, pair ? tile_data + row_b * row_floats : s.zeros,
-                  tile_data + row_a * row_floats, lanes);
+        join_rows(d, s, order, row_a, row_b);
+        along_rows(d, s.line_im, s.line_re, n, pair ? tile_data + row_b * row_floats : s.zeros,
+                   tile_data + row_a * row_floats, lanes, s.work);
     }
 }
 
@@ -286,10 +307,6 @@ int PreferredLanes() {
     return hn::Lanes(Lanes16()) == 16 ? 16 : 8;
 }
 
-bool HasSize(int tile) {
-    return transform_of<Lanes8>(tile) != nullptr;
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace fftconv
 HWY_AFTER_NAMESPACE();
@@ -300,18 +317,13 @@ namespace fftconv::vector_transform {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Inverse);
 HWY_EXPORT(PreferredLanes);
-HWY_EXPORT(HasSize);
 
 int preferred_lanes() {
     return HWY_DYNAMIC_DISPATCH(PreferredLanes)();
 }
 
-bool has_size(int tile) {
-    return HWY_DYNAMIC_DISPATCH(HasSize)(tile);
-}
-
-std::size_t scratch_floats(int tile, int lanes) {
-    return HWY_STATIC_DISPATCH(ScratchFloats)(tile, lanes);
+std::size_t scratch_floats(int height, int width, int lanes) {
+    return HWY_STATIC_DISPATCH(ScratchFloats)(height, width, lanes);
 }
 
 void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
