@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/pruning/criteria.hpp"
 
 namespace fftconv {
 
@@ -140,12 +141,13 @@ void add_prune_options(Options& options, PruneOptions& prune) {
     options.add_flag("train", prune.train_baseline, "train the network to prune, by the options below");
     options
         .add("granularity", prune.granularities,
-             "what to prune, one after the other: layer, feature-map, kernel, intra-kernel")
-        ->check(CLI::IsMember({"layer", "feature-map", "kernel", "intra-kernel"}));
+             "what to prune, one after the other: layer, feature-map, kernel, kernel-group, intra-kernel")
+        ->check(CLI::IsMember(granularity_names.list()));
     options.add("ratio", prune.ratios,
                 "share to prune of each layer, one for each granularity: 0.5 or FIRST:LAST:STEP");
-    options.add("criterion", prune.criteria, "best-of-n, weight-sum, l2, taylor, random, spectral")
-        ->check(CLI::IsMember({"best-of-n", "weight-sum", "l2", "taylor", "random", "spectral"}));
+    std::vector<std::string> criteria = criterion_names.list();
+    criteria.insert(criteria.begin(), "best-of-n");
+    options.add("criterion", prune.criteria, alternatives(criteria))->check(CLI::IsMember(criteria));
     options.add("candidates", prune.candidates, "N of best-of-n: random masks tried")->check(at_least_one);
     options.add("layers", prune.layers, "layers to prune, as conv2,conv3; all = every convolution");
     options.add("stride", prune.stride, "of intra-kernel units")->check(at_least_one);
@@ -153,8 +155,9 @@ void add_prune_options(Options& options, PruneOptions& prune) {
         ->check(at_least_one);
     options.add("retrain-epochs", prune.retrain_epochs, "after each step, with the mask held; 0 = none")
         ->check(at_least_zero);
-    options.add("retrain-rate", prune.retrain_rate, "learning rate of retraining")
-        ->check(CLI::PositiveNumber);
+    options.add("retrain-rate", prune.retrain_rate, "learning rate of retraining; 0 = by --retrain-share")
+        ->check(CLI::NonNegativeNumber);
+    add_selection_options(options, prune);
     options.add(
         "budget", prune.budget,
         "find the largest of the last ratios whose validation MCR stays within so many percent of the "

@@ -42,10 +42,15 @@ struct PruneOptions {
     std::vector<std::string> granularities{"kernel"}, ratios{"0.1:0.9:0.1"}, criteria{"best-of-n"},
         layers{"all"};
     int candidates = 100, retrain_epochs = 0, repeat = 1, stride = 2, data_batches = 8, timing_rounds = 9;
-    double retrain_rate = 0.0005, budget = -1;  ///< budget in percent; negative: none, every ratio
+    double retrain_rate = 0, budget = -1;  ///< budget in percent; negative: none, every ratio
     bool compact = false;
     std::string part = "1/1";  ///< "i/n": of the points every n-th, from the i-th (1 …) on
     std::string figures, report;
+    int recalibrate = 8;
+    bool compensate = false;
+    std::string candidates_from = "random", retrain_schedule = "cosine";
+    double retrain_share = 1, retrain_warm_up = 0.25;  ///< share of the baseline's rate; epochs
+    int mask_seed = 0, retrain_seed = 0;               ///< 0: train.seed
 
     PruneOptions();
     /// @throws UsageError when options contradict each other.
@@ -68,6 +73,9 @@ struct PruneOptions {
 
 /// Binds the options of fftconv-prune to `prune`, which must outlive `options`.
 void add_prune_options(Options& options, PruneOptions& prune);
+
+/// Those of them that say how masks are chosen and how retraining goes.
+void add_selection_options(Options& options, PruneOptions& prune);
 
 /// The configuration that a result file was made with. @throws UsageError when it is not one of
 /// fftconv-prune.

@@ -20,6 +20,13 @@ namespace fftconv {
 
 namespace {
 
+/// The learning rate that a network was trained with, as its file says; the default where it does not.
+double recorded_rate(const Checkpoint& checkpoint) {
+    const std::string key = "\nrate = ", text = "\n" + checkpoint.resolved_toml;
+    const std::size_t at = text.find(key);
+    return at == std::string::npos ? TrainOptions().rate : std::stod(text.substr(at + key.size()));
+}
+
 class PruningRun {
   public:
     PruningRun(const PruneOptions& prune, const Options& options, const Checkpoint& baseline,
@@ -27,8 +34,12 @@ class PruningRun {
         : prune_(prune),
           options_(options),
           baseline_(baseline),
-          context_{prune, dataset, options.resolved_toml(), sha256_of_file(prune.baseline_file()),
-                   baseline.extra} {}
+          context_{prune,
+                   dataset,
+                   options.resolved_toml(),
+                   sha256_of_file(prune.baseline_file()),
+                   baseline.extra,
+                   recorded_rate(baseline)} {}
 
     void run() {
         prepare();

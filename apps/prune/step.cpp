@@ -9,9 +9,11 @@
 #include "fftconv/pruning/cost.hpp"
 #include "fftconv/pruning/criteria.hpp"
 #include "fftconv/pruning/dead_ends.hpp"
+#include "fftconv/pruning/reconstruction.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
+#include "fftconv/training/recalibration.hpp"
 
 namespace fftconv {
 
@@ -27,14 +29,17 @@ class Step {
           point_(point),
           step_(point.steps.back()),
           scope_{step_.granularity, context.layers, options_.stride},
-          seed_(options_.train.seed + std::uint64_t(point.repeat)),
+          seed_(seed_of(options_.mask_seed)),
+          retrain_seed_(seed_of(options_.retrain_seed)),
           pruned_(pruned),
           network_(pruned.network),
-          validation_(context.dataset.validation, plain_batches()) {}
+          validation_(context.dataset.validation, plain_batches()),
+          training_(context.dataset.train, shuffled_batches()) {}
 
     PruningResult run(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
         choose();
         remove_dead_ends(pruned_);
+        recalibrate(network_, training_, options_.recalibrate);
         result_.validation_before = validation_mcr();
         result_.test_before = test_mcr();
         retrain();
@@ -53,6 +58,25 @@ class Step {
         return fitted(batches, context_.dataset.train.maps, network_.architecture().input, true);
     }
 
+    /// What statistics are taken from: other images than the search's validation, in an order of their own.
+    BatchOptions shuffled_batches() const {
+        BatchOptions batches = plain_batches();
+        batches.shuffled = true;
+        batches.seed = seed_;
+        return batches;
+    }
+
+    /// Of masks or retraining: their own one, else the run's; each repeat has another.
+    std::uint64_t seed_of(int own) const {
+        return (own ? std::uint64_t(own) : options_.train.seed) + std::uint64_t(point_.repeat);
+    }
+
+    std::vector<std::vector<double>> scores_of(const std::string& criterion) {
+        Batches images(context_.dataset.train, plain_batches());
+        return unit_scores(pruned_, scope_, parse_criterion(criterion),
+                           {images, options_.data_batches, seed_});
+    }
+
     double validation_mcr() { return evaluate(network_, validation_).mcr; }
     double test_mcr() { return evaluate_test(network_, context_.dataset.test).mcr; }
 
@@ -65,10 +89,14 @@ class Step {
             search();
             return;
         }
-        Batches images(context_.dataset.train, plain_batches());
-        const auto scores = unit_scores(pruned_, scope_, parse_criterion(point_.criterion),
-                                        {images, options_.data_batches, seed_});
-        pruned_.set_masks(masks_of_least(pruned_, scope_, step_.ratio, scores));
+        if (options_.compensate && point_.criterion == to_string(Criterion::reconstruction)) {
+            Batches images(context_.dataset.train, plain_batches());
+            Reconstruction reconstruction(pruned_, scope_, images, options_.data_batches);
+            pruned_.set_masks(masks_of_least(pruned_, scope_, step_.ratio, reconstruction.scores()));
+            reconstruction.compensate();
+            return;
+        }
+        pruned_.set_masks(masks_of_least(pruned_, scope_, step_.ratio, scores_of(point_.criterion)));
     }
 
     void search() {
@@ -82,7 +110,11 @@ class Step {
             write_masks(mask_file(options_, point_), record(found, {}));
             return on;
         };
-        const SearchOptions search{step_.ratio, std::size_t(options_.candidates), seed_};
+        SearchOptions search{step_.ratio, std::size_t(options_.candidates), seed_, options_.recalibrate,
+                             &training_};
+        if (step_.ratio == 0) search.candidates = 1;  // the control: nothing to choose
+        if (options_.candidates_from != to_string(Criterion::random))
+            search.scores = scores_of(options_.candidates_from);
         Masks best = best_of_random(pruned_, validation_, scope_, search, state, on_candidate);
         if (state.count() < search.candidates) throw PruningInterrupted{};
         pruned_.set_masks(std::move(best));
@@ -126,15 +158,19 @@ class Step {
 
     BatchOptions training_batches() const {
         BatchOptions batches = options_.train.batch_options();
-        batches.seed = seed_;
+        batches.seed = retrain_seed_;
         return batches;
     }
 
     TrainerOptions training() const {
         TrainerOptions training = options_.train.trainer_options();
         training.epochs = options_.retrain_epochs;
-        training.optimizer.rate = float(options_.retrain_rate);
-        training.seed = seed_;
+        training.optimizer.rate =
+            float(options_.retrain_rate > 0 ? options_.retrain_rate
+                                            : options_.retrain_share * context_.baseline_rate);
+        training.schedule.kind = parse_schedule(options_.retrain_schedule);
+        training.schedule.warm_up = float(options_.retrain_warm_up);
+        training.seed = retrain_seed_;
         return training;
     }
 
@@ -238,10 +274,10 @@ class Step {
     const PruningPoint& point_;
     PruningStep step_;
     PruningScope scope_;
-    std::uint64_t seed_;
+    std::uint64_t seed_, retrain_seed_;  ///< of masks, of retraining
     PrunedNetwork& pruned_;
     Network& network_;  ///< pruned_'s
-    Batches validation_;
+    Batches validation_, training_;
     SearchState search_;
     std::unique_ptr<Trainer> retrained_;
     std::unique_ptr<PrunedNetwork> compact_;

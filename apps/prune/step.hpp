@@ -19,6 +19,7 @@ struct PruningContext {
     std::string resolved_toml;
     std::string baseline_sha256;                ///< of the baseline's file
     std::vector<NamedArray> preprocessing;      ///< of the baseline's checkpoint
+    double baseline_rate = 0;                   ///< learning rate that the baseline was trained with
     std::vector<std::string> layers{};          ///< that are pruned
     std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
 };

@@ -185,6 +185,18 @@ BOOST_AUTO_TEST_CASE(bad_options) {
         BOOST_CHECK_THROW(Batches(images, bad), UsageError);
 }
 
+// A batch is never larger than the data: no lane is computed for nothing.
+BOOST_AUTO_TEST_CASE(a_batch_is_at_most_all_images) {
+    const LabelledImages images = random_images({1, 4, 4}, 7, 1);
+    Batches batches(images, {.size = 20000});
+    BOOST_TEST(batches.size() == 7);
+    BOOST_TEST(batches.count() == 1);
+    const Batch& batch = *batches.next();
+    BOOST_TEST(batch.images.batch() == 7);
+    BOOST_TEST(batch.valid == 7);
+    BOOST_TEST(batches.next() == nullptr);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -31,15 +31,14 @@ std::vector<double> doubles(const LabelledImages& images) {
     return values;
 }
 
-/// Contrast normalisation as its definition says, in double.
+/// Contrast normalisation as its definition says, by the norm, in double.
 std::vector<double> normalised(std::vector<double> values, double scale, double bias) {
     for (std::size_t first = 0; first < values.size(); first += image_pixels) {
-        double mean = 0, variance = 0;
+        double mean = 0, squares = 0;
         for (int p = 0; p < image_pixels; ++p) mean += values[first + p] / image_pixels;
+        for (int p = 0; p < image_pixels; ++p) squares += std::pow(values[first + p] - mean, 2);
         for (int p = 0; p < image_pixels; ++p)
-            variance += std::pow(values[first + p] - mean, 2) / image_pixels;
-        for (int p = 0; p < image_pixels; ++p)
-            values[first + p] = scale * (values[first + p] - mean) / std::sqrt(bias + variance);
+            values[first + p] = scale * (values[first + p] - mean) / std::sqrt(bias + squares);
     }
     return values;
 }
@@ -129,7 +128,7 @@ BOOST_AUTO_TEST_CASE(other_images_get_what_the_training_images_taught) {
     const LabelledImages train = smooth_images(800, 3);
     const Preprocessing preprocessing(train, {}, 1);
     LabelledImages test = smooth_images(50, 4);
-    const auto values = normalised(doubles(test), 55, 10.0 / (255 * 255));
+    const auto values = normalised(doubles(test), 55, 0);
     const auto w = array_of(preprocessing, "preprocessing/whitening"),
                mean = array_of(preprocessing, "preprocessing/mean");
     std::vector<double> expected(values.size());
@@ -140,6 +139,51 @@ BOOST_AUTO_TEST_CASE(other_images_get_what_the_training_images_taught) {
                     w[i * image_pixels + j] * (values[n * image_pixels + j] - mean[j]);
     preprocessing.apply(test, 1);
     BOOST_TEST(largest_difference(doubles(test), expected) < 1e-3);
+}
+
+// Numbers that numpy computed, in double:
+//   n, p = 20, 48
+//   x = np.array([[(i*i*7 + j*j*3 + i*j*11 + (5*i+3)*(j%7)) % 256 for j in range(p)] for i in range(n)]) /
+//   255.0 x -= x.mean(axis=1, keepdims=True) x *= 55 / np.sqrt((x**2).sum(axis=1, keepdims=True)) m =
+//   x.mean(axis=0); c = (x - m).T @ (x - m) / n e, v = np.linalg.eigh(c) w = v @ np.diag(1 / np.sqrt(e +
+//   0.1)) @ v.T y = (x - m) @ w
+BOOST_AUTO_TEST_CASE(contrast_and_whitening_are_those_of_numpy) {
+    LabelledImages images;
+    images.maps = {3, 4, 4};
+    images.labels.assign(20, 0);
+    Bytes bytes;
+    for (int i = 0; i < 20; ++i)
+        for (int j = 0; j < 48; ++j)
+            bytes.push_back(std::uint8_t((i * i * 7 + j * j * 3 + i * j * 11 + (5 * i + 3) * (j % 7)) % 256));
+    images.pixels = bytes;
+    const auto value = [](const LabelledImages& of, int image, int pixel) {
+        return std::get<std::vector<float>>(of.pixels)[std::size_t(image) * 48 + pixel];
+    };
+    LabelledImages contrast = images;
+    Preprocessing(images, {.whitening = false}, 1).apply(contrast, 1);
+    BOOST_CHECK_CLOSE(value(contrast, 0, 0), -13.06068, 1e-4);
+    BOOST_CHECK_CLOSE(value(contrast, 3, 17), -13.64036, 1e-4);
+    BOOST_CHECK_CLOSE(value(contrast, 19, 47), -13.16023, 1e-4);
+    const Preprocessing preprocessing(images, {}, 1);
+    const auto w = array_of(preprocessing, "preprocessing/whitening");
+    BOOST_CHECK_CLOSE(w[0], 1.9393, 1e-2);
+    BOOST_CHECK_CLOSE(w[5 * 48 + 31], 0.01921261, 1e-1);
+    BOOST_CHECK_CLOSE(w[47 * 48 + 46], -0.08665413, 1e-1);
+    preprocessing.apply(images, 1);
+    BOOST_CHECK_SMALL(value(images, 0, 0) + 0.711875, 1e-3);
+    BOOST_CHECK_SMALL(value(images, 3, 17) + 0.7361435, 1e-3);
+    BOOST_CHECK_SMALL(value(images, 7, 40) - 0.8193715, 1e-3);
+    BOOST_CHECK_SMALL(value(images, 19, 47) + 1.183323, 1e-3);
+}
+
+// A file from before says how its network's images were made, and they are made so again.
+BOOST_AUTO_TEST_CASE(an_old_file_is_applied_as_it_was_made) {
+    LabelledImages images = smooth_images(30, 1);
+    const auto expected =
+        normalised(doubles(images), 55 * std::sqrt(image_pixels), image_pixels * 10.0 / (255 * 255));
+    const NamedArray old{"preprocessing/contrast", {2}, {55, 10.0f / (255 * 255)}};
+    Preprocessing::from_arrays({old}).apply(images, 1);
+    BOOST_TEST(largest_difference(doubles(images), expected) < 1e-2);
 }
 
 BOOST_AUTO_TEST_CASE(any_number_of_threads_and_a_round_trip_give_the_same_bits) {

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "fftconv/core/error.hpp"
 #include "fftconv/network/network.hpp"
 #include "support/gradient_check.hpp"
 
@@ -55,6 +56,44 @@ BOOST_AUTO_TEST_CASE(inference_uses_the_running_statistics_and_keeps_them) {
     BOOST_CHECK(layer.buffers()[0]->value == (std::vector<float>{1, 2}));
     BOOST_CHECK_CLOSE(layer.inference().factor[1], 1.0f, 1e-3);
     BOOST_CHECK_CLOSE(layer.inference().offset[1], -2.0f, 1e-3);
+}
+
+// n batches of a recalibration leave the mean of their means and variances, whatever was there before.
+BOOST_AUTO_TEST_CASE(a_recalibration_takes_the_mean_over_its_batches) {
+    BatchNorm layer("norm1", {2, 3, 3});
+    layer.buffers()[0]->value = {70, -70};
+    const std::vector<float> scales = layer.parameters()[0]->value;
+    double mean = 0, variance = 0;
+    for (int n = 1; n <= 3; ++n) {
+        const Tensor x = random_tensor({2, 3, 3}, 8, "batch " + std::to_string(n));
+        Tensor y({2, 3, 3}, 8), y_training({2, 3, 3}, 8);
+        layer.forward(x, y, {.recalibration = n});
+        double sum = 0, squares = 0;
+        for (int p = 0; p < 9; ++p)
+            for (int i = 0; i < 8; ++i) sum += x(1, p / 3, p % 3, i) / 72.0;
+        for (int p = 0; p < 9; ++p)
+            for (int i = 0; i < 8; ++i) squares += std::pow(x(1, p / 3, p % 3, i) - sum, 2) / 71;
+        mean += sum / 3;
+        variance += squares / 3;
+        BatchNorm other("norm1", {2, 3, 3});
+        other.forward(x, y_training, {.training = true});
+        BOOST_CHECK_EQUAL(largest_error(y, y_training), 0);
+    }
+    BOOST_CHECK_SMALL(layer.buffers()[0]->value[1] - mean, 1e-5);
+    BOOST_CHECK_CLOSE(layer.buffers()[1]->value[1], variance, 1e-3);
+    BOOST_CHECK(layer.parameters()[0]->value == scales);
+}
+
+BOOST_AUTO_TEST_CASE(one_value_has_no_variance) {
+    BatchNorm dense("norm3", {4, 1, 1}), maps("norm1", {4, 2, 2});
+    Tensor x({4, 1, 1}, 1), y({4, 1, 1}, 1), map({4, 2, 2}, 1), out({4, 2, 2}, 1);
+    for (const PassContext& context : {PassContext{.training = true}, PassContext{.recalibration = 1}}) {
+        BOOST_CHECK_EXCEPTION(dense.forward(x, y, context), ShapeError, [](const ShapeError& error) {
+            return std::string(error.what()).find("norm3: batch normalisation") == 0;
+        });
+        BOOST_CHECK_NO_THROW(maps.forward(map, out, context));
+    }
+    BOOST_CHECK_NO_THROW(dense.forward(x, y, {}));
 }
 
 BOOST_AUTO_TEST_CASE(folding_leaves_the_outputs_equal) {

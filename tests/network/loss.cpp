@@ -58,6 +58,22 @@ BOOST_AUTO_TEST_CASE(huge_logits_stay_finite) {
     BOOST_CHECK_EQUAL(gradient(0, 0, 0, 0), 1.0f);
 }
 
+// A NaN among the logits is a NaN loss, and no class: not even the first one.
+BOOST_AUTO_TEST_CASE(nan_is_no_answer) {
+    for (int bad : {0, 2}) {
+        Tensor logits(3, 1, 1, 2);
+        logits(bad, 0, 0, 0) = NAN;
+        logits(1, 0, 0, 1) = 5;
+        const std::vector<std::uint8_t> of_both = {0, 1};
+        const Loss loss = softmax_cross_entropy(logits, of_both);
+        BOOST_CHECK(std::isnan(loss.sum));
+        BOOST_CHECK_EQUAL(loss.correct, 1);
+        const std::vector<float> probabilities = softmax(logits);
+        BOOST_CHECK_EQUAL(answer_of(std::span<const float>(probabilities).first(3)), no_answer);
+        BOOST_CHECK_EQUAL(answer_of(std::span<const float>(probabilities).last(3)), 1);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(errors) {
     const Tensor logits(3, 1, 1, 9);
     BOOST_CHECK_THROW(softmax_cross_entropy(logits, labels), ShapeError);  // label 3 of classes 0 to 2

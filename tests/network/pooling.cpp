@@ -5,6 +5,7 @@
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/convolution.hpp"
+#include "fftconv/network/network.hpp"
 #include "support/gradient_check.hpp"
 
 using namespace fftconv;
@@ -150,6 +151,38 @@ BOOST_AUTO_TEST_CASE(easy_convolution_pooling_has_three_equal_forms) {
                         BOOST_CHECK_LE(largest_error(summed_over_neighbours(d_same), easy.dy), 0);
                     }
                 }
+}
+
+// A NaN reaches the logits of its own image, and of no other, through every layer.
+BOOST_AUTO_TEST_CASE(nan_passes_through) {
+    for (const char* text :
+         {"1x8x8:2C3-10Softmax", "1x8x8:2C3-P2-10Softmax", "1x8x8:2C3-P2(average)-10Softmax",
+          "1x8x8:2C3-P2(ecp)-10Softmax", "1x8x8:2C3-MP2-10Softmax", "1x8x8:20FC-10Softmax",
+          "1x8x8:2C3+BN-MP2-20FC+BN-10Softmax"})
+        for (const int lane : {0, 5}) BOOST_TEST_CONTEXT(text << " image " << lane) {
+                Network network(parse_architecture(text), {.engine = "direct", .batch = 9});
+                Tensor x = random_tensor({1, 8, 8}, 9, "x");
+                x(0, 4, 4, lane) = NAN;
+                const Tensor& y = network.forward(x);
+                for (int n = 0; n < 9; ++n)
+                    for (int c = 0; c < 10; ++c)
+                        BOOST_REQUIRE_EQUAL(bool(std::isnan(y(c, 0, 0, n))), n == lane);
+            }
+}
+
+// Wherever in the window it stands.
+BOOST_AUTO_TEST_CASE(the_largest_of_a_window_with_nan_is_nan) {
+    MaxPooling plain("pool1", {1, 2, 2});
+    OverlappedMaxPooling overlapped("pool1", {1, 3, 3});
+    for (Layer* layer : std::initializer_list<Layer*>{&plain, &overlapped}) {
+        const MapShape maps = layer->input_maps();
+        for (int p = 0; p < maps.height * maps.width; ++p) {
+            Tensor x = random_tensor(maps, batch, "x"), y(layer->output_maps(), batch);
+            x(0, p / maps.width, p % maps.width, 3) = NAN;
+            layer->forward(x, y, {});
+            for (int n = 0; n < batch; ++n) BOOST_CHECK_EQUAL(bool(std::isnan(y(0, 0, 0, n))), n == 3);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -181,4 +181,148 @@ BOOST_AUTO_TEST_CASE(ratios_of_every_granularity) {
     BOOST_CHECK_THROW(parse_criterion("l1"), UsageError);
 }
 
+// γ/σ times the weights is what they are once batch normalisation is folded in.
+BOOST_AUTO_TEST_CASE(scaled_magnitudes_are_those_of_the_folded_network) {
+    PrunedNetwork network = trained_whole(normalised_network);
+    PrunedNetwork folded(fold_batch_norm(network.network));
+    for (Granularity granularity : {Granularity::feature_map, Granularity::kernel}) {
+        const PruningScope scope{granularity, {"conv1", "conv2"}};
+        for (const auto& [scaled, plain] : {std::pair{Criterion::weight_sum_scaled, Criterion::weight_sum},
+                                            std::pair{Criterion::l2_scaled, Criterion::l2}}) {
+            const auto a = scores_of(network, scope, scaled), b = scores_of(folded, scope, plain);
+            for (std::size_t g = 0; g < a.size(); ++g)
+                for (std::size_t u = 0; u < a[g].size(); ++u) BOOST_CHECK_CLOSE(a[g][u], b[g][u], 1e-3);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(gamma_and_its_slope) {
+    PrunedNetwork pruned = trained_whole(normalised_network);
+    Network& network = pruned.network;
+    const PruningScope maps{Granularity::feature_map, {"conv2"}};
+    const auto gamma = scores_of(pruned, maps, Criterion::gamma);
+    BatchNorm& norm = *weighted_layers(network)[1].norm;
+    BOOST_CHECK_EQUAL(gamma[0][5], std::abs(norm.parameters()[0]->value[5]));
+
+    const LabelledImages images = small_images(8, image_maps, 4, "data");
+    Batches batches(images, {.size = 8});
+    const auto slopes = unit_scores(pruned, maps, Criterion::taylor_gamma, {.images = batches, .batches = 1});
+    batches.start(0);
+    const Batch& batch = *batches.next();
+    const std::vector<float> scale = norm.parameters()[0]->value, shift = norm.parameters()[1]->value;
+    const auto loss = [&](int map, float factor) {
+        norm.parameters()[0]->value[map] = factor * scale[map];
+        norm.parameters()[1]->value[map] = factor * shift[map];
+        const double result = softmax_cross_entropy(network.forward(batch.images), batch.labels).mean();
+        norm.parameters()[0]->value[map] = scale[map];
+        norm.parameters()[1]->value[map] = shift[map];
+        return result;
+    };
+    double worst = 0, largest = 0;
+    for (int map = 0; map < 8; ++map) {
+        const double slope = (loss(map, 1.01f) - loss(map, 0.99f)) / 0.02;
+        worst = std::max(worst, std::abs(std::sqrt(slopes[0][map]) - std::abs(slope)));
+        largest = std::max(largest, std::abs(slope));
+    }
+    BOOST_CHECK_LT(worst, 0.05 * largest);
+    for (Criterion criterion : {Criterion::gamma, Criterion::taylor_gamma}) {
+        BOOST_CHECK_THROW(scores_of(pruned, {Granularity::kernel, {"conv2"}}, criterion), UsageError);
+        PrunedNetwork plain = trained_whole(valid_network);
+        BOOST_CHECK_THROW(scores_of(plain, maps, criterion), UsageError);
+    }
+}
+
+// Energy without the mean: of maps whose mean over all pixels and images has been taken away.
+BOOST_AUTO_TEST_CASE(energy_without_what_batch_normalisation_removes) {
+    const ConvolutionShape shape{
+        .batch = 8, .in_channels = 2, .out_channels = 2, .height = 6, .width = 5, .kernel = 3};
+    Tensor centred = random_tensor({2, 6, 5}, 8, "x"), x = centred;
+    for (int c = 0; c < 2; ++c) {
+        double sum = 0;
+        for (int p = 0; p < 30 * 8; ++p) sum += centred(c, p / 8 / 5, p / 8 % 5, p % 8);
+        for (int p = 0; p < 30 * 8; ++p) {
+            centred(c, p / 8 / 5, p / 8 % 5, p % 8) -= float(sum / 240);
+            x(c, p / 8 / 5, p / 8 % 5, p % 8) += 2;  // a mean worth speaking of
+        }
+    }
+    std::vector<float> weights(shape.weights());
+    RandomStream random(1, "w");
+    for (float& w : weights) w = random.normal();
+    const std::vector<double> energies = kernel_energies(shape, weights, x, 0, true);
+    for (int o = 0; o < 2; ++o)
+        for (int c = 0; c < 2; ++c) {
+            const std::span<const float> w(weights.data() + (o * 2 + c) * 9, 9);
+            BOOST_CHECK_CLOSE(energies[o * 2 + c], plain_energy(centred, c, w, 3, 8), 1e-2);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_score_that_is_no_number_is_an_error) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    pruned.network.convolutions()[1]->weight().value[20 * 9] = NAN;
+    const PruningScope scope{Granularity::kernel, {"conv2"}};
+    BOOST_CHECK_EXCEPTION(scores_of(pruned, scope, Criterion::l2), Error, [](const Error& error) {
+        return std::string(error.what()).find("kernel 20 of conv2") != std::string::npos;
+    });
+    std::vector<std::vector<double>> scores(1, std::vector<double>(48, 1.0));
+    BOOST_CHECK_NO_THROW(masks_of_least(pruned, scope, 0.5, scores));
+    scores[0][7] = NAN;
+    BOOST_CHECK_THROW(masks_of_least(pruned, scope, 0.5, scores), Error);
+    BOOST_CHECK_THROW(drawn_masks(pruned, scope, 0.5, scores, 1), Error);
+    scores[0][7] = -1;
+    BOOST_CHECK_THROW(drawn_masks(pruned, scope, 0.5, scores, 1), Error);
+}
+
+// Of equal scores those that come first go.
+BOOST_AUTO_TEST_CASE(ties_are_broken_by_order) {
+    const PrunedNetwork pruned = trained_whole(valid_network);
+    const Masks masks =
+        masks_of_least(pruned, {Granularity::kernel, {"conv2"}}, 0.25, {std::vector<double>(48, 1.0)});
+    for (std::size_t kernel = 0; kernel < 48; ++kernel)
+        BOOST_CHECK_EQUAL(int(masks[0].kernel[kernel]), kernel >= 12);
+}
+
+// A kernel group is one input map's kernels to four neighbouring output maps; the last group has what is
+// left.
+BOOST_AUTO_TEST_CASE(kernel_groups) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    const PruningScope scope{Granularity::kernel_group, {"conv1", "conv2"}};
+    const std::vector<UnitGroup> groups = live_units(pruned, scope);
+    BOOST_CHECK_EQUAL(groups[0].size(), 2 * 2);  // six maps out, two in
+    BOOST_CHECK_EQUAL(groups[1].size(), 2 * 6);
+    const auto group_sums = scores_of(pruned, scope, Criterion::weight_sum);
+    const auto sums = scores_of(pruned, {Granularity::kernel, {"conv1", "conv2"}}, Criterion::weight_sum);
+    for (int g = 0; g < 2; ++g)
+        for (int c = 0; c < 2; ++c) {
+            double sum = 0;
+            for (int o = 4 * g; o < std::min(4 * g + 4, 6); ++o) sum += sums[0][o * 2 + c];
+            BOOST_CHECK_CLOSE(group_sums[0][g * 2 + c], sum, 1e-6);
+        }
+    pruned.set_masks(random_masks(pruned, scope, 0.5, 3));
+    for (const LayerMask& mask : pruned.masks())
+        for (int o = 0; o < mask.out; ++o)
+            for (int c = 0; c < mask.in; ++c)
+                BOOST_CHECK_EQUAL(int(mask.kernel[o * mask.in + c]),
+                                  int(mask.kernel[o / 4 * 4 * mask.in + c]));
+    BOOST_CHECK_EQUAL(live_units(pruned, scope)[1].size(), 6);
+    BOOST_CHECK_EQUAL(to_string(Granularity::kernel_group), "kernel-group");
+}
+
+// Each candidate keeps the wanted number; over many, a unit of three times the score survives more often, in
+// the proportion of a draw of one.
+BOOST_AUTO_TEST_CASE(candidates_drawn_around_a_score) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    const PruningScope scope{Granularity::feature_map, {"conv1"}};
+    const std::vector<std::vector<double>> scores{{3, 1, 1, 1, 0, 0}};
+    std::vector<int> survived(6, 0);
+    for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+        const Masks masks = drawn_masks(pruned, scope, 5.0 / 6, scores, seed);
+        BOOST_REQUIRE_EQUAL(std::count(masks[0].feature_map.begin(), masks[0].feature_map.end(), 1), 1);
+        for (int map = 0; map < 6; ++map) survived[map] += masks[0].feature_map[map];
+    }
+    BOOST_CHECK_SMALL(survived[0] / 3000.0 - 0.5, 0.03);
+    BOOST_CHECK_SMALL(survived[1] / 3000.0 - 1.0 / 6, 0.03);
+    BOOST_CHECK_EQUAL(survived[4] + survived[5], 0);
+    BOOST_CHECK(drawn_masks(pruned, scope, 0.5, scores, 7) == drawn_masks(pruned, scope, 0.5, scores, 7));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

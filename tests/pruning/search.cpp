@@ -3,7 +3,9 @@
 #include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/pruning/cost.hpp"
+#include "fftconv/pruning/criteria.hpp"
 #include "fftconv/training/evaluation.hpp"
+#include "fftconv/training/recalibration.hpp"
 #include "pruning/pruned.hpp"
 #include "support/small_images.hpp"
 
@@ -138,6 +140,43 @@ BOOST_AUTO_TEST_CASE(layers_before_the_pruned_ones_run_once) {
         masked.set_masks(random_masks(masked, second, 0.5, state.seed[i]));
         BOOST_CHECK_EQUAL(evaluate(masked.network, batches).mcr, state.validation_mcr[i]);
     }
+}
+
+// With recalibration each candidate is scored as a network that has its masks and statistics of its own, and
+// the network comes back with its old ones.
+BOOST_AUTO_TEST_CASE(candidates_are_scored_with_statistics_of_their_own) {
+    const LabelledImages training = small_images(60, {2, 14, 14}, 4, "training");
+    for (const bool drawn : {false, true}) {
+        PrunedNetwork pruned = trained_whole(normalised_network, "fft");
+        const std::vector<NamedArray> state = pruned.network.state();
+        Batches validation(validation_images(), {.size = 8}), images(training, {.size = 8});
+        const PruningScope second{Granularity::kernel, {"conv2"}};
+        SearchOptions options{
+            .ratio = 0.5, .candidates = 5, .seed = 4, .recalibrate = 4, .training = &images};
+        if (drawn) options.scores = unit_scores(pruned, second, Criterion::l2, {.images = images});
+        SearchState search;
+        const Masks best = best_of_random(pruned, validation, second, options, search);
+        BOOST_CHECK(pruned.network.state() == state);
+        for (std::size_t i = 0; i < search.count(); ++i) {
+            PrunedNetwork other = trained_whole(normalised_network, "fft");
+            const Masks masks = drawn ? drawn_masks(other, second, 0.5, options.scores, search.seed[i])
+                                      : random_masks(other, second, 0.5, search.seed[i]);
+            BOOST_CHECK(i != search.best() || masks == best);
+            other.set_masks(masks);
+            Batches again(training, {.size = 8});
+            recalibrate(other.network, again, 4);
+            BOOST_CHECK_EQUAL(evaluate(other.network, validation).mcr, search.validation_mcr[i]);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_candidate_without_numbers_is_an_error) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    LabelledImages images = small_images(10, {2, 14, 14}, 4, "validation");
+    std::get<std::vector<float>>(images.pixels)[100] = NAN;
+    Batches batches(images, {.size = 8});
+    SearchState state;
+    BOOST_CHECK_THROW(best_of_random(pruned, batches, kernels, {.candidates = 3}, state), Error);
 }
 
 BOOST_AUTO_TEST_CASE(ties_go_to_the_lowest_index) {

@@ -43,7 +43,7 @@ struct Reference {
                 break;
             case OptimizerMethod::rmsprop:
                 first = o.decay * first + (1 - o.decay) * g * g;
-                w -= rate * g / (std::sqrt(first) + o.epsilon);
+                w -= rate * g / (std::sqrt(first / (1 - std::pow(double(o.decay), t))) + o.epsilon);
                 break;
             case OptimizerMethod::adam:
                 first = o.beta1 * first + (1 - o.beta1) * g;
@@ -57,6 +57,38 @@ struct Reference {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(optimizer)
+
+// The first step is no longer than any other: of a gradient that stays, each is the rate.
+BOOST_AUTO_TEST_CASE(rmsprop_begins_with_steps_of_the_rate) {
+    Network network = make();
+    Optimizer optimizer(network, {.method = OptimizerMethod::rmsprop});
+    Parameter& parameter = *network.parameters()[0].parameter;
+    float before = parameter.value[0];
+    for (int step = 0; step < 4; ++step) {
+        set_gradients(network, 0);
+        optimizer.step(0.01f);
+        BOOST_CHECK_CLOSE(std::abs(parameter.value[0] - before), 0.01f, 0.1);
+        before = parameter.value[0];
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_cosine_falls_step_by_step_to_zero_after_its_warm_up) {
+    const Schedule cosine{.kind = Schedule::Kind::cosine, .warm_up = 0.5f};
+    const int epochs = 3, batches = 10;
+    double before = 0;
+    for (int step = 0; step < epochs * batches; ++step) {
+        const double rate = cosine.rate(2, step / batches, epochs, step % batches, batches);
+        const double at = (step + 0.5) / batches;
+        BOOST_CHECK_CLOSE(rate, std::min(1.0, at / 0.5) * (1 + std::cos(3.14159265358979 * at / 3)), 1e-4);
+        BOOST_CHECK(step <= 5 ? rate > before : rate < before);
+        before = rate;
+    }
+    BOOST_CHECK_LT(before, 2 * 0.001);
+    const Schedule constant, steps{.kind = Schedule::Kind::step, .every = 2, .factor = 0.1f};
+    BOOST_CHECK_EQUAL(constant.rate(2, 0, 3, 0, 10), 2);
+    BOOST_CHECK_CLOSE(steps.rate(2, 1, 3, 9, 10), 2.0f, 1e-4);
+    BOOST_CHECK_CLOSE(steps.rate(2, 2, 3, 0, 10), 0.2f, 1e-4);
+}
 
 BOOST_AUTO_TEST_CASE(steps_follow_the_formulas) {
     for (OptimizerMethod method : methods)

@@ -1,6 +1,7 @@
 #include "fftconv/training/trainer.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <numeric>
 
 #include "fftconv/core/error.hpp"
 #include "support/gradient_check.hpp"
@@ -260,6 +261,53 @@ BOOST_AUTO_TEST_CASE(errors) {
     TrainerState state = run.trainer.state();
     state.batch = 6;
     BOOST_CHECK_THROW(run.trainer.load_state(state), ShapeError);
+}
+
+// A loss that is no number ends training at its batch, before the weights of that step are seen by anybody.
+BOOST_AUTO_TEST_CASE(divergence_names_its_batch_and_is_never_the_best) {
+    const LabelledImages train = small_images(64, maps, 4, "train"),
+                         validation = small_images(16, maps, 4, "v");
+    for (float rate : {1e30f, 1e38f}) {
+        Network network(parse_architecture("1x12x12:4C3-P2-4Softmax"), {.engine = "direct", .batch = 16});
+        TrainerOptions options{.epochs = 3, .keep_best = true};
+        options.optimizer = {.method = OptimizerMethod::sgd, .rate = rate};
+        Trainer trainer(network, train, batches(), &validation, options);
+        int seen = 0;
+        trainer.on_epoch = [&](const EpochRecord&) { return ++seen > 0; };
+        try {
+            trainer.run();
+            BOOST_ERROR("no error");
+        } catch (const DivergenceError& error) {
+            BOOST_CHECK_EQUAL(error.epoch(), 1);
+            BOOST_CHECK_LE(error.batch(), 4);
+            BOOST_CHECK(std::string(error.what()).find("epoch 1, batch ") != std::string::npos);
+        }
+        BOOST_CHECK_EQUAL(seen, 0);
+        BOOST_CHECK(trainer.state().best.empty());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nan_logits_are_errors_in_no_class) {
+    LabelledImages images = small_images(20, maps, 4, "v");
+    std::get<std::vector<float>>(images.pixels)[3 * maps.size() + 70] = NAN;
+    Network network(parse_architecture("1x12x12:4C3-P2-4Softmax"), {.engine = "direct", .batch = 8});
+    const Evaluation evaluation = evaluate(network, images);
+    BOOST_CHECK_EQUAL(evaluation.undefined, 1);
+    BOOST_CHECK_EQUAL(std::accumulate(evaluation.confusion.begin(), evaluation.confusion.end(), 0), 19);
+    BOOST_CHECK(std::isnan(evaluation.loss));
+    BOOST_CHECK_GE(evaluation.mcr, 5);
+}
+
+BOOST_AUTO_TEST_CASE(batch_normalisation_refuses_a_last_batch_of_one) {
+    const LabelledImages images = small_images(33, maps, 4, "v");
+    Network dense(parse_architecture("1x12x12:4C3-P2-6FC+BN-4Softmax"), {.engine = "direct", .batch = 16});
+    Network convolution(parse_architecture("1x12x12:4C3+BN-P2-4Softmax"), {.engine = "direct", .batch = 16});
+    BOOST_CHECK_EXCEPTION(Trainer(dense, images, batches(16), nullptr, {}), UsageError,
+                          [](const UsageError& e) {
+                              return std::string(e.what()).find("batch of one image") != std::string::npos;
+                          });
+    BOOST_CHECK_NO_THROW(Trainer(dense, images, batches(11), nullptr, {}));
+    BOOST_CHECK_NO_THROW(Trainer(convolution, images, batches(16), nullptr, {}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

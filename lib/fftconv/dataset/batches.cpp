@@ -112,6 +112,7 @@ Batches::Batches(const LabelledImages& images, const BatchOptions& options)
         throw UsageError("border: expected 0 or more, found " + std::to_string(options.border));
     if (options.ten_crop < BatchOptions::no_ten_crop || options.ten_crop > 9)
         throw UsageError("crop number: expected 0 to 9, found " + std::to_string(options.ten_crop));
+    if (options.part.count == 0) options_.size = std::clamp(images.count(), 1, options.size);
     start(0);
 }
 

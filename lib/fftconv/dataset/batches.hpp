@@ -31,7 +31,8 @@ void fill_batch(const LabelledImages& images, std::span<const int> indices, int 
 
 /// How the images of an epoch become batches.
 struct BatchOptions {
-    int size = 50;                ///< N; the last batch of an epoch is filled up with zero images
+    int size = 50;  ///< N, at most as many as there are images (unless in parts); the last batch of an epoch
+                    ///< is filled up with zero images
     int border = 0;               ///< zero pixels added on every side
     bool shuffled = false;        ///< a new order each epoch, from (seed, epoch) alone
     std::uint64_t seed = 1;       ///< of order and augmentation
@@ -61,6 +62,10 @@ class Batches {
 
     /// Of each batch's tensor, crop and border included.
     MapShape maps() const;
+    /// Images in all.
+    int images() const { return images_.count(); }
+    /// Images of a batch.
+    int size() const { return options_.size; }
     /// Batches of an epoch.
     int count() const { return (images_.count() + options_.size - 1) / options_.size; }
     /// Begins this epoch at batch `first`; what was left of another epoch is given up.

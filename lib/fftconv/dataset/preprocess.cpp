@@ -74,7 +74,9 @@ const NamedArray* find(const std::vector<NamedArray>& arrays, const char* name) 
 
 Preprocessing::Preprocessing(const LabelledImages& train, const PreprocessOptions& options, int threads) {
     check(options);
-    if (options.contrast) contrast_ = {options.contrast_scale, options.contrast_bias};
+    const float pixels = float(train.maps.size());
+    if (options.contrast)
+        contrast_ = {options.contrast_scale / std::sqrt(pixels), options.contrast_bias / pixels};
     if (options.whitening) fit_mean_and_whitening(train, options.whitening_regularisation, threads);
 }
 

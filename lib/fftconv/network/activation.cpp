@@ -10,7 +10,7 @@ namespace fftconv {
 void Relu::forward(const Tensor& x, Tensor& y, const PassContext&) {
     for_chunks(threads(), x.size(), [in = x.data(), out = y.data()](std::size_t begin, std::size_t end) {
 #pragma GCC ivdep
-        for (std::size_t i = begin; i < end; ++i) out[i] = in[i] > 0 ? in[i] : 0.0f;
+        for (std::size_t i = begin; i < end; ++i) out[i] = in[i] <= 0 ? 0.0f : in[i];
     });
 }
 
@@ -21,7 +21,7 @@ void Relu::backward(const Tensor&, const Tensor& y, const Tensor& dy, Tensor* dx
 #pragma GCC ivdep
                    for (std::size_t i = begin; i < end; ++i) {
                        const float gradient = from[i];
-                       to[i] = out[i] > 0 ? gradient : 0.0f;
+                       to[i] = out[i] <= 0 ? 0.0f : gradient;
                    }
                });
 }

@@ -4,7 +4,7 @@
 
 namespace FFTCONV_PUBLIC fftconv {
 
-/// max(x, 0).
+/// max(x, 0); NaN stays NaN.
 class Relu : public Layer {
   public:
     /// Of maps of any shape.

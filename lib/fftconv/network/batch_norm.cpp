@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
 
 namespace fftconv {
@@ -77,12 +78,21 @@ void BatchNorm::set_mean(int c, double sum, double count) {
     mean_[c] = float(sum / count);
 }
 
-void BatchNorm::set_variance(int c, double squares, double count) {
+void BatchNorm::require_values(double count) const {
+    if (count < 2)
+        throw ShapeError(name() +
+                         ": batch normalisation: expected at least 2 values of each map to train on, " +
+                         "found 1: a batch of one image");
+}
+
+void BatchNorm::set_variance(int c, double squares, double count, float share) {
     inverse_deviation_[c] = float(1 / std::sqrt(squares / count + epsilon));
+    const auto move = [share](float& running, float of_batch) {
+        running = share == 1 ? of_batch : running + share * (of_batch - running);  // of the old one no trace
+    };
+    move(running_mean_.value[c], mean_[c]);
     // The running variance estimates the population's, hence count − 1 (Ioffe and Szegedy, Algorithm 2).
-    running_mean_.value[c] += running_share * (mean_[c] - running_mean_.value[c]);
-    running_variance_.value[c] +=
-        running_share * (float(squares / std::max(count - 1, 1.0)) - running_variance_.value[c]);
+    move(running_variance_.value[c], float(squares / (count - 1)));
 }
 
 void BatchNorm::normalise(int c, const Tensor& x, Tensor& y) const {
@@ -96,10 +106,13 @@ void BatchNorm::normalise(int c, const Tensor& x, Tensor& y) const {
 
 void BatchNorm::forward(const Tensor& x, Tensor& y, const PassContext& context) {
     const Channel channel = channel_of(x, context);
+    const bool of_batch = context.training || context.recalibration > 0;
+    const float share = context.recalibration > 0 ? 1.0f / float(context.recalibration) : running_share;
+    if (of_batch) require_values(channel.count());
     parallel_for(threads(), x.channels(), [&](int c) {
-        if (context.training) {
+        if (of_batch) {
             set_mean(c, channel_sum(channel, x, c), channel.count());
-            set_variance(c, channel_squares(channel, x, c, mean_[c]), channel.count());
+            set_variance(c, channel_squares(channel, x, c, mean_[c]), channel.count(), share);
         } else {
             mean_[c] = running_mean_.value[c];
             inverse_deviation_[c] = 1 / std::sqrt(running_variance_.value[c] + epsilon);
@@ -152,7 +165,8 @@ void BatchNorm::sum_squares(const Tensor& x, const PassContext& context, std::sp
 }
 
 void BatchNorm::set_variance(std::span<const double> squares, double count) {
-    for (int c = 0; c < input_maps().channels; ++c) set_variance(c, squares[c], count);
+    require_values(count);
+    for (int c = 0; c < input_maps().channels; ++c) set_variance(c, squares[c], count, running_share);
 }
 
 void BatchNorm::normalise(const Tensor& x, Tensor& y) const {

@@ -8,13 +8,15 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// Batch normalisation (Ioffe and Szegedy 2015), per channel: y = scale · (x − mean) / √(variance + ε) +
 /// shift. Training uses mean and variance of the batch's valid images and moves the running ones towards
-/// them; otherwise the running ones are used.
+/// them; otherwise the running ones are used. A recalibration (PassContext::recalibration) normalises as
+/// training does, and the running statistics become the mean over its batches so far.
 class BatchNorm : public Layer {
   public:
     /// Scales start at one, offsets at zero.
     BatchNorm(std::string name, MapShape input);
 
     MapShape output_maps() const override { return input_maps(); }
+    /// @throws ShapeError when a channel has one value only and its variance is wanted.
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     /// For the same x as the last forward, whose batch statistics are kept.
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
@@ -39,6 +41,7 @@ class BatchNorm : public Layer {
     /// Σ (x − mean)² of each channel over the valid images of x.
     void sum_squares(const Tensor& x, const PassContext& context, std::span<double> squares) const;
     /// The batch's variance, from sums over `count` values a channel; updates the running statistics.
+    /// @throws ShapeError on a count of one.
     void set_variance(std::span<const double> squares, double count);
     /// y of the statistics just set.
     void normalise(const Tensor& x, Tensor& y) const;
@@ -51,13 +54,17 @@ class BatchNorm : public Layer {
     void backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
                   std::span<const double> sums, std::span<const double> products, double count) const;
 
+    /// Images that a batch must have at least for statistics: two where a map is one pixel.
+    int fewest_images() const { return input_maps().height * input_maps().width > 1 ? 1 : 2; }
+
     /// ε, added to variances.
     static constexpr float epsilon = 1e-5f;
     static constexpr float running_share = 0.1f;  ///< of the batch in the running statistics
 
   private:
+    void require_values(double count) const;
     void set_mean(int c, double sum, double count);
-    void set_variance(int c, double squares, double count);
+    void set_variance(int c, double squares, double count, float share);
     void normalise(int c, const Tensor& x, Tensor& y) const;
     void backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
                   double sum, double product, double count) const;

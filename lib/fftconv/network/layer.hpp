@@ -47,6 +47,7 @@ struct PassContext {
     bool training = false;   ///< batch statistics, dropout
     int valid = 0;           ///< images of the batch that count (0 = all); the rest is padding at the end
     std::uint64_t step = 0;  ///< of training: which random numbers dropout draws
+    int recalibration = 0;   ///< n: the n-th batch (1 …) that running statistics are taken anew from
     int shard = 0;           ///< of a batch that is cut into `shards`: each draws its own
     int shards = 1;          ///< 1: not cut
 

@@ -49,7 +49,7 @@ Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> l
     for (int n = 0; n < valid; ++n) {
         softmax_of(logits, n, p);
         loss.sum -= std::log(std::max(p[labels[n]], 1e-300));
-        loss.correct += std::max_element(p.begin(), p.end()) - p.begin() == labels[n];
+        loss.correct += answer_of(std::span<const double>(p)) == labels[n];
         if (!gradient) continue;
         for (int c = 0; c < logits.channels(); ++c)
             (*gradient)(c, 0, 0, n) = float((p[c] - (c == labels[n])) / (of ? of : valid));

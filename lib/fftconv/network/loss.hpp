@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,7 +12,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// Softmax and cross-entropy of a batch of logits (classes, 1, 1, N).
 struct Loss {
     double sum = 0;   ///< of −log p(label) over the valid images
-    int correct = 0;  ///< valid images whose largest logit is the label's
+    int correct = 0;  ///< valid images whose largest logit is the label's; never one with a NaN among them
     int count = 0;    ///< valid images
     /// Of a valid image, nat.
     double mean() const { return count ? sum / count : 0; }
@@ -22,6 +23,15 @@ struct Loss {
 /// of a batch (0 = over these). @throws ShapeError when labels are too few or too large.
 Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> labels, int valid = 0,
                            Tensor* gradient = nullptr, int of = 0);
+
+inline constexpr int no_answer = -1;
+
+/// The class of the largest probability, of equal ones the first; no_answer when they are not numbers.
+template <class Number>
+int answer_of(std::span<const Number> probabilities) {
+    if (!(probabilities.front() == probabilities.front())) return no_answer;  // one NaN logit makes all NaN
+    return int(std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
+}
 
 /// Probabilities (N, classes), row-major, of the first `valid` images (0 = all).
 std::vector<float> softmax(const Tensor& logits, int valid = 0);

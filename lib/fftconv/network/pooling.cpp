@@ -61,8 +61,14 @@ float where(bool holds, float gradient) {
     return std::bit_cast<float>(std::bit_cast<std::int32_t>(gradient) & -std::int32_t(holds));
 }
 
+/// The larger one; NaN when either is. Of equal values the first.
+inline float larger(float a, float b) {
+    const float ordered = a < b ? b : a;
+    return b == b ? ordered : b;
+}
+
 void max_of_window(const Window<const float>& x, float* __restrict most, int lanes) {
-    for (int n = 0; n < lanes; ++n) most[n] = std::max(std::max(x.a[n], x.b[n]), std::max(x.c[n], x.d[n]));
+    for (int n = 0; n < lanes; ++n) most[n] = larger(larger(x.a[n], x.b[n]), larger(x.c[n], x.d[n]));
 }
 
 /// The whole gradient to the first of the largest values of a window.
@@ -97,7 +103,7 @@ struct OverlappedWindow {
 };
 
 void assign_max(float* __restrict most, const float* __restrict x, int lanes) {
-    for (int n = 0; n < lanes; ++n) most[n] = std::max(most[n], x[n]);
+    for (int n = 0; n < lanes; ++n) most[n] = larger(most[n], x[n]);
 }
 
 /// Where x is the maximum, what is left of the gradient goes to dx.

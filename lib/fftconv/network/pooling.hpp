@@ -5,7 +5,7 @@
 namespace FFTCONV_PUBLIC fftconv {
 
 /// Largest value of each 2×2 window, stride 2; a last odd row or column has no window and is dropped. The
-/// gradient goes to the first of equal values.
+/// gradient goes to the first of equal values. A window with a NaN gives NaN.
 class MaxPooling : public Layer {
   public:
     /// @throws ShapeError on maps smaller than a window.
@@ -48,7 +48,7 @@ class RandomPooling : public Layer {
 
 /// MP2 of the coarse pruning paper: largest value of 3×3 windows with stride 2, overlapping; sizes round up
 /// (32 → 16 → 8), the last window then being cut by the border. The gradient goes to the first of equal
-/// values.
+/// values. A window with a NaN gives NaN.
 class OverlappedMaxPooling : public Layer {
   public:
     /// @throws ShapeError on maps smaller than 2 × 2.

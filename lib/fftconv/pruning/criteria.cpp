@@ -7,6 +7,7 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/loss.hpp"
+#include "fftconv/pruning/reconstruction.hpp"
 #include "fftconv/pruning/spectral_energy.hpp"
 
 namespace fftconv {
@@ -32,13 +33,44 @@ double unit_sum(const PruningUnit& unit, const PruningScope& scope, const Term& 
     return sum;
 }
 
-Scores magnitudes(const std::vector<UnitGroup>& groups, const PruningScope& scope, bool squares) {
+/// γ/σ of each map behind a layer; ones without batch normalisation.
+std::vector<double> scales_of(const WeightedLayer& layer) {
+    if (!layer.norm) return std::vector<double>(std::size_t(layer.out), 1.0);
+    const std::vector<float> factor = layer.norm->inference().factor;
+    return {factor.begin(), factor.end()};
+}
+
+Scores magnitudes(const std::vector<UnitGroup>& groups, const PruningScope& scope, bool squares,
+                  bool scaled) {
+    std::map<const Layer*, std::vector<double>> scales;
+    for (const UnitGroup& group : groups)
+        for (const PruningUnit& unit : group)
+            if (scaled && !scales.count(unit.layer.layer)) scales[unit.layer.layer] = scales_of(unit.layer);
     return each_unit(groups, [&](const PruningUnit& unit) {
         const std::vector<float>& w = unit.layer.weight->value;
+        const std::size_t per_map = std::size_t(unit.layer.in) * unit.layer.area;
         const double sum = unit_sum(unit, scope, [&](std::size_t i) {
-            return squares ? double(w[i]) * w[i] : std::abs(double(w[i]));
+            const double weight = scaled ? w[i] * scales[unit.layer.layer][i / per_map] : double(w[i]);
+            return squares ? weight * weight : std::abs(weight);
         });
         return squares ? std::sqrt(sum) : sum;
+    });
+}
+
+/// The batch normalisations that gamma and taylor_gamma read. @throws UsageError
+void require_norms(const std::vector<UnitGroup>& groups, const PruningScope& scope, Criterion criterion) {
+    for (const UnitGroup& group : groups)
+        for (const PruningUnit& unit : group)
+            if (!unit.layer.norm || scope.granularity != Granularity::feature_map)
+                throw UsageError("criterion: " + to_string(criterion) +
+                                 ": expected feature maps with batch normalisation, found " +
+                                 to_string(scope.granularity) + " of " + unit.layer.name());
+}
+
+Scores gammas(const std::vector<UnitGroup>& groups, const PruningScope& scope) {
+    require_norms(groups, scope, Criterion::gamma);
+    return each_unit(groups, [](const PruningUnit& unit) {
+        return std::abs(double(unit.layer.norm->parameters()[0]->value[std::size_t(unit.index)]));
     });
 }
 
@@ -67,23 +99,43 @@ void compute_gradients(Network& network, const Batch& batch) {
     network.backward(batch.images, gradient, context);
 }
 
-Scores taylor(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
-              const CriterionData& data) {
+/// Mean over batches of change(unit)², the first-order change of the loss, with the gradients of each.
+template <class Change>
+Scores squared_changes(Network& network, const std::vector<UnitGroup>& groups, const CriterionData& data,
+                       const Change& change) {
     Scores sum = each_unit(groups, [](const PruningUnit&) { return 0.0; });
     const int batches = for_each_batch(data, [&](const Batch& batch) {
         compute_gradients(network, batch);
         for (std::size_t g = 0; g < groups.size(); ++g)
             for (std::size_t u = 0; u < groups[g].size(); ++u) {
-                const Parameter& weight = *groups[g][u].layer.weight;
-                const double change = unit_sum(groups[g][u], scope, [&](std::size_t i) {
-                    return double(weight.value[i]) * weight.gradient[i];
-                });
-                sum[g][u] += change * change;
+                const double of_unit = change(groups[g][u]);
+                sum[g][u] += of_unit * of_unit;
             }
     });
     for (std::vector<double>& group : sum)
         for (double& score : group) score /= std::max(batches, 1);
     return sum;
+}
+
+Scores taylor(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
+              const CriterionData& data) {
+    return squared_changes(network, groups, data, [&](const PruningUnit& unit) {
+        const Parameter& weight = *unit.layer.weight;
+        return unit_sum(unit, scope,
+                        [&](std::size_t i) { return double(weight.value[i]) * weight.gradient[i]; });
+    });
+}
+
+Scores taylor_gamma(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
+                    const CriterionData& data) {
+    require_norms(groups, scope, Criterion::taylor_gamma);
+    return squared_changes(network, groups, data, [](const PruningUnit& unit) {
+        double change = 0;
+        for (const Parameter* parameter : unit.layer.norm->parameters())
+            change += double(parameter->value[std::size_t(unit.index)]) *
+                      parameter->gradient[std::size_t(unit.index)];
+        return change;
+    });
 }
 
 /// Energies of one layer, (O, C) for each part of its kernels (one part unless intra-kernel).
@@ -101,7 +153,8 @@ void add_energies(const WeightedLayer& layer, int parts, const Tensor& x, int va
     energies.resize(std::size_t(parts));
     for (int phase = 0; phase < parts; ++phase) {
         const std::vector<double> added =
-            kernel_energies(layer.convolution->shape(), part_of_kernels(layer, parts, phase), x, valid);
+            kernel_energies(layer.convolution->shape(), part_of_kernels(layer, parts, phase), x, valid,
+                            layer.norm != nullptr);
         std::vector<double>& sum = energies[std::size_t(phase)];
         sum.resize(added.size(), 0.0);
         for (std::size_t i = 0; i < added.size(); ++i) sum[i] += added[i];
@@ -138,6 +191,17 @@ double map_energy(const Energies& energies, const WeightedLayer& layer, int o) {
     return sum;
 }
 
+/// Of a group of kernels: the sum of their shares.
+double group_share(const Energies& energies, const PruningUnit& unit) {
+    const int in = unit.layer.in, c = unit.index % in, first = unit.index / in * group_outputs;
+    double sum = 0;
+    for (int o = first; o < std::min(first + group_outputs, unit.layer.out); ++o) {
+        const double whole = map_energy(energies, unit.layer, o);
+        sum += whole > 0 ? energies[0][std::size_t(o) * in + c] / whole : 0.0;
+    }
+    return sum;
+}
+
 Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
                 const CriterionData& data) {
     for (const UnitGroup& group : groups)
@@ -153,6 +217,7 @@ Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const Pr
                 unit.layer.norm ? unit.layer.norm->inference().factor[std::size_t(unit.index)] : 1.0;
             return factor * factor * map_energy(of_layer, unit.layer, unit.index);
         }
+        if (scope.granularity == Granularity::kernel_group) return group_share(of_layer, unit);
         const int parts = int(of_layer.size()), kernel = unit.index / parts;
         const double whole = map_energy(of_layer, unit.layer, kernel / unit.layer.in);
         const double own = of_layer[std::size_t(unit.index % parts)][std::size_t(kernel)];
@@ -162,14 +227,25 @@ Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const Pr
 
 }  // namespace
 
-std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const PruningScope& scope,
-                                             Criterion criterion, const CriterionData& data) {
-    const std::vector<UnitGroup> groups = live_units(pruned, scope);
+namespace {
+
+Scores scores_of(PrunedNetwork& pruned, const std::vector<UnitGroup>& groups, const PruningScope& scope,
+                 Criterion criterion, const CriterionData& data) {
     switch (criterion) {
         case Criterion::weight_sum:
-            return magnitudes(groups, scope, false);
+            return magnitudes(groups, scope, false, false);
         case Criterion::l2:
-            return magnitudes(groups, scope, true);
+            return magnitudes(groups, scope, true, false);
+        case Criterion::weight_sum_scaled:
+            return magnitudes(groups, scope, false, true);
+        case Criterion::l2_scaled:
+            return magnitudes(groups, scope, true, true);
+        case Criterion::gamma:
+            return gammas(groups, scope);
+        case Criterion::taylor_gamma:
+            return taylor_gamma(pruned.network, groups, scope, data);
+        case Criterion::reconstruction:
+            return Reconstruction(pruned, scope, data.images, data.batches).scores();
         case Criterion::taylor:
             return taylor(pruned.network, groups, scope, data);
         case Criterion::random:
@@ -178,6 +254,21 @@ std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const Prunin
             return spectral(pruned.network, groups, scope, data);
     }
     return {};
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const PruningScope& scope,
+                                             Criterion criterion, const CriterionData& data) {
+    const std::vector<UnitGroup> groups = live_units(pruned, scope);
+    Scores scores = scores_of(pruned, groups, scope, criterion, data);
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (std::size_t u = 0; u < groups[g].size(); ++u)
+            if (!std::isfinite(scores[g][u]))
+                throw Error("criterion: " + to_string(criterion) + ": expected a finite score of " +
+                            to_string(scope.granularity) + " " + std::to_string(groups[g][u].index) + " of " +
+                            groups[g][u].layer.name() + ", found " + std::to_string(scores[g][u]));
+    return scores;
 }
 
 }  // namespace fftconv

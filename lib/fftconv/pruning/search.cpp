@@ -1,10 +1,12 @@
 #include "fftconv/pruning/search.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/training/evaluation.hpp"
+#include "fftconv/training/recalibration.hpp"
 
 namespace fftconv {
 namespace {
@@ -50,6 +52,29 @@ std::size_t first_pruned(const Network& network, const PruningScope& scope) {
     return first == names.end() ? 0 : std::size_t(first - names.begin());
 }
 
+/// Evaluates candidates, each with statistics of its own where they are wanted.
+class Recalibrated {
+  public:
+    Recalibrated(Network& network, Batches& validation, const SearchOptions& options, std::size_t first)
+        : evaluation_(network, validation, first) {
+        if (options.training && options.recalibrate > 0)
+            recalibration_.emplace(network, *options.training, options.recalibrate, first);
+    }
+
+    double mcr(std::size_t candidate) {
+        if (recalibration_) recalibration_->run();
+        const Evaluation evaluation = evaluation_.evaluate();
+        if (evaluation.undefined > 0)
+            throw Error("search: candidate " + std::to_string(candidate) + ": the logits of " +
+                        std::to_string(evaluation.undefined) + " validation images are not finite");
+        return evaluation.mcr;
+    }
+
+  private:
+    RepeatedEvaluation evaluation_;
+    std::optional<Recalibration> recalibration_;
+};
+
 }  // namespace
 
 MaskTrial::MaskTrial(PrunedNetwork& pruned) : layers_(weighted_layers(pruned.network)) {
@@ -59,6 +84,9 @@ MaskTrial::MaskTrial(PrunedNetwork& pruned) : layers_(weighted_layers(pruned.net
     for (const WeightedLayer& layer : layers_) {
         values_.emplace_back();
         for (const Parameter* parameter : parameters_of(layer)) values_.back().push_back(parameter->value);
+        statistics_.emplace_back();
+        if (layer.norm)
+            for (const Buffer* buffer : layer.norm->buffers()) statistics_.back().push_back(buffer->value);
         if (layer.convolution) layer.convolution->keep_pruned_spectra(true);
     }
     in_part_.assign(layers_.size(), false);
@@ -71,6 +99,8 @@ MaskTrial::~MaskTrial() {
             parameters[p]->value = values_[i][p];
             parameters[p]->changed();
         }
+        for (std::size_t b = 0; b < statistics_[i].size(); ++b)
+            layers_[i].norm->buffers()[b]->value = statistics_[i][b];
         if (!layers_[i].convolution) continue;
         layers_[i].convolution->keep_pruned_spectra(false);
         layers_[i].convolution->engine().set_mask(layers_[i].convolution->kernel_mask());
@@ -108,19 +138,23 @@ Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningSc
                      const SearchOptions& options, SearchState& state,
                      const std::function<bool(const SearchState&)>& on_candidate) {
     if (options.candidates < 1) throw UsageError("search: candidates: expected at least 1, found 0");
+    const auto masks_of = [&](std::uint64_t seed) {
+        return options.scores.empty() ? random_masks(pruned, scope, options.ratio, seed)
+                                      : drawn_masks(pruned, scope, options.ratio, options.scores, seed);
+    };
     if (state.count() < options.candidates) {
         MaskTrial trial(pruned);
-        RepeatedEvaluation evaluation(pruned.network, validation, first_pruned(pruned.network, scope));
+        Recalibrated evaluation(pruned.network, validation, options, first_pruned(pruned.network, scope));
         while (state.count() < options.candidates) {
             const std::uint64_t seed = candidate_seed(options.seed, state.count());
-            trial.set(random_masks(pruned, scope, options.ratio, seed));
+            trial.set(masks_of(seed));
             state.seed.push_back(seed);
-            state.validation_mcr.push_back(evaluation.evaluate().mcr);
+            state.validation_mcr.push_back(evaluation.mcr(state.count()));
             if (on_candidate && !on_candidate(state)) break;
         }
     }
     const std::uint64_t winner = state.seed.at(state.best(options.candidates));
-    return random_masks(pruned, scope, options.ratio, winner);
+    return masks_of(winner);
 }
 
 }  // namespace fftconv

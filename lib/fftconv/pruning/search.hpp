@@ -12,7 +12,8 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// Puts masks on a network for a look at them, one after the other, and gives it back as it was, with its
 /// own. What the masks share is not done again: the engines keep the spectra of all kernels, and a mask of
-/// kernels or maps changes lists alone. The network's weights must not be changed meanwhile.
+/// kernels or maps changes lists alone. The network's weights must not be changed meanwhile; its running
+/// statistics may be, and come back too.
 class MaskTrial {
   public:
     /// Of a network that must outlive it.
@@ -27,7 +28,8 @@ class MaskTrial {
 
   private:
     std::vector<WeightedLayer> layers_;
-    std::vector<std::vector<std::vector<float>>> values_;  ///< layer → parameter → its own values
+    std::vector<std::vector<std::vector<float>>> values_;      ///< layer → parameter → its own values
+    std::vector<std::vector<std::vector<float>>> statistics_;  ///< layer → buffer of its normalisation
     std::vector<bool> in_part_;  ///< layers whose weights the present masks have changed
 };
 
@@ -51,14 +53,18 @@ struct SearchOptions {
     std::size_t candidates = 100;  ///< N
     /// Of the candidates.
     std::uint64_t seed = 1;
+    int recalibrate = 0;  ///< batches of `training` from which statistics are taken before each evaluation
+    Batches* training = nullptr;                   ///< for that; null: none
+    std::vector<std::vector<double>> scores = {};  ///< candidates are drawn around them (drawn_masks); empty:
+                                                   ///< every unit alike (random_masks)
 };
 
 /// Best of N random masks over all pruned layers together, by validation MCR (coarse pruning paper, section
 /// 3): goes on from `state` until it has N candidates, or on_candidate, called after each, returns false. The
 /// masks prune what the network's own do, and candidates' units besides. What comes before the first pruned
 /// layer is computed once (see RepeatedEvaluation). The result does not depend on the number of threads.
-/// Returns the best candidate's masks. The network is left as it was.
-/// @throws UsageError on less than one candidate.
+/// Returns the best candidate's masks, of equal ones the first's. The network is left as it was.
+/// @throws UsageError on less than one candidate; Error when a candidate's logits are not finite.
 Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                      const SearchOptions& options, SearchState& state,
                      const std::function<bool(const SearchState&)>& on_candidate = {});

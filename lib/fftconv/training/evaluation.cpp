@@ -42,14 +42,18 @@ Evaluation judge(const Answers& answers, int classes) {
     evaluation.confusion.assign(std::size_t(classes) * classes, 0);
     int correct = 0;
     for (int n = 0; n < evaluation.count; ++n) {
-        const auto first = answers.probabilities.begin() + std::size_t(n) * classes;
-        const int label = answers.labels[n], given = int(std::max_element(first, first + classes) - first);
+        const std::span<const float> first(answers.probabilities.data() + std::size_t(n) * classes,
+                                           std::size_t(classes));
+        const int label = answers.labels[n], given = answer_of(first);
         if (label >= classes)
             throw ShapeError("evaluation: label: expected less than " + std::to_string(classes) + ", found " +
                              std::to_string(label));
         // A probability below float's smallest normal number counts as that, so that the loss stays finite.
         evaluation.loss -= std::log(std::max(double(first[label]), 1e-38));
-        ++evaluation.confusion[label * classes + given];
+        if (given == no_answer)
+            ++evaluation.undefined;
+        else
+            ++evaluation.confusion[label * classes + given];
         correct += label == given;
     }
     if (evaluation.count == 0) return evaluation;

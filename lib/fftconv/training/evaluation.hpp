@@ -14,7 +14,9 @@ struct Evaluation {
     double loss = 0;               ///< mean cross-entropy
     double mcr = 0;                ///< misclassification rate, percent
     std::vector<int> confusion{};  ///< (classes, classes): row = label, column = answer
-    double seconds = 0;            ///< of the passes, without preparing the batches
+    int undefined =
+        0;  ///< images with a NaN among their logits: misclassified, in no column; loss is then NaN
+    double seconds = 0;  ///< of the passes, without preparing the batches
 };
 
 /// One pass over the batches, outside training. @throws ShapeError when the images do not fit the network.

@@ -48,14 +48,15 @@ using Floats = Eigen::Map<Eigen::ArrayXf>;
 
 }  // namespace
 
-float Schedule::rate(float initial, int epoch, int epochs) const {
+float Schedule::rate(float initial, double epoch, int epochs) const {
+    const double rising = warm_up > 0 ? std::min(1.0, epoch / double(warm_up)) : 1.0;
     switch (kind) {
         case Kind::constant:
-            return initial;
+            return float(initial * rising);
         case Kind::step:
-            return float(initial * std::pow(double(factor), epoch / std::max(every, 1)));
+            return float(initial * rising * std::pow(double(factor), int(epoch) / std::max(every, 1)));
         case Kind::cosine:
-            return float(initial * 0.5 * (1 + std::cos(std::numbers::pi * epoch / epochs)));
+            return float(initial * rising * 0.5 * (1 + std::cos(std::numbers::pi * epoch / epochs)));
     }
     return initial;
 }
@@ -99,7 +100,8 @@ void Optimizer::update(Slot& slot, float rate, std::size_t begin, std::size_t en
         w -= rate * first;
     } else if (options_.method == OptimizerMethod::rmsprop) {
         first = options_.decay * first + (1 - options_.decay) * g.square();
-        w -= rate * g / (first.sqrt() + options_.epsilon);
+        const float scale = float(1 / (1 - std::pow(double(options_.decay), double(steps_))));
+        w -= rate * g / ((scale * first).sqrt() + options_.epsilon);
     } else {
         Floats second(slot.state[1].data() + begin, size);
         first = options_.beta1 * first + (1 - options_.beta1) * g;

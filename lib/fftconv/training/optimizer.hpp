@@ -12,7 +12,8 @@
 namespace FFTCONV_PUBLIC fftconv {
 
 /// sgd: w −= η g. momentum: v = μ v + g, w −= η v. adam: Kingma and Ba 2015, Algorithm 1. rmsprop: Tieleman
-/// and Hinton 2012, lecture 6.5: r = ρ r + (1 − ρ) g², w −= η g / (√r + ε).
+/// and Hinton 2012, lecture 6.5: r = ρ r + (1 − ρ) g², w −= η g / (√(r / (1 − ρᵗ)) + ε). Step t corrects for
+/// r having begun at zero, as adam does: without that the first steps are up to 1 / √(1 − ρ) times too long.
 enum class OptimizerMethod { sgd, momentum, adam, rmsprop };
 
 inline constexpr auto optimizer_names =
@@ -40,7 +41,7 @@ struct OptimizerOptions {
     float weight_decay = 0;              ///< λ: λ w is added to the gradient of weights (not of biases)
 };
 
-/// The learning rate over the epochs.
+/// The learning rate, step by step.
 struct Schedule {
     /// Constant; multiplied by `factor` every so many epochs; half a cosine.
     enum class Kind { constant, step, cosine };
@@ -48,8 +49,14 @@ struct Schedule {
     Kind kind = Kind::constant;
     int every = 10;       ///< step: epochs between reductions
     float factor = 0.1f;  ///< step: of each reduction
-    /// The rate of this epoch (0 …) of `epochs`; cosine ends near zero: η ½ (1 + cos(π epoch / epochs)).
-    float rate(float initial, int epoch, int epochs) const;
+    float warm_up = 0;    ///< epochs in which the rate rises from zero in a straight line, whatever the kind
+    /// The rate when `epoch` of `epochs` (0 to epochs, with its fraction) are behind; a cosine falls to zero:
+    /// η ½ (1 + cos(π epoch / epochs)).
+    float rate(float initial, double epoch, int epochs) const;
+    /// The rate of a step: of batch `batch` (0 …) of `batches` in this epoch, at its middle.
+    float rate(float initial, int epoch, int epochs, int batch, int batches) const {
+        return rate(initial, epoch + (batch + 0.5) / batches, epochs);
+    }
 };
 inline constexpr auto schedule_names =
     names<Schedule::Kind>("schedule", {{"constant", Schedule::Kind::constant},

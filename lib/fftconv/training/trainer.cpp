@@ -1,9 +1,11 @@
 #include "fftconv/training/trainer.hpp"
 
 #include <chrono>
+#include <cmath>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
+#include "fftconv/network/batch_norm.hpp"
 #include "fftconv/network/loss.hpp"
 
 namespace fftconv {
@@ -38,6 +40,12 @@ BatchOptions part_of(BatchOptions batches, const Shards* shards) {
 
 }  // namespace
 
+DivergenceError::DivergenceError(int epoch, int batch, const std::string& what_is)
+    : Error("training: epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ": " + what_is +
+            ": training has diverged; a smaller learning rate may help"),
+      epoch_(epoch),
+      batch_(batch) {}
+
 Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
                  const LabelledImages* validation, const TrainerOptions& options, Shards* shards)
     : network_(network),
@@ -53,6 +61,7 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
             throw ShapeError("trainer: labels: expected less than " + std::to_string(network.classes()) +
                              ", the classes of the network, found " +
                              std::to_string(std::ranges::max(images->labels)));
+    check_batches();
     if ((options.patience || options.keep_best) && !validation)
         throw UsageError("trainer: patience and keep_best need validation images");
     if (!validation) return;
@@ -62,10 +71,34 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
         *validation, fitted(plain, validation->maps, network.architecture().input, true));
 }
 
+/// Found out now and not at the end of the first epoch.
+void Trainer::check_batches() const {
+    const int left = train_.images() % train_.size(), fewest = left ? left : train_.size();
+    for (const auto& layer : network_.layers()) {
+        const auto* norm = dynamic_cast<const BatchNorm*>(layer.get());
+        if (norm && fewest < norm->fewest_images())
+            throw UsageError("trainer: batch: " + norm->name() +
+                             ": batch normalisation cannot train on a batch of one "
+                             "image; of " +
+                             std::to_string(train_.images()) + " images in batches of " +
+                             std::to_string(train_.size()) + " the last batch has one: choose another size");
+    }
+}
+
+void Trainer::require_finite_weights() const {
+    for (const NamedArray& array : network_.state())
+        for (float value : array.values)
+            if (!std::isfinite(value))
+                throw DivergenceError(state_.epoch + 1, state_.batch,
+                                      array.name + " has a value that is not finite");
+}
+
 TrainingEnd Trainer::run() {
     while (state_.epoch < options_.epochs) {
         if (out_of_patience()) return TrainingEnd::stopped_early;
-        if (!train_epoch()) return TrainingEnd::interrupted;
+        const bool whole = train_epoch();
+        require_finite_weights();  // before anything is saved or called the best
+        if (!whole) return TrainingEnd::interrupted;
         finish_epoch();
         if (!all_go_on(!on_epoch || on_epoch(state_.history.back()))) return TrainingEnd::interrupted;
     }
@@ -93,7 +126,11 @@ bool Trainer::train_epoch() {
 double Trainer::train_batch(const Batch& batch) {
     if (network_.has_mode()) network_.set_mode(training_mode());
     const Loss loss = sharded_ ? sharded_->run(batch, state_.steps) : forward_and_backward(batch);
-    optimizer_.step(options_.schedule.rate(options_.optimizer.rate, state_.epoch, options_.epochs));
+    if (!std::isfinite(loss.sum))
+        throw DivergenceError(state_.epoch + 1, state_.batch + 1,
+                              "the loss is " + std::to_string(loss.mean()));
+    optimizer_.step(options_.schedule.rate(options_.optimizer.rate, state_.epoch, options_.epochs,
+                                           state_.batch, train_.count()));
     state_.loss_sum += loss.sum;
     state_.correct += loss.correct;
     state_.images += loss.count;
@@ -135,6 +172,10 @@ void Trainer::finish_epoch() {
         record.validation_seconds = seconds_since(start);
         record.validation_loss = evaluation.loss;
         record.validation_mcr = evaluation.mcr;
+        if (evaluation.undefined > 0)
+            throw DivergenceError(state_.epoch + 1, state_.batch,
+                                  "the logits of " + std::to_string(evaluation.undefined) +
+                                      " validation images are not finite");
     }
     ++state_.epoch;
     state_.batch = state_.correct = state_.images = 0;

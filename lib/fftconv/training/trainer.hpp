@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/error.hpp"
 #include "fftconv/core/named_array.hpp"
 #include "fftconv/core/names.hpp"
 #include "fftconv/core/public.hpp"
@@ -52,7 +53,7 @@ struct TrainerOptions {
 /// One finished epoch.
 struct EpochRecord {
     int epoch = 0;               ///< 1 …
-    double rate = 0;             ///< learning rate
+    double rate = 0;             ///< learning rate at its start (of a rising one: 0)
     double train_loss = 0;       ///< mean over the epoch's batches, as they were met
     double train_mcr = 0;        ///< percent, likewise
     double validation_loss = 0;  ///< NaN without validation images
@@ -86,6 +87,19 @@ struct TrainerState {
     std::vector<EpochRecord> history{};
 };
 
+/// A loss, or weights, that are no numbers: training has diverged and cannot be resumed from here. What was
+/// saved before is good.
+class DivergenceError : public Error {
+  public:
+    DivergenceError(int epoch, int batch, const std::string& what_is);
+
+    int epoch() const { return epoch_; }  ///< 1 …
+    int batch() const { return batch_; }  ///< of the epoch, 1 …
+
+  private:
+    int epoch_, batch_;
+};
+
 enum class TrainingEnd { finished, stopped_early, interrupted };
 
 /// Trains a network over epochs of batches.
@@ -96,7 +110,8 @@ class Trainer {
     /// With `shards`, which must outlive it, each batch is cut into shards; every process that has some of
     /// them makes the same calls and ends with the same weights. The network then plans for the images of a
     /// shard.
-    /// @throws ShapeError when the images do not fit the network; UsageError on bad options.
+    /// @throws ShapeError when the images do not fit the network; UsageError on bad options, and on batches
+    /// of one image where batch normalisation needs two.
     Trainer(Network& network, const LabelledImages& train, const BatchOptions& batches,
             const LabelledImages* validation, const TrainerOptions& options, Shards* shards = nullptr);
 
@@ -108,6 +123,8 @@ class Trainer {
     std::function<bool(const EpochRecord&)> on_epoch;
 
     /// Goes on until the epochs are done, the patience is over or a callback stops it.
+    /// @throws DivergenceError when a loss or a weight is not finite; callbacks have then seen finite weights
+    /// alone.
     TrainingEnd run();
 
     /// As given.
@@ -130,6 +147,8 @@ class Trainer {
     double train_batch(const Batch& batch);
     Loss forward_and_backward(const Batch& batch);
     bool all_go_on(bool here);
+    void check_batches() const;
+    void require_finite_weights() const;
     void finish_epoch();
     bool out_of_patience() const;
     int training_mode() const;
