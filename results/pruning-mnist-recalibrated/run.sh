@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Coarse pruning on MNIST with and without fresh batch statistics: run again, it resumes.
+#   bash results/pruning-mnist-recalibrated/run.sh BIN FOLDER [SEEDS]
+# BIN: the folder of the apps; FOLDER: where networks and results go; FFTCONV_DATA: the folder with mnist.
+set -euo pipefail
+bin=$1 folder=$2 seeds=${3:-1 2 3 4 5}
+mkdir -p "$folder"
+bin=$(realpath "$bin")
+export FFTCONV_DATA=$(realpath "${FFTCONV_DATA:-datasets}")
+cd "$folder"
+
+# A file that is there is resumed; it is made under another name first, so that a kill leaves no half.
+train() { # architecture seed
+    [[ -f $1-$2.h5 ]] && return
+    "$bin/fftconv-train" --architecture "$1" --dataset mnist --batch-norm --batch 128 --optimizer rmsprop --rate 0.001 \
+        --schedule cosine --epochs 6 --validation 0.1 --keep-best --threads 1 --seed "$2" \
+        $([[ -f $1-$2.training.h5 ]] && echo --resume) --out "$1-$2.training.h5" >"$1-$2.txt"
+    mv "$1-$2.training.h5" "$1-$2.h5"
+}
+
+prune() { # name architecture seed, then options
+    local name=$1-$3 network=$2 seed=$3
+    shift 3
+    [[ -f $name.done ]] && return
+    "$bin/fftconv-prune" --checkpoint "$network-$seed.h5" --architecture "$network" --dataset mnist --batch-norm \
+        --validation 0.1 --batch 128 --optimizer rmsprop --layers conv2,conv3 --threads 1 --seed "$seed" --timing-rounds 1 "$@" \
+        $([[ -f $name.h5 ]] && echo --resume) --out "$name.h5" >"$name.txt"
+    touch "$name.done"
+}
+
+kernels="--granularity kernel --ratio 0.3:0.7:0.2"
+maps="--granularity feature-map --ratio 0.2:0.6:0.2"
+scores=weight-sum,l2,weight-sum-scaled,l2-scaled,taylor,spectral
+for seed in $seeds; do
+    train lenet-6-16-120 "$seed"
+    for batches in 0 8; do # without and with fresh statistics
+        prune kernel-scores-$batches lenet-6-16-120 "$seed" $kernels --recalibrate $batches --criterion $scores,reconstruction
+        prune kernel-compensated-$batches lenet-6-16-120 "$seed" $kernels --recalibrate $batches \
+            --criterion reconstruction --compensate
+    done
+done
+for seed in $seeds; do
+    for batches in 0 8; do
+        prune kernel-best-$batches lenet-6-16-120 "$seed" $kernels --recalibrate $batches --candidates 100
+    done
+done
+for seed in $seeds; do # Figure 3a
+    train mnist-16-32-64 "$seed"
+    for batches in 0 8; do
+        prune map-scores-$batches mnist-16-32-64 "$seed" $maps --recalibrate $batches --criterion $scores,gamma,taylor-gamma
+        prune map-best-$batches mnist-16-32-64 "$seed" $maps --recalibrate $batches --candidates 100
+    done
+done
+for seed in $seeds; do # does selection survive retraining? random, best of 100, scores; ratio 0 is the control
+    prune kernel-retrained lenet-6-16-120 "$seed" --granularity kernel --ratio 0:0.75:0.75 --retrain-epochs 2 \
+        --criterion random,best-of-n,weight-sum-scaled,spectral,reconstruction --candidates 100
+done
+for seed in $seeds; do # a thousand candidates
+    prune kernel-best-of-1000 lenet-6-16-120 "$seed" --granularity kernel --ratio 0.5 --candidates 1000
+    prune kernel-best-around lenet-6-16-120 "$seed" --granularity kernel --ratio 0.5 --candidates 100 \
+        --candidates-from spectral
+done
