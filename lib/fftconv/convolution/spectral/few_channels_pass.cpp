@@ -25,8 +25,8 @@ bool SpectralLayer::few_channels(const Blocks& blocks) const {
 void SpectralLayer::start_few_channels(const Blocks& blocks) {
     start_workers(0);
     OutputWeights& output_weights = order.output_weights;
-    const SpectrumLayout input = layout(geometry.kernels.group_channels(), blocks.groups.lanes),
-                         output = layout(2, blocks.groups.lanes);
+    const SpectrumLayout input = planes(geometry.kernels.group_channels(), blocks.groups.lanes),
+                         output = planes(2, blocks.groups.lanes);
     for (Worker& worker : workers) {
         worker.input.resize(input.size());
         worker.output.resize(output.size());
@@ -44,8 +44,8 @@ void SpectralLayer::start_few_channels(const Blocks& blocks) {
 
 void SpectralLayer::pack_outputs() {
     OutputWeights& output_weights = order.output_weights;
-    const KernelStore& entries = order.entries;
-    const frequency_sum::KernelList& by_output = order.by_output;
+    const KernelStore& entries = order.entries_by_output;
+    const sparse_sum::KernelList& by_output = order.by_output;
     if (output_weights.valid) return;
     const SpectrumLayout& from = *entries.layout;
 #pragma omp for
@@ -54,7 +54,7 @@ void SpectralLayer::pack_outputs() {
         for (int bin = 0; bin < from.order.bins(); ++bin)
             for (int part = 0; part < (bin < from.order.complex_bins ? 2 : 1); ++part)
                 for (int e = by_output.begin[o]; e < by_output.begin[o + 1]; ++e)
-                    *to++ = entries.spectra[from.bin(bin) + part * from.plane + by_output.position[e]];
+                    *to++ = entries.spectra[from.bin(bin) + part * from.plane + by_output.weight_at(o, e)];
     }
 }
 
@@ -62,14 +62,14 @@ void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const 
                                   const LaneGroups& groups, int group, int first, int last,
                                   std::span<const float> bias, const Block* kept) {
     const PhaseKernels& k = geometry.kernels;
-    const frequency_sum::KernelList& by_output = order.by_output;
+    const sparse_sum::KernelList& by_output = order.by_output;
     const PerAxis size(transform.height(), transform.width());
     const int own = k.group_channels(), first_channel = first < last ? k.group_of(first) * own : 0;
-    const SpectrumLayout input = layout(own, groups.lanes), output = layout(2, groups.lanes);
+    const SpectrumLayout input = planes(own, groups.lanes), output = planes(2, groups.lanes);
     Stopwatch watch(worker);
     for (int c = 0; c < own; ++c) {
         const int channel = first_channel + c;
-        if (without_kernels(order.by_channel, channel)) continue;
+        if (without_kernels(Toward::input, channel)) continue;
         gather(map_of(x, k.channel_of(channel)), groups, group, size, input_pixels(k.phase_of(channel)),
                worker.tile.data(), worker.rows, worker.lines.data());
         watch.lap(gather_phase);

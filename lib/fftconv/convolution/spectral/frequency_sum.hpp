@@ -2,21 +2,19 @@
 #include <array>
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "fftconv/convolution/simd/matrix_product.hpp"
 
 namespace fftconv {
 
-/// The sum over channels in one bin, y = Σ w̄·z (forward) or Σ w·z (backward), and its transpose for the
+/// The dense sum over channels in one bin, y = Σ w̄·z (forward) or Σ w·z (backward), and its transpose for the
 /// weight gradient. A bin is a small matrix product over planes of real numbers (see SpectrumLayout); these
-/// are the loops where a dense or lightly pruned layer spends its time. Lanes are a multiple of eight. Every
+/// are the loops where a dense layer spends its time. Lanes are a multiple of eight. Every
 /// function runs the best SIMD target of the machine, and adds in an order that depends on the arguments
 /// alone.
 namespace frequency_sum {
 
 using matrix_product::padded_rows, matrix_product::panel_rows, matrix_product::widest_visit;
-using matrix_product::transpose;
 
 enum class Weights { conjugated, plain };
 
@@ -44,25 +42,6 @@ void dense(Weights kind, int rows, int depth, const float* weights_re, const flo
 /// What a call of `dense` works on first: its inputs, and the weights and outputs of the first rows. It
 /// fetches the others itself.
 Next first_needs(int rows, int depth, const float* weights_re, const float* weights_im, const Planes& planes);
-
-/// The kernels that survive, row by row: row r sums the entries begin[r] .. begin[r+1]−1; entry e has input
-/// channel channel[e] and its weight at position[e].
-struct KernelList {
-    std::vector<int> begin, channel, position;
-    int rows() const { return int(begin.size()) - 1; }
-};
-
-/// Floats of scratch that `listed` needs.
-std::size_t listed_scratch_floats(int depth);
-
-/// The kernels of a list and no others; depth: planes of each kind that come in. Returns how many it visited.
-std::size_t listed(Weights kind, const KernelList& list, int depth, const float* weights_re,
-                   const float* weights_im, const Planes& planes, float* scratch);
-
-/// q[position[e]] += Σ_lanes d̄[r]·z[channel[e]] for the kernels of the list. d: planes (rows, lanes), z:
-/// planes (·, lanes). Returns how many kernels it visited.
-std::size_t listed_gradient(const KernelList& list, const float* d_re, const float* d_im, const float* z_re,
-                            const float* z_im, std::size_t lanes, float* q_re, float* q_im);
 
 }  // namespace frequency_sum
 }  // namespace fftconv

@@ -41,21 +41,69 @@ KernelStore dense_gradient(const PhaseKernels& kernels, const BinOrder& bins) {
     return store;
 }
 
-/// The positions of a list by output, by input channel.
+/// The list by output, by input channel.
 void list_by_channel(KernelOrder& order, int channels) {
-    std::vector<std::vector<std::pair<int, int>>> of_channel(channels);  // position, output
-    for (int o = 0; o < order.by_output.rows(); ++o)
-        for (int e = order.by_output.begin[o]; e < order.by_output.begin[o + 1]; ++e)
-            of_channel[order.by_output.channel[e]].push_back({order.by_output.position[e], o});
-    order.by_channel.begin.push_back(0);
-    for (int v = 0; v < channels; ++v) {
-        for (const auto& [position, output] : of_channel[v]) {
-            order.by_channel.position.push_back(position);
-            order.by_channel.channel.push_back(output);
+    const sparse_sum::KernelList& from = order.by_output;
+    sparse_sum::KernelList& to = order.by_channel;
+    std::vector<std::vector<int>> of_channel(channels), positions(channels);
+    for (int o = 0; o < from.rows(); ++o)
+        for (int e = from.begin[o]; e < from.begin[o + 1]; ++e) {
+            of_channel[from.channel[e]].push_back(o);
+            if (!from.position.empty()) positions[from.channel[e]].push_back(from.position[e]);
         }
-        order.by_channel.begin.push_back(int(order.by_channel.channel.size()));
+    to.begin.push_back(0);
+    for (int v = 0; v < channels; ++v) {
+        to.channel.insert(to.channel.end(), of_channel[v].begin(), of_channel[v].end());
+        to.position.insert(to.position.end(), positions[v].begin(), positions[v].end());
+        to.begin.push_back(int(to.channel.size()));
         if (!of_channel[v].empty()) order.used_channels.push_back(v);
     }
+}
+
+/// The kernels in the order in which the sparse sum reads their weights; `panels`: as it is for shared ones.
+KernelStore in_order(const sparse_sum::KernelList& list, bool rows_are_outputs, bool panels,
+                     const BinOrder& bins) {
+    KernelStore store;
+    const auto add = [&](int row, int channel) {
+        store.positions.push_back(rows_are_outputs ? KernelPosition{row, channel}
+                                                   : KernelPosition{channel, row});
+    };
+    for (int row = 0; row < list.rows();) {
+        const bool shared = panels && list.shared[row / panel_rows];
+        for (int e = list.begin[row]; e < list.begin[row + 1]; ++e)
+            for (int r = 0; r < (shared ? panel_rows : 1); ++r) add(row + r, list.channel[e]);
+        row += shared ? panel_rows : 1;
+    }
+    lay_out(store, bins);
+    return store;
+}
+
+/// Every kernel, surviving or not, (output, phase channel of its group).
+KernelStore all_entries(const PhaseKernels& kernels, const BinOrder& bins) {
+    const int own = kernels.group_channels();
+    KernelStore store;
+    for (int o = 0; o < kernels.out_channels; ++o)
+        for (int v = 0; v < own; ++v) store.positions.push_back({o, kernels.group_of(o) * own + v});
+    lay_out(store, bins);
+    return store;
+}
+
+/// The surviving kernels by output; with `keep_pruned`, where each stands among all_entries.
+sparse_sum::KernelList list_by_output(const PhaseKernels& kernels, const std::vector<std::uint8_t>& mask,
+                                      bool keep_pruned) {
+    const int own = kernels.group_channels();
+    sparse_sum::KernelList list;
+    list.begin.push_back(0);
+    for (int o = 0; o < kernels.out_channels; ++o) {
+        for (int v = 0; v < own; ++v) {
+            const int channel = kernels.group_of(o) * own + v;
+            if (!mask.empty() && !mask[kernels.kernel_of(o, channel)]) continue;
+            list.channel.push_back(channel);
+            if (keep_pruned) list.position.push_back(o * own + v);
+        }
+        list.begin.push_back(int(list.channel.size()));
+    }
+    return list;
 }
 
 }  // namespace
@@ -65,7 +113,7 @@ KernelOrder make_kernel_order(const PhaseKernels& kernels, const BinOrder& bins,
                               const KernelStore* entries) {
     const int own = kernels.group_channels();
     KernelOrder order;
-    // Few channels on either side leave panels half empty; then lists do as well.
+    // Few channels on either side leave panels half empty; then a sparse sum does as well.
     order.dense = mask.empty() && !keep_pruned && kernels.group_outputs() >= 8 && own >= 8;
     if (order.dense) {
         order.panels_by_output = panels(kernels, true, bins);
@@ -74,27 +122,33 @@ KernelOrder make_kernel_order(const PhaseKernels& kernels, const BinOrder& bins,
         for (int v = 0; v < kernels.channels(); ++v) order.used_channels.push_back(v);
         return order;
     }
-    std::vector<KernelPosition> positions;
-    order.by_output.begin.push_back(0);
-    for (int o = 0; o < kernels.out_channels; ++o) {
-        for (int v = kernels.group_of(o) * own; v < (kernels.group_of(o) + 1) * own; ++v) {
-            const bool kept = mask.empty() || mask[kernels.kernel_of(o, v)];
-            if (kept) {
-                order.by_output.position.push_back(int(positions.size()));
-                order.by_output.channel.push_back(v);
-                order.own_channel.push_back(v % own);
-            }
-            if (kept || keep_pruned) positions.push_back({o, v});
-        }
-        order.by_output.begin.push_back(int(order.by_output.channel.size()));
-    }
+    order.by_output = list_by_output(kernels, mask, keep_pruned);
+    for (int v : order.by_output.channel) order.own_channel.push_back(v % own);
     list_by_channel(order, kernels.channels());
-    order.gradient.positions = positions;
-    lay_out(order.gradient, bins);
-    if (entries) return order;
-    order.entries.positions = std::move(positions);
-    lay_out(order.entries, bins);
+    if (!keep_pruned) sparse_sum::find_shared_panels(order.by_output);
+    order.by_channel.shared.assign(padded_rows(kernels.channels()) / panel_rows, 0);
+    order.gradient = in_order(order.by_output, true, false, bins);
+    if (!keep_pruned) {
+        order.entries_by_output = in_order(order.by_output, true, true, bins);
+        order.entries_by_channel = in_order(order.by_channel, false, false, bins);
+    } else if (!entries) {
+        order.entries_by_output = all_entries(kernels, bins);
+    }
     return order;
+}
+
+std::size_t KernelOrder::bytes() const {
+    std::size_t floats = 0;
+    for (const KernelStore* held :
+         {&panels_by_output, &panels_by_channel, &entries_by_output, &entries_by_channel, &gradient})
+        floats += held->spectra.size();
+    return floats * sizeof(float);
+}
+
+void KernelOrder::invalidate() {
+    for (KernelStore* held : {&panels_by_output, &panels_by_channel, &entries_by_output, &entries_by_channel})
+        held->valid = false;
+    output_weights.valid = false;
 }
 
 }  // namespace fftconv

@@ -27,10 +27,10 @@ SpectralLayer::SpectralLayer(const ConvolutionShape& shape_of, const Convolution
 }
 
 void SpectralLayer::set_kernels(const std::vector<std::uint8_t>& mask) {
-    const bool complete = keep_pruned && !order.entries.positions.empty();  // from the last mask
+    const bool complete = keep_pruned && !order.by_output.position.empty();  // from the last mask
     KernelOrder next = make_kernel_order(geometry.kernels, transform.bins(), mask, keep_pruned,
-                                         complete ? &order.entries : nullptr);
-    if (complete) next.entries = std::move(order.entries);
+                                         complete ? &order.entries_by_output : nullptr);
+    if (complete) next.entries_by_output = std::move(order.entries_by_output);
     order = std::move(next);
     kept_input = {};
 }
@@ -82,12 +82,11 @@ Block SpectralLayer::block(const Blocks& blocks, int i) const {
     return {blocks.groups, first, count, layout(channels(), lanes), layout(shape.out_channels, lanes)};
 }
 
-std::size_t SpectralLayer::sum_scratch(bool forward, const Blocks& blocks) const {
-    const PhaseKernels& k = geometry.kernels;
-    if (!order.dense) return frequency_sum::listed_scratch_floats(forward ? channels() : shape.out_channels);
-    return forward
-               ? frequency_sum::dense_scratch_floats(k.group_outputs(), k.group_channels(), blocks.lanes())
-               : frequency_sum::dense_scratch_floats(k.group_channels(), k.group_outputs(), blocks.lanes());
+std::size_t SpectralLayer::sum_scratch(Toward side, const Blocks& blocks) const {
+    if (!order.dense) return sparse_sum::scratch_floats(order.list(side));
+    const int outputs = geometry.kernels.group_outputs(), own = geometry.kernels.group_channels();
+    return side == Toward::output ? frequency_sum::dense_scratch_floats(outputs, own, blocks.lanes())
+                                  : frequency_sum::dense_scratch_floats(own, outputs, blocks.lanes());
 }
 
 std::size_t SpectralLayer::gradient_scratch() const {
@@ -99,7 +98,8 @@ std::size_t SpectralLayer::gradient_scratch() const {
            2 * (rows + width) * gradient_slice;
 }
 
-const KernelStore& SpectralLayer::updated(KernelStore& store, std::span<const float> weights) {
+const KernelStore& SpectralLayer::updated(Toward side, std::span<const float> weights) {
+    KernelStore& store = order.store(side);
     if (store.valid) return store;
     store.spectra.resize(store.layout->size());
     const int chunks = int(store.positions.size() / KernelTransform::chunk);
@@ -156,7 +156,8 @@ void SpectralLayer::read_input(Worker& worker, const ConstMapsView& x, const Blo
         const int channel = order.used_channels[item / block.count], group = item % block.count;
         transform_in(worker, x, geometry.kernels.channel_of(channel),
                      input_pixels(geometry.kernels.phase_of(channel)), block.groups, block.first + group,
-                     input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input);
+                     input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input,
+                     block.input.next_line(group * block.groups.lanes));
     }
 }
 
@@ -165,10 +166,11 @@ void SpectralLayer::read_output_gradient(Worker& worker, const ConstMapsView& dy
 #pragma omp for schedule(dynamic, 4) nowait
     for (int item = 0; item < block.output.channels * block.count; ++item) {
         const int channel = item / block.count, group = item % block.count;
-        if (without_kernels(order.by_output, channel)) continue;
+        if (without_kernels(Toward::output, channel)) continue;
         float* to = output_spectra.data() + block.output.at(channel, group * block.groups.lanes);
         const auto transform_from = [&](const auto& pixels_of) {
-            transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group, to, block.output);
+            transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group, to, block.output,
+                         block.output.next_line(group * block.groups.lanes));
         };
         if (own)
             transform_from(own_gradient_pixels());
@@ -183,9 +185,10 @@ void SpectralLayer::write_output(Worker& worker, const MapsView& y, const Block&
     for (int item = 0; item < block.output.channels * block.count; ++item) {
         const int channel = item / block.count, group = item % block.count;
         std::optional<float> constant;
-        if (without_kernels(order.by_output, channel)) constant = bias.empty() ? 0.0f : bias[channel];
+        if (without_kernels(Toward::output, channel)) constant = bias.empty() ? 0.0f : bias[channel];
         transform_out(worker, output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
-                      block.output, output_pixels(), block.groups, block.first + group, channel, y, constant);
+                      block.output, output_pixels(), block.groups, block.first + group, channel, y, constant,
+                      block.output.next_line(group * block.groups.lanes));
     }
 }
 
@@ -194,44 +197,33 @@ void SpectralLayer::write_input_gradient(Worker& worker, const MapsView& dx, con
     for (int item = 0; item < block.input.channels * block.count; ++item) {
         const int channel = item / block.count, group = item % block.count;
         std::optional<float> constant;
-        if (without_kernels(order.by_channel, channel)) constant = 0.0f;
+        if (without_kernels(Toward::input, channel)) constant = 0.0f;
         transform_out(worker, input_spectra.data() + block.input.at(channel, group * block.groups.lanes),
                       block.input, input_gradient_pixels(geometry.kernels.phase_of(channel)), block.groups,
-                      block.first + group, geometry.kernels.channel_of(channel), dx, constant);
+                      block.first + group, geometry.kernels.channel_of(channel), dx, constant,
+                      block.input.next_line(group * block.groups.lanes));
     }
 }
 
 /// One bin of forward (conjugated weights, rows are output channels) or of the gradient to the input.
-void SpectralLayer::sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store,
+void SpectralLayer::sum_bin(Worker& worker, int bin, Toward side, const KernelStore& store,
                             const Block& block, std::span<const float> bias) {
     Stopwatch watch(worker);
-    const SpectrumLayout &in = forward ? block.input : block.output,
-                         &out = forward ? block.output : block.input;
-    const float* z = (forward ? input_spectra : output_spectra).data() + in.bin(bin);
-    float* y = (forward ? output_spectra : input_spectra).data() + out.bin(bin);
-    std::size_t visits = std::size_t(out.channels) * in.channels / shape.groups;
-    if (order.dense) {
-        dense_sums(worker, bin, forward, store, block);
-    } else {
-        const bool real = bin >= in.order.complex_bins;
-        const float* w = store.spectra.data() + store.layout->bin(bin);
-        const frequency_sum::Planes planes{z, z + in.plane, y, y + out.plane, std::size_t(in.lanes)};
-        visits = frequency_sum::listed(
-            forward ? frequency_sum::Weights::conjugated : frequency_sum::Weights::plain,
-            forward ? order.by_output : order.by_channel, in.channels, w,
-            real ? nullptr : w + store.layout->plane, planes, worker.scratch.data());
-    }
-    if (bin == in.order.complex_bins) {  // frequency zero
+    const std::size_t visits = order.dense ? sum_bin_densely(worker, bin, side, store, block)
+                                           : sum_bin_sparsely(worker, bin, side, store, block);
+    if (bin == transform.bins().complex_bins) {  // frequency zero
         visited = visits / geometry.kernels.phases;
+        float* y = output_spectra.data() + block.output.bin(bin);
         for (std::size_t o = 0; o < bias.size(); ++o)
-            for (int l = 0; l < out.lanes; ++l) y[o * out.lanes + l] += bias[o];
+            for (int l = 0; l < block.output.lanes; ++l) y[block.output.at(int(o), l)] += bias[o];
     }
     watch.lap(sum_phase);
 }
 
 /// The sums of every group of the layer, each a dense product.
-void SpectralLayer::dense_sums(Worker& worker, int bin, bool forward, const KernelStore& store,
-                               const Block& block) {
+std::size_t SpectralLayer::sum_bin_densely(Worker& worker, int bin, Toward side, const KernelStore& store,
+                                           const Block& block) {
+    const bool forward = side == Toward::output;
     const SpectrumLayout &in = forward ? block.input : block.output,
                          &out = forward ? block.output : block.input;
     const float* from = (forward ? input_spectra : output_spectra).data();
@@ -248,10 +240,9 @@ void SpectralLayer::dense_sums(Worker& worker, int bin, bool forward, const Kern
     };
     for (int group = 0; group < groups; ++group) {
         frequency_sum::Next next;
-        // Threads take bins in turn, so a thread's next bin is about as many further.
         const bool last = group + 1 == groups;
-        const int after = last ? bin + int(workers.size()) : bin, next_group = last ? 0 : group + 1;
-        if (after < in.order.complex_bins) {
+        const int after = last ? next_bin(bin) : bin, next_group = last ? 0 : group + 1;
+        if (after >= 0) {
             const float* w_next = weights(after, next_group);
             next = frequency_sum::first_needs(rows, depth, w_next, w_next + store.layout->plane,
                                               planes(after, next_group));
@@ -261,33 +252,59 @@ void SpectralLayer::dense_sums(Worker& worker, int bin, bool forward, const Kern
                              rows, depth, w, bin >= in.order.complex_bins ? nullptr : w + store.layout->plane,
                              planes(bin, group), false, worker.scratch.data(), next);
     }
+    return std::size_t(out.channels) * depth;
+}
+
+std::size_t SpectralLayer::sum_bin_sparsely(Worker& worker, int bin, Toward side, const KernelStore& store,
+                                            const Block& block) {
+    const bool forward = side == Toward::output;
+    const SpectrumLayout &in = forward ? block.input : block.output,
+                         &out = forward ? block.output : block.input;
+    const float* from = (forward ? input_spectra : output_spectra).data();
+    float* to = (forward ? output_spectra : input_spectra).data();
+    const float* weights = store.spectra.data() + store.layout->bin(bin);
+    const int after = next_bin(bin);
+    const sparse_sum::Slots slots{.in = from + in.bin(bin),
+                                  .out = to + out.bin(bin),
+                                  .in_stride = in.slot_stride,
+                                  .out_stride = out.slot_stride,
+                                  .slot = in.slot,
+                                  .lanes = in.lanes,
+                                  .next = after < 0 ? nullptr : from + in.bin(after)};
+    return sparse_sum::sum(forward, order.list(side), weights,
+                           bin < in.order.complex_bins ? weights + store.layout->plane : nullptr, slots,
+                           worker.scratch.data());
 }
 
 /// One bin of the weight gradient: Q[o][v] += Σ_lanes conj(D[o])·Z[v].
 void SpectralLayer::gradient_bin(Worker& worker, int bin, const Block& block) {
     Stopwatch watch(worker);
+    const std::size_t visits =
+        order.dense ? gradient_bin_densely(worker, bin, block) : gradient_bin_sparsely(bin, block);
+    if (bin == transform.bins().complex_bins) visited = visits / geometry.kernels.phases;
+    watch.lap(sum_phase);
+}
+
+std::size_t SpectralLayer::gradient_bin_sparsely(int bin, const Block& block) {
     const SpectrumLayout &in = block.input, &out = block.output;
     const bool real = bin >= in.order.complex_bins;
-    std::size_t visits = std::size_t(out.channels) * in.channels / shape.groups;
-    if (order.dense) {
-        dense_gradients(worker, bin, block);
-    } else {
-        const float* z = input_spectra.data() + in.bin(bin);
-        const float* d = output_spectra.data() + out.bin(bin);
-        float* q = order.gradient.spectra.data() + order.gradient.layout->bin(bin);
-        float* q_im = q + order.gradient.layout->plane;
-        if (block.first == 0) std::fill_n(q, (real ? 1 : 2) * order.gradient.layout->plane, 0.0f);
-        visits =
-            frequency_sum::listed_gradient(order.by_output, d, real ? nullptr : d + out.plane, z,
-                                           real ? nullptr : z + in.plane, in.lanes, q, real ? nullptr : q_im);
-    }
-    if (bin == in.order.complex_bins) visited = visits / geometry.kernels.phases;
-    watch.lap(sum_phase);
+    float* q = order.gradient.spectra.data() + order.gradient.layout->bin(bin);
+    const std::size_t plane = order.gradient.layout->plane;
+    if (block.first == 0) std::fill_n(q, (real ? 1 : 2) * plane, 0.0f);
+    const int after = next_bin(bin);
+    const sparse_sum::Slots slots{.in = input_spectra.data() + in.bin(bin),
+                                  .out = output_spectra.data() + out.bin(bin),
+                                  .in_stride = in.slot_stride,
+                                  .out_stride = out.slot_stride,
+                                  .slot = in.slot,
+                                  .lanes = in.lanes,
+                                  .next = after < 0 ? nullptr : input_spectra.data() + in.bin(after)};
+    return sparse_sum::gradient(order.by_output, slots, q, real ? nullptr : q + plane);
 }
 
 /// With lanes outermost the gradient is the forward product of D's panels with Z, lanes in the place of
 /// channels.
-void SpectralLayer::dense_gradients(Worker& worker, int bin, const Block& block) {
+std::size_t SpectralLayer::gradient_bin_densely(Worker& worker, int bin, const Block& block) {
     const SpectrumLayout &in = block.input, &out = block.output;
     const bool real = bin >= in.order.complex_bins;
     const int outputs = geometry.kernels.group_outputs(), channels = geometry.kernels.group_channels();
@@ -304,12 +321,12 @@ void SpectralLayer::dense_gradients(Worker& worker, int bin, const Block& block)
             const std::size_t lanes = std::min(gradient_slice, in.lanes - first);
             for (int part = 0; part < (real ? 1 : 2); ++part) {
                 matrix_product::transpose(d + part * out.plane + first, outputs, out.lanes, lanes,
-                                         d_panels + part * rows * lanes, 4, 4 * lanes);
+                                          d_panels + part * rows * lanes, 4, 4 * lanes);
                 float* to = z_lanes + part * width * lanes;
                 if (width - channels >= 4)
                     for (std::size_t l = 0; l < lanes; ++l) std::fill_n(to + l * width + width - 4, 4, 0.0f);
                 matrix_product::transpose(z + part * in.plane + first, channels, in.lanes, lanes, to, width,
-                                         4);
+                                          4);
             }
             const frequency_sum::Planes planes{z_lanes, z_lanes + width * lanes, q,
                                                q + order.gradient.layout->plane, width};
@@ -318,6 +335,7 @@ void SpectralLayer::dense_gradients(Worker& worker, int bin, const Block& block)
                                  block.first > 0 || first > 0, scratch);
         }
     }
+    return std::size_t(out.channels) * channels;
 }
 
 }  // namespace fftconv

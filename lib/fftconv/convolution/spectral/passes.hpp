@@ -100,10 +100,7 @@ struct SpectralLayer {
     void set_mode(int mode, const std::vector<std::uint8_t>& mask);
     void set_kernels(const std::vector<std::uint8_t>& mask);
     void keep_pruned_spectra(bool keep, const std::vector<std::uint8_t>& mask);
-    void invalidate() {
-        order.panels_by_output.valid = order.panels_by_channel.valid = order.entries.valid =
-            order.output_weights.valid = false;
-    }
+    void invalidate() { order.invalidate(); }
 
     // Pixels of a tile on each side of each pass.
     TilePixels pixels(const std::vector<int>& rows, const std::vector<int>& columns, int tiles_across,
@@ -157,10 +154,15 @@ struct SpectralLayer {
     Blocks blocks(int batch, int tiles) const;
     Block block(const Blocks& blocks, int i) const;
 
-    const KernelStore& updated(KernelStore& store, std::span<const float> weights);
-    SpectrumLayout layout(int of_channels, int lanes) const { return {transform.bins(), of_channels, lanes}; }
+    /// The kernel spectra for a sum, made anew if weights, mask or mode have changed.
+    const KernelStore& updated(Toward side, std::span<const float> weights);
+    /// Of the spectra of a block: planes, or with a mask slots.
+    SpectrumLayout layout(int of_channels, int lanes) const {
+        return {transform.bins(), of_channels, lanes, order.dense ? 0 : sparse_sum::slot_lanes()};
+    }
+    SpectrumLayout planes(int of_channels, int lanes) const { return {transform.bins(), of_channels, lanes}; }
     /// Floats of scratch of a thread in sum_bin and in gradient_bin.
-    std::size_t sum_scratch(bool forward, const Blocks& blocks) const;
+    std::size_t sum_scratch(Toward side, const Blocks& blocks) const;
     std::size_t gradient_scratch() const;
     /// Makes memory for the blocks of a pass.
     void start(const Blocks& blocks, std::size_t scratch);
@@ -193,22 +195,31 @@ struct SpectralLayer {
     void forward_group(Worker& worker, const ConstMapsView& x, const MapsView& y, const LaneGroups& groups,
                        int group, int first, int last, std::span<const float> bias, const Block* kept);
     // One bin, by one thread.
-    void sum_bin(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block,
+    void sum_bin(Worker& worker, int bin, Toward side, const KernelStore& store, const Block& block,
                  std::span<const float> bias);
     void gradient_bin(Worker& worker, int bin, const Block& block);
-    void dense_sums(Worker& worker, int bin, bool forward, const KernelStore& store, const Block& block);
-    void dense_gradients(Worker& worker, int bin, const Block& block);
+    /// The thread's next complex bin, or −1: threads take bins in turn, so it is about as many further.
+    int next_bin(int bin) const {
+        const int next = bin + int(workers.size());
+        return next < transform.bins().complex_bins ? next : -1;
+    }
+    // Both return the kernels that they visited.
+    std::size_t sum_bin_densely(Worker& worker, int bin, Toward side, const KernelStore& store,
+                                const Block& block);
+    std::size_t sum_bin_sparsely(Worker& worker, int bin, Toward side, const KernelStore& store,
+                                 const Block& block);
+    std::size_t gradient_bin_densely(Worker& worker, int bin, const Block& block);
+    std::size_t gradient_bin_sparsely(int bin, const Block& block);
 
     template <class PixelsOf>
     void transform_in(Worker& worker, const ConstMapsView& from, int channel, const PixelsOf& pixels_of,
-                      const LaneGroups& groups, int group, float* to, const SpectrumLayout& layout);
+                      const LaneGroups& groups, int group, float* to, const SpectrumLayout& layout,
+                      std::size_t next);
     template <class PixelsOf>
     void transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
                        const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
-                       const MapsView& to, std::optional<float> constant);
-    bool without_kernels(const frequency_sum::KernelList& list, int row) const {
-        return !order.dense && list.begin[row] == list.begin[row + 1];
-    }
+                       const MapsView& to, std::optional<float> constant, std::size_t next);
+    bool without_kernels(Toward side, int row) const { return !order.dense && order.list(side).empty(row); }
 
     ConvolutionShape shape;
     ConvolutionOptions options;
@@ -218,7 +229,7 @@ struct SpectralLayer {
     bool keep_input = false;   ///< for the gradients that follow
     ConstMapsView kept_input;  ///< the x whose spectra input_spectra still holds, if any
 
-    bool keep_pruned = false;  ///< order.entries hold every kernel; masks change the lists alone
+    bool keep_pruned = false;  ///< entries hold every kernel; masks change the lists alone
     KernelOrder order;         ///< of the present mask
 
     AlignedFloats input_spectra, output_spectra;  ///< of a block: of x or dx, of y or dy
@@ -226,12 +237,12 @@ struct SpectralLayer {
     std::size_t visited = 0;
 };
 
-/// Fetches the spectra of the groups that come next to those at `spectrum`.
-inline void fetch_next(const float* spectrum, const SpectrumLayout& layout) {
+/// Fetches the spectra that stand `next` floats after those at `spectrum`.
+inline void fetch_next(const float* spectrum, const SpectrumLayout& layout, std::size_t next) {
     for (int bin = 0; bin < layout.order.bins(); ++bin) {
-        const float* next = spectrum + layout.bin(bin) + tile_io::line;
-        __builtin_prefetch(next);
-        if (bin < layout.order.complex_bins) __builtin_prefetch(next + layout.plane);
+        const float* at = spectrum + layout.bin(bin) + next;
+        __builtin_prefetch(at);
+        if (bin < layout.order.complex_bins) __builtin_prefetch(at + layout.plane);
     }
 }
 
@@ -239,12 +250,12 @@ inline void fetch_next(const float* spectrum, const SpectrumLayout& layout) {
 template <class PixelsOf>
 void SpectralLayer::transform_in(Worker& worker, const ConstMapsView& from, int channel,
                                  const PixelsOf& pixels_of, const LaneGroups& groups, int group, float* to,
-                                 const SpectrumLayout& layout) {
+                                 const SpectrumLayout& layout, std::size_t next) {
     Stopwatch watch(worker);
     gather(map_of(from, channel), groups, group, PerAxis(transform.height(), transform.width()), pixels_of,
            worker.tile.data(), worker.rows, worker.lines.data());
     watch.lap(gather_phase);
-    fetch_next(to, layout);
+    fetch_next(to, layout, next);
     transform.forward(worker.tile.data(), worker.rows, groups.lanes, to, layout, worker.scratch.data());
     watch.lap(fft_phase);
 }
@@ -254,13 +265,13 @@ void SpectralLayer::transform_in(Worker& worker, const ConstMapsView& from, int 
 template <class PixelsOf>
 void SpectralLayer::transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
                                   const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
-                                  const MapsView& to, std::optional<float> constant) {
+                                  const MapsView& to, std::optional<float> constant, std::size_t next) {
     Stopwatch watch(worker);
     if (constant) {
         std::fill(worker.tile.begin(), worker.tile.end(), *constant);
     } else {
         tile_io::list_rows(transform.height(), groups, group, pixels_of, worker.rows);
-        fetch_next(from, layout);
+        fetch_next(from, layout, next);
         transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
     }
     watch.lap(inverse_phase);

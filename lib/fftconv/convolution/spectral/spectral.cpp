@@ -37,11 +37,12 @@ std::size_t SpectralConvolution::sum_multiply_adds(int batch) const {
     const SpectralLayer& layer = *layer_;
     const BinOrder& order = layer.transform.bins();
     const LaneGroups groups = layer.forward_blocks(batch).groups;
+    const std::size_t real_bins = order.bins() - order.complex_bins;
     const std::size_t kernels = layer.order.dense ? shape_.kernels() * layer.geometry.kernels.phases
-                                                  : layer.order.by_output.channel.size(),
-                      real_bins = order.bins() - order.complex_bins;
-    return kernels * groups.groups * groups.lanes *
-           (order.complex_bins * (layer.order.dense ? 3 : 4) + real_bins);
+                                                  : layer.order.by_output.channel.size();
+    const std::size_t by_three = layer.order.dense ? kernels : layer.order.by_output.shared_kernels();
+    const std::size_t of_complex_bin = 3 * by_three + 4 * (kernels - by_three);
+    return groups.groups * groups.lanes * (order.complex_bins * of_complex_bin + kernels * real_bins);
 }
 
 void SpectralConvolution::weights_changed() noexcept {
@@ -67,21 +68,17 @@ void SpectralConvolution::take_mode(int mode) {
 std::size_t SpectralConvolution::workspace_bytes() const {
     const SpectralLayer& layer = *layer_;
     std::size_t floats = layer.input_spectra.size() + layer.output_spectra.size();
-    for (const KernelStore* store : {&layer.order.panels_by_output, &layer.order.panels_by_channel,
-                                     &layer.order.entries, &layer.order.gradient})
-        floats += store->spectra.size();
     for (const Worker& worker : layer.workers) floats += worker.tile.size() + worker.scratch.size();
-    return floats * sizeof(float);
+    return floats * sizeof(float) + layer.order.bytes();
 }
 
 void SpectralConvolution::forward(const ConstMapsView& x, const MapsView& y) {
     check_forward(x, y);
     SpectralLayer& layer = *layer_;
-    const KernelStore& store =
-        layer.updated(layer.order.dense ? layer.order.panels_by_output : layer.order.entries, weights_);
+    const KernelStore& store = layer.updated(Toward::output, weights_);
     const Blocks blocks = layer.forward_blocks(x.batch);
     if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks);
-    layer.start(blocks, layer.sum_scratch(true, blocks));
+    layer.start(blocks, layer.sum_scratch(Toward::output, blocks));
 
 #pragma omp parallel num_threads(options_.threads)
     for (int i = 0; i < blocks.count(); ++i) {
@@ -91,7 +88,7 @@ void SpectralConvolution::forward(const ConstMapsView& x, const MapsView& y) {
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
         for (int bin = 0; bin < block.input.order.bins(); ++bin)
-            layer.sum_bin(worker, bin, true, store, block, bias_);
+            layer.sum_bin(worker, bin, Toward::output, store, block, bias_);
         layer.write_output(worker, y, block, bias_);
     }
     layer.finish(phases_);
@@ -135,10 +132,9 @@ void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const Map
 void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView& dx) {
     check_backward_input(dy, dx);
     SpectralLayer& layer = *layer_;
-    const KernelStore& store =
-        layer.updated(layer.order.dense ? layer.order.panels_by_channel : layer.order.entries, weights_);
+    const KernelStore& store = layer.updated(Toward::input, weights_);
     const Blocks blocks = layer.backward_blocks(dy.batch);
-    layer.start(blocks, layer.sum_scratch(false, blocks));
+    layer.start(blocks, layer.sum_scratch(Toward::input, blocks));
     layer.clear_untouched(dx);
 
 #pragma omp parallel num_threads(options_.threads)
@@ -149,7 +145,7 @@ void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
         for (int bin = 0; bin < block.input.order.bins(); ++bin)
-            layer.sum_bin(worker, bin, false, store, block, {});
+            layer.sum_bin(worker, bin, Toward::input, store, block, {});
         layer.write_input_gradient(worker, dx, block);
     }
     layer.finish(phases_);
@@ -175,13 +171,12 @@ void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMaps
     SpectralLayer& layer = *layer_;
     const KernelStore* store = nullptr;
     if (dx) {
-        store =
-            &layer.updated(layer.order.dense ? layer.order.panels_by_channel : layer.order.entries, weights_);
+        store = &layer.updated(Toward::input, weights_);
         layer.clear_untouched(*dx);
     }
     const Blocks blocks = layer.forward_blocks(x.batch);
     const bool input_kept = layer.keep_input && same_memory(layer.kept_input, x);
-    layer.start(blocks, std::max({layer.gradient_scratch(), layer.sum_scratch(false, blocks),
+    layer.start(blocks, std::max({layer.gradient_scratch(), layer.sum_scratch(Toward::input, blocks),
                                   layer.geometry.transform.scratch_floats()}));
     layer.order.gradient.spectra.resize(layer.order.gradient.layout->size());
     std::fill(dw.begin(), dw.end(), 0.0f);
@@ -198,7 +193,9 @@ void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMaps
 #pragma omp for schedule(dynamic)
             for (int bin = 0; bin < block.input.order.bins(); ++bin) {
                 layer.gradient_bin(worker, bin, block);
-                if (dx) layer.sum_bin(worker, bin, false, *store, block, {});  // in the place of x's spectra
+                if (dx)
+                    layer.sum_bin(worker, bin, Toward::input, *store, block,
+                                  {});  // in the place of x's spectra
             }
             if (dx) {
                 layer.write_input_gradient(worker, *dx, block);

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
 
 namespace fftconv {
@@ -39,32 +40,53 @@ struct BinOrder {
     }
 };
 
-/// Where the spectra of a block stand in memory: `[bin][part][channel][lane]`, lanes innermost, the real and
-/// the imaginary part of a bin in planes of their own (a real bin has one plane), so that the sum over
-/// channels is plain real arithmetic on whole vectors: no shuffle, and any list of channels at full SIMD
-/// width.
+/// Where the spectra of a block stand in memory. The real and the imaginary part of a bin stand in planes of
+/// their own, lanes innermost, so that the sum over channels is plain real arithmetic on whole vectors: no
+/// shuffle, and any list of channels at full SIMD width.
+///   planes: `[bin][part][channel][lane]`, for the dense sum; a real bin has one plane
+///   slots:  `[bin][slot][channel][part][lane of the slot]`, for the sparse sum: a slot is as many lanes as
+///   it
+///           visits at a time, so that its inputs stand close together, and nothing need be packed. A real
+///           bin's imaginary parts are not used.
 struct SpectrumLayout {
-    SpectrumLayout(BinOrder order, int channels, int lanes)
+    /// Planes; with `slot_lanes`, a multiple of eight, slots.
+    SpectrumLayout(BinOrder order, int channels, int lanes, int slot_lanes = 0)
         : order(order),
           channels(channels),
           lanes(lanes),
-          plane(std::size_t(channels) * lanes),
-          complex_stride(2 * plane + skew),
-          real_stride(plane + skew) {}
+          slot(slot_lanes ? std::min(slot_lanes, lanes) : lanes),
+          channel_stride(slot_lanes ? 2 * slot : lanes),
+          plane(slot_lanes ? slot : std::size_t(channels) * lanes),
+          slot_stride(std::size_t(channels) * channel_stride),
+          complex_stride(slot_lanes ? slots() * slot_stride + skew : 2 * plane + skew),
+          real_stride(slot_lanes ? complex_stride : plane + skew) {}
 
     /// Odd numbers of cache lines between bins, or all of them would fall into the same sets of the cache.
     static constexpr std::size_t skew = 16;
+    static constexpr int cache_line = 16;  ///< floats
 
     BinOrder order;
     int channels, lanes;
-    std::size_t plane;  ///< floats of one part of one bin
-    std::size_t complex_stride, real_stride;
+    int slot;                                 ///< lanes of a slot; the last one may have fewer
+    std::size_t channel_stride;               ///< floats between the channels of a plane, or of a slot
+    std::size_t plane;                        ///< floats between the real and the imaginary part
+    std::size_t slot_stride;                  ///< floats between slots
+    std::size_t complex_stride, real_stride;  ///< floats between bins
 
+    int slots() const { return (lanes + slot - 1) / slot; }
     std::size_t size() const { return order.complex_bins * complex_stride + order.real_bins * real_stride; }
-    /// Offset of a channel and lane within a bin's plane.
-    std::size_t at(int channel, int lane) const { return std::size_t(channel) * lanes + lane; }
-    /// Offset of bin b (complex bins first): its real plane; the imaginary plane follows after `plane`
+    /// Offset of a channel and lane within a bin, to its real part; the imaginary part follows after `plane`
     /// floats.
+    std::size_t at(int channel, int lane) const {
+        return lane / slot * slot_stride + channel * channel_stride + lane % slot;
+    }
+    /// Floats from lane `lane` of a channel to what stands a cache line of lanes further: in the next
+    /// channel, if these are its last ones.
+    std::size_t next_line(int lane) const {
+        const int next = lane + cache_line;
+        return (next < lanes ? at(0, next) : at(1, next - lanes)) - at(0, lane);
+    }
+    /// Offset of bin b (complex bins first).
     std::size_t bin(int b) const {
         return b < order.complex_bins
                    ? b * complex_stride
