@@ -23,3 +23,7 @@ if(NOT FFTCONV_SANITIZE)  # the other build looks at the rest
     fftconv_consume_test(${case})
   endforeach()
 endif()
+# Every public name is documented.
+if(TARGET docs AND NOT FFTCONV_SANITIZE)
+  add_test(NAME api_reference COMMAND ${DOXYGEN_EXECUTABLE} ${PROJECT_BINARY_DIR}/lib/Doxyfile)
+endif()

@@ -20,11 +20,13 @@ enum class Inverse { folded, full };
 /// No mode: the whole output.
 inline constexpr int no_mode = -1;
 
+/// How a layer is computed; none but `mode` changes what, but for rounding.
 struct ConvolutionOptions {
     PerAxis tile = 0;    ///< T, the edges of the transformed tiles; 0 = choose
     int mode = no_mode;  ///< K = 0..3: only pixel K (top-left, top-right, bottom-left, bottom-right) of each
                          ///< 2×2 window
-    Inverse inverse = Inverse::folded;
+    Inverse inverse = Inverse::folded;  ///< how the mode-K outputs are computed
+    /// Threads of a pass; results do not depend on their number.
     int threads = 1;
     bool fixed_weights = false;  ///< many calls with the same weights, as in inference: the tile is chosen
                                  ///< without the cost of their spectra
@@ -36,7 +38,9 @@ struct ConvolutionOptions {
 
 /// One named phase of the work and its time.
 struct Phase {
+    /// "FFT", "sum", …; those of an engine are in its own description.
     std::string name;
+    /// Summed over threads.
     double seconds = 0;
 };
 
@@ -61,12 +65,17 @@ class ConvolutionEngine {
     ConvolutionEngine(const ConvolutionEngine&) = delete;
     ConvolutionEngine& operator=(const ConvolutionEngine&) = delete;
 
+    /// As planned.
     const ConvolutionShape& shape() const { return shape_; }
+    /// As given, but for the mode that set_mode changed.
     const ConvolutionOptions& options() const { return options_; }
+    /// Maps of x.
     MapShape input_maps() const { return {shape_.in_channels, shape_.height, shape_.width}; }
+    /// Maps of y: of the whole output, or of mode K.
     MapShape output_maps() const;
     /// Zero tensors of the layer's shape, for the planned batch or another.
     Tensor make_input(int batch = 0) const;
+    /// The same for y.
     Tensor make_output(int batch = 0) const;
 
     /// Row-major (O, C/groups, k_h, k_w). `version` names these weights: a call with the version already held
@@ -88,6 +97,7 @@ class ConvolutionEngine {
     /// Changes K between calls. @throws ShapeError unless the engine was made with a mode and 0 ≤ K ≤ 3.
     void set_mode(int mode);
 
+    /// Kernels that the mask leaves.
     std::size_t surviving_kernels() const;
 
     /// y = W ⋆ x + bias. x (C, H, W, N), y as make_output(N). Every element of y is written.
@@ -108,29 +118,39 @@ class ConvolutionEngine {
 
     /// Seconds per phase since the engine was made or reset_profile, summed over threads.
     std::vector<Phase> profile() const { return phases_; }
+    /// Counts from zero again.
     void reset_profile();
     /// Bytes of scratch and cached spectra that the engine holds.
     virtual std::size_t workspace_bytes() const = 0;
 
   protected:
+    /// Called when weights_ has changed.
     virtual void weights_changed() noexcept {}
     /// Called before the mask or the mode is taken: what they throw is as if nothing had been asked.
     virtual void take_mask(const std::vector<std::uint8_t>&) {}
+    /// The same for the mode.
     virtual void take_mode(int) {}
     bool kept(int o, int c) const {  ///< c: within the group
         return mask_.empty() ||
                mask_[std::size_t(o) * std::size_t(shape_.group_channels()) + std::size_t(c)] != 0;
     }
+    /// @throws ShapeError when shapes do not fit, or memory is missing or shared.
     void check_forward(const ConstMapsView& x, const MapsView& y) const;
+    /// The same.
     void check_backward_input(const ConstMapsView& dy, const MapsView& dx) const;
+    /// The same.
     void check_backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) const;
+    /// The same.
     void check_backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
                         std::span<float> dw) const;
 
+    /// As planned.
     ConvolutionShape shape_;
+    /// In use.
     ConvolutionOptions options_;
-    std::vector<float> weights_, bias_;
-    std::vector<std::uint8_t> mask_;  ///< empty: nothing pruned
+    std::vector<float> weights_, bias_;  ///< as set; empty before
+    std::vector<std::uint8_t> mask_;     ///< empty: nothing pruned
+    /// In the order that profile() shows.
     std::vector<Phase> phases_;
 
   private:

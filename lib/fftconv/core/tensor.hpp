@@ -37,10 +37,13 @@ class Tensor {
     Tensor(int channels, int height, int width, int batch);
     /// The same.
     Tensor(MapShape maps, int batch) : Tensor(maps.channels, maps.height, maps.width, batch) {}
+    /// A copy of shape and floats. @throws std::bad_alloc
     Tensor(const Tensor&) = default;
+    /// The same.
     Tensor& operator=(const Tensor&) = default;
     /// What was moved from is empty, as a Tensor() is.
     Tensor(Tensor&& other) noexcept { swap(other); }
+    /// The same.
     Tensor& operator=(Tensor&& other) noexcept {
         Tensor(std::move(other)).swap(*this);
         return *this;

@@ -7,19 +7,10 @@
 #ifdef FFTCONV_HAVE_FFTW
 #include <fftw3.h>
 
-#include <mutex>
-
+#include "fftconv/convolution/spectral/planner_lock.hpp"
 #include "fftconv/core/aligned.hpp"
 
 namespace fftconv {
-namespace {
-
-std::mutex& planner_lock() {
-    static std::mutex lock;
-    return lock;
-}
-
-}  // namespace
 
 FftPlan::FftPlan(int height, int width, int howmany, Direction direction) : direction_(direction) {
     const int half = width / 2 + 1;
