@@ -166,9 +166,9 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
         contenders.push_back(entry.contender);
         peaks[entry.contender.threads] = 0;
     }
-    for (auto& [threads, flop_of_burst] : peaks)
-        contenders.push_back({.name = "peak", .threads = threads, .run = [&flop_of_burst, count = threads] {
-                                  flop_of_burst = multiply_add_burst(count);
+    for (auto& peak : peaks)
+        contenders.push_back({.name = "peak", .threads = peak.first, .run = [&peak] {
+                                  peak.second = multiply_add_burst(peak.first);
                               }});
     const std::vector<Timing> timings = time_in_turn(contenders, options);
     for (std::size_t i = entries.size(); i < contenders.size(); ++i)
