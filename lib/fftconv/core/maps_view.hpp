@@ -38,8 +38,7 @@ template <class T>
 struct BasicMapsView {
     T* data = nullptr;                                   ///< of image 0, channel 0, pixel (0, 0)
     int batch = 0, channels = 0, height = 0, width = 0;  ///< N, C, H, W
-    /// Floats from one to the next; of any size and sign.
-    std::ptrdiff_t image_stride = 0, channel_stride = 0, row_stride = 0, column_stride = 0;
+    std::ptrdiff_t image_stride = 0, channel_stride = 0, row_stride = 0, column_stride = 0;  ///< floats
     int lanes = 0;  ///< images that a pixel has room for: the batch, or with a Tensor its padding lanes too
 
     /// Of nothing.
