@@ -31,9 +31,9 @@ void fill_batch(const LabelledImages& images, std::span<const int> indices, int 
 
 /// How the images of an epoch become batches.
 struct BatchOptions {
-    int size = 50;  ///< N, at most as many as there are images (unless in parts); the last batch of an epoch
-                    ///< is filled up with zero images
-    int border = 0;               ///< zero pixels added on every side
+    int size = 50;   ///< N, at most as many as there are images (unless in parts); the last batch of an epoch
+                     ///< is filled up with zero images
+    int border = 0;  ///< zero pixels added on every side
     bool shuffled = false;        ///< a new order each epoch, from (seed, epoch) alone
     std::uint64_t seed = 1;       ///< of order and augmentation
     Augmentation augmentation{};  ///< nothing by default

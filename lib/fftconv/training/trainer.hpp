@@ -91,6 +91,7 @@ struct TrainerState {
 /// saved before is good.
 class DivergenceError : public Error {
   public:
+    /// Makes the message of these three.
     DivergenceError(int epoch, int batch, const std::string& what_is);
 
     int epoch() const { return epoch_; }  ///< 1 …
