@@ -1,4 +1,5 @@
 # Every example runs and succeeds.
+add_test(NAME example_convolve COMMAND example_convolve)
 add_test(NAME example_prune_layer COMMAND example_prune_layer)
 add_test(NAME example_train_and_prune COMMAND example_train_and_prune ${CMAKE_CURRENT_BINARY_DIR}/example-thin.h5)
 file(GLOB_RECURSE example_result ${PROJECT_SOURCE_DIR}/results/ecp-mnist.h5)

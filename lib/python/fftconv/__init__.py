@@ -16,5 +16,14 @@ from .onnx_files import OnnxError, export_onnx, import_onnx
 from .hdf5 import VERSION as __version__
 from .prediction import predict
 
-__all__ = ["BATCH_NORM_EPSILON", "FileError", "Layer", "OnnxError", "ShapeError", "export_onnx", "import_onnx", "open", "parse", "predict", "save_checkpoint",
+try:
+    from ._engine import Convolution
+except ImportError:  # without the built engine: files alone
+
+    def Convolution(*_, **__):
+        """The engines on NumPy arrays: needs the module that CMake builds with FFTCONV_PYTHON."""
+        raise ImportError("fftconv.Convolution needs the built engine: cmake -DFFTCONV_PYTHON=ON, PYTHONPATH=BUILD/python")
+
+
+__all__ = ["BATCH_NORM_EPSILON", "Convolution", "FileError", "Layer", "OnnxError", "ShapeError", "export_onnx", "import_onnx", "open", "parse", "predict", "save_checkpoint",
            "save_npz", "state_dict"]

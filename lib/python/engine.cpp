@@ -1,0 +1,218 @@
+// fftconv.Convolution: the engines on NumPy arrays, which they read and write where these lie.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "fftconv/convolution/make_engine.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/threads.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using namespace fftconv;
+using Floats = py::array_t<float, 0>;
+using DenseFloats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using DenseBytes = py::array_t<std::uint8_t, py::array::c_style | py::array::forcecast>;
+
+int extent(const py::array& array, int axis) {
+    const py::ssize_t value = array.shape(axis);
+    if (value > std::numeric_limits<int>::max()) throw ShapeError("convolution: an array is too large");
+    return int(value);
+}
+
+/// Where the maps of an (N, C, H, W) array of any strides lie. @throws ShapeError on another rank or on
+/// strides that are no whole floats.
+template <class T>
+BasicMapsView<T> view_of(const Floats& array, T* data) {
+    if (array.ndim() != 4)
+        throw ShapeError("convolution: expected an array (N, C, H, W), found " +
+                         std::to_string(array.ndim()) + " axes");
+    std::ptrdiff_t strides[4];
+    for (int axis = 0; axis < 4; ++axis) {
+        if (array.strides(axis) % py::ssize_t(sizeof(float)) != 0)
+            throw ShapeError("convolution: expected strides of whole floats");
+        strides[axis] = array.strides(axis) / std::ptrdiff_t(sizeof(float));
+    }
+    return {data,       extent(array, 0), extent(array, 1), extent(array, 2), extent(array, 3),
+            strides[0], strides[1],       strides[2],       strides[3]};
+}
+
+ConstMapsView to_read(const Floats& array) {
+    return view_of(array, array.data());
+}
+
+MapsView to_write(Floats& array) {
+    return view_of(array, array.mutable_data());  // throws where the array is read-only
+}
+
+/// One number, or a tuple of `counts` numbers.
+template <class Numbers>
+Numbers numbers_of(const py::object& value, const char* name) {
+    if (py::isinstance<py::int_>(value)) return Numbers(value.cast<int>());
+    const auto given = value.cast<std::vector<int>>();
+    if (given.size() == 2) return Numbers(given[0], given[1]);
+    if constexpr (std::is_same_v<Numbers, Padding>)
+        if (given.size() == 4) return Numbers(given[0], given[1], given[2], given[3]);
+    throw ShapeError(std::string("convolution: ") + name + ": expected one number or a pair, found " +
+                     std::to_string(given.size()) + " numbers");
+}
+
+class Convolution {
+  public:
+    Convolution(const std::string& engine, const ConvolutionShape& shape, const ConvolutionOptions& options)
+        : engine_(make_engine(engine, shape, options)) {}
+
+    /// The same values as before cost a comparison: what was derived from them (spectra) is kept.
+    void set_weights(const DenseFloats& weights) {
+        const std::span<const float> given(weights.data(), std::size_t(weights.size()));
+        const bool same = given.size() == weights_.size() &&
+                          std::memcmp(given.data(), weights_.data(), given.size_bytes()) == 0;
+        if (same && !given.empty()) return;
+        engine_->set_weights(given);
+        weights_.assign(given.begin(), given.end());
+    }
+    void set_bias(const std::optional<DenseFloats>& bias) {
+        engine_->set_bias(bias ? std::span(bias->data(), std::size_t(bias->size()))
+                               : std::span<const float>());
+    }
+    void set_mask(const std::optional<DenseBytes>& mask) {
+        engine_->set_mask(mask ? std::span(mask->data(), std::size_t(mask->size()))
+                               : std::span<const std::uint8_t>());
+    }
+
+    Floats forward(const Floats& x, std::optional<Floats> out) {
+        Floats y = out ? *out : made(batch_of(x), engine_->output_maps());
+        run([&, from = to_read(x), to = to_write(y)] { engine_->forward(from, to); });
+        return y;
+    }
+    Floats backward_input(const Floats& dy, std::optional<Floats> out) {
+        Floats dx = out ? *out : made(batch_of(dy), engine_->input_maps());
+        run([&, from = to_read(dy), to = to_write(dx)] { engine_->backward_input(from, to); });
+        return dx;
+    }
+    Floats backward_weights(const Floats& x, const Floats& dy) {
+        const ConvolutionShape& shape = engine_->shape();
+        Floats dw(
+            {shape.out_channels, shape.group_channels(), shape.kernel.vertical, shape.kernel.horizontal});
+        const std::span<float> all(dw.mutable_data(), std::size_t(dw.size()));
+        run([&, of_x = to_read(x), of_y = to_read(dy)] { engine_->backward_weights(of_x, of_y, all); });
+        return dw;
+    }
+
+    py::dict profile() const {
+        py::dict seconds;
+        for (const Phase& phase : engine_->profile()) seconds[phase.name.c_str()] = phase.seconds;
+        return seconds;
+    }
+    void reset_profile() { engine_->reset_profile(); }
+    std::size_t surviving_kernels() const { return engine_->surviving_kernels(); }
+    std::size_t workspace_bytes() const { return engine_->workspace_bytes(); }
+    void set_mode(int mode) { engine_->set_mode(mode); }
+    std::array<int, 3> output_maps() const {
+        const MapShape maps = engine_->output_maps();
+        return {maps.channels, maps.height, maps.width};
+    }
+    std::string text() const { return "<fftconv.Convolution " + to_string(engine_->shape()) + ">"; }
+
+  private:
+    static int batch_of(const Floats& array) {
+        if (array.ndim() != 4)
+            throw ShapeError("convolution: expected an array (N, C, H, W), found " +
+                             std::to_string(array.ndim()) + " axes");
+        return extent(array, 0);
+    }
+    static Floats made(int batch, MapShape maps) {
+        return Floats({batch, maps.channels, maps.height, maps.width});
+    }
+    /// While the engine works, other threads of Python may.
+    template <class Work>
+    static void run(const Work& work) {
+        const py::gil_scoped_release others_may_run;
+        work();
+    }
+
+    std::unique_ptr<ConvolutionEngine> engine_;
+    std::vector<float> weights_;  ///< as the engine holds them
+};
+
+Convolution make(int in_channels, int out_channels, const py::object& size, const py::object& kernel,
+                 const py::object& padding, const py::object& stride, const py::object& dilation, int groups,
+                 int batch, const std::string& engine, int threads, std::optional<int> mode, int tile,
+                 bool fixed_weights, double surviving) {
+    const auto maps = numbers_of<PerAxis>(size, "size");
+    const ConvolutionShape shape{.batch = batch,
+                                 .in_channels = in_channels,
+                                 .out_channels = out_channels,
+                                 .height = maps.vertical,
+                                 .width = maps.horizontal,
+                                 .kernel = numbers_of<PerAxis>(kernel, "kernel"),
+                                 .padding = numbers_of<Padding>(padding, "padding"),
+                                 .stride = numbers_of<PerAxis>(stride, "stride"),
+                                 .dilation = numbers_of<PerAxis>(dilation, "dilation"),
+                                 .groups = groups};
+    const ConvolutionOptions options{.tile = tile,
+                                     .mode = mode.value_or(no_mode),
+                                     .threads = threads > 0 ? threads : available_threads(),
+                                     .fixed_weights = fixed_weights,
+                                     .surviving = surviving};
+    return {engine, shape, options};
+}
+
+constexpr const char* description = R"(One convolution layer,
+y[o](m, n) = sum of W[o, c](u, v) x[c](s m + d u - p, s n + d v - p) over c, u and v, as torch.nn.Conv2d has it.
+
+Numbers of kernel, padding, stride and dilation are for both axes, or (vertical, horizontal); padding also (top, left,
+bottom, right). `size` is that of the input maps. `batch` is what the layer is planned for: calls may bring any number of
+images. mode=K computes pixel K of each 2x2 window alone. threads=0 takes all processors.
+
+Arrays are float32, (N, C, H, W), of any strides: they are read and written where they lie. A layer is for one thread of
+Python at a time; it lets others run while it works. Raises ValueError on shapes that do not fit.)";
+
+}  // namespace
+
+PYBIND11_MODULE(_engine, module) {
+    module.doc() = "The engines of fftconv on NumPy arrays.";
+    py::register_exception_translator([](std::exception_ptr error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const ShapeError& e) {
+            PyErr_SetString(PyExc_ValueError, e.what());
+        } catch (const UsageError& e) {
+            PyErr_SetString(PyExc_ValueError, e.what());
+        }
+    });
+    using namespace py::literals;
+    py::class_<Convolution>(module, "Convolution", description)
+        .def(py::init(&make), "in_channels"_a, "out_channels"_a, "size"_a, "kernel"_a, "padding"_a = 0,
+             "stride"_a = 1, "dilation"_a = 1, "groups"_a = 1, py::kw_only(), "batch"_a = 1,
+             "engine"_a = "auto", "threads"_a = 1, "mode"_a = py::none(), "tile"_a = 0,
+             "fixed_weights"_a = false, "surviving"_a = 1.0)
+        .def("set_weights", &Convolution::set_weights, "weights"_a,
+             "(O, C/groups, k, k). The same values as before cost no more than a comparison.")
+        .def("set_bias", &Convolution::set_bias, "bias"_a, "(O), or None.")
+        .def("set_mask", &Convolution::set_mask, "mask"_a,
+             "(O, C/groups), False = pruned: absent from every pass; or None, which keeps every kernel.")
+        .def("set_mode", &Convolution::set_mode, "mode"_a,
+             "K = 0 to 3, where the layer was made with a mode.")
+        .def("forward", &Convolution::forward, py::arg("x").noconvert(),
+             py::arg("out").noconvert() = py::none(), "y of x; into `out` where it is given.")
+        .def("backward_input", &Convolution::backward_input, py::arg("dy").noconvert(),
+             py::arg("out").noconvert() = py::none(), "The gradient to x from that to y.")
+        .def("backward_weights", &Convolution::backward_weights, py::arg("x").noconvert(),
+             py::arg("dy").noconvert(), "The gradient to the weights, summed over the batch.")
+        .def("profile", &Convolution::profile, "Seconds by phase since the layer was made or reset_profile.")
+        .def("reset_profile", &Convolution::reset_profile)
+        .def_property_readonly("output_maps", &Convolution::output_maps, "(O, H', W').")
+        .def_property_readonly("surviving_kernels", &Convolution::surviving_kernels)
+        .def_property_readonly("workspace_bytes", &Convolution::workspace_bytes)
+        .def("__repr__", &Convolution::text);
+}
