@@ -134,12 +134,18 @@ Contender engine_contender(const LayerProblem& problem, const EngineOptions& opt
             .sum_flop = known ? 2.0 * double(spectral->sum_multiply_adds(problem.shape.batch)) : 0};
 }
 
-std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned) {
+std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned, bool kernel_groups) {
     if (pruned == 0) return {};
-    std::vector<std::uint8_t> mask(shape.kernels(), 1);
-    std::fill_n(mask.begin(), std::size_t(std::lround(pruned * double(mask.size()))), 0);
+    const std::size_t together = kernel_groups ? 4 : 1, outputs = shape.out_channels,
+                      inputs = shape.kernels() / outputs;
+    std::vector<std::uint8_t> units((outputs + together - 1) / together * inputs, 1);
+    std::fill_n(units.begin(), std::size_t(std::lround(pruned * double(units.size()))), 0);
     RandomStream random(1, "benchmark mask");
-    shuffle(mask, random);
+    shuffle(units, random);
+    std::vector<std::uint8_t> mask(shape.kernels());
+    for (std::size_t o = 0; o < outputs; ++o)
+        std::copy_n(units.begin() + std::ptrdiff_t(o / together * inputs), inputs,
+                    mask.begin() + std::ptrdiff_t(o * inputs));
     return mask;
 }
 

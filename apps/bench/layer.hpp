@@ -36,8 +36,9 @@ struct LayerProblem {
     std::string describe() const;
 };
 
-/// A mask (O, C) without round(pruned · kernels) kernels, drawn at random; empty when none is pruned.
-std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned);
+/// A mask (O, C/G) without a part of the kernels, drawn at random; empty when none is pruned. With
+/// `kernel_groups` those of output channels 4g … 4g+3 with one input channel are pruned together.
+std::vector<std::uint8_t> random_mask(const ConvolutionShape& shape, double pruned, bool kernel_groups);
 
 struct EngineOptions {
     std::string engine = "fft";  ///< one of engine_names

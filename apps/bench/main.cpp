@@ -5,6 +5,7 @@
 #include "bench/run.hpp"
 #include "bench/scaling.hpp"
 #include "bench/transforms.hpp"
+#include "common/timing.hpp"
 
 int main(int argc, char** argv) {
     fftconv::BenchmarkOptions benchmark;
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
         "medians, ratios with their spread, effective GFLOP/s, seconds of each phase.");
     fftconv::add_benchmark_options(options, benchmark);
     return options.run(argc, argv, [&] {
+        if (!benchmark.simd.empty()) fftconv::pin_simd_target(benchmark.simd);
         if (benchmark.transforms)
             std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});
         else if (benchmark.shards)

@@ -20,7 +20,7 @@ namespace {
 class NetworkRun {
   public:
     NetworkRun(const Architecture& architecture, const NetworkOptions& options, NetworkPass pass,
-               double pruned)
+               double pruned, bool kernel_groups)
         : pass_(pass),
           network_(architecture, options),
           optimizer_(network_, {}),
@@ -33,7 +33,7 @@ class NetworkRun {
         for (auto& label : labels_) label = std::uint8_t(random.below(architecture.classes()));
         const auto convolutions = network_.convolutions();
         for (std::size_t i = 1; i < convolutions.size() && pruned > 0; ++i)
-            convolutions[i]->set_kernel_mask(random_mask(convolutions[i]->shape(), pruned));
+            convolutions[i]->set_kernel_mask(random_mask(convolutions[i]->shape(), pruned, kernel_groups));
     }
 
     void run() {
@@ -122,7 +122,7 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
                                          .threads = threads,
                                          .fixed_weights = pass == NetworkPass::inference,
                                          .measure = options.measure};
-                return std::make_shared<NetworkRun>(architecture, how, pass, pruned);
+                return std::make_shared<NetworkRun>(architecture, how, pass, pruned, options.kernel_groups);
             };
             const auto direct = make("direct");
             for (const std::string& engine : options.engines) {

@@ -57,6 +57,10 @@ void add_work_options(Options& options, BenchmarkOptions& benchmark) {
         "number or rows x columns (1x64000); then, if wanted, s2 (stride), d2 (dilation), g4 (groups) or dw "
         "(depthwise); several separated by semicolons; without it, the table of layers that the engine is "
         "judged by");
+    options
+        .add("simd", benchmark.simd,
+             "the SIMD target to run on, as Highway names it (AVX2, AVX3, SSE4, ...); without it, the best")
+        ->type_name("TARGET");
     options.add("batch", benchmark.batch, "images, of --layer and --network")->check(at_least_one);
     options
         .add("pass", benchmark.pass,
@@ -64,6 +68,8 @@ void add_work_options(Options& options, BenchmarkOptions& benchmark) {
         ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
     options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
         ->check(CLI::Range(0.0, 1.0));
+    options.add_flag("kernel-groups", benchmark.kernel_groups,
+                     "prune the kernels of four neighbouring output channels together");
     options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
         ->check(CLI::Range(-1, 3));
     options.add_flag("renew-weights", benchmark.renew_weights,

@@ -20,11 +20,11 @@ struct BenchmarkOptions {
     std::string pass = "forward";
     std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"}, engines{"fft"};
     int mode = no_mode, tile = 0, tiles = 0;
-    bool renew_weights = false, summary = false, transforms = false, measure = false;
+    bool kernel_groups = false, renew_weights = false, summary = false, transforms = false, measure = false;
     int shards = 0;  ///< of a sharded training step of --network; 0: none
     int rounds = 15;
     double slice = 0.03;
-    std::string out, report, pytorch;
+    std::string out, report, pytorch, simd;
 
     /// @throws UsageError on text that cannot be read.
     std::vector<BenchmarkLayer> layers() const;

@@ -40,14 +40,26 @@ float multiply_add(long steps, double* flop) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include <string>
 #include <vector>
 
 #include "common/timing.hpp"
+#include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
 
 namespace fftconv {
 
 HWY_EXPORT(multiply_add);
+
+void pin_simd_target(const std::string& name) {
+    std::string known;
+    for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
+        const std::int64_t target = rest & -rest;
+        if (name == hwy::TargetName(target)) return hwy::SetSupportedTargetsForTest(target);
+        known += std::string(known.empty() ? "" : ", ") + hwy::TargetName(target);
+    }
+    throw UsageError("--simd: expected one of " + known + ", found " + name);
+}
 
 double multiply_add_burst(int threads) {
     constexpr long steps = 400000;

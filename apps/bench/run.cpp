@@ -48,7 +48,8 @@ void LayerBenchmark::add_engines(int threads) {
     for (const std::string& engine : options_.engines)
         for (const std::string& inverse : options_.inverses)
             for (double pruned : options_.pruned_ratios()) {
-                const std::vector<std::uint8_t> mask = random_mask(problem_.shape, pruned);
+                const std::vector<std::uint8_t> mask =
+                    random_mask(problem_.shape, pruned, options_.kernel_groups);
                 const auto add = [&](int tile, const std::string& remark) {
                     Contender contender =
                         engine_contender(problem_,

@@ -54,6 +54,10 @@ double largest_difference(const std::vector<float>& found, const std::vector<flo
 /// more.
 inline constexpr double largest_allowed_difference = 1e-4;
 
+/// Runs everything on one SIMD target from now on, by Highway's name for it. @throws UsageError when this
+/// machine or this program does not have it.
+void pin_simd_target(const std::string& name);
+
 /// About a millisecond of independent multiply-adds on `threads` threads, on the widest SIMD target that the
 /// library itself uses. Returns the FLOP (a multiply-add counts two); with the fastest time of many bursts,
 /// the peak of this machine.

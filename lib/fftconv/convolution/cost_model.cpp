@@ -23,7 +23,7 @@ namespace {
 // `fftconv-bench --transforms` prints those of the transforms beside what a machine measures.
 constexpr double copy_cycles = 8;               // gather or scatter of one entry of eight lanes
 constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
-constexpr double listed_multiply_adds_per_cycle = 7;
+constexpr double sparse_multiply_adds_per_cycle = 11;
 constexpr double spatial_multiply_adds_per_cycle = 11, spatial_listed_multiply_adds_per_cycle = 9;
 constexpr double store_cycles = 8;  // an entry of an output's spectrum of eight lanes, stored and read again
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
@@ -85,11 +85,11 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
         !few_channels::fit(own, tile, TileTransform::preferred_lanes(), shape.groups))
         cost.transforms += outputs * vectors * bins * store_cycles;
     const double kernels = double(axes.phases()) * double(shape.kernels()) * options.surviving;
-    const bool listed = options.surviving < 1;
+    const bool sparse = options.surviving < 1;
     // Real multiply-adds per lane and bin of the area.
-    const double products = !listed && channels / shape.groups >= 8 && outputs / shape.groups >= 8 ? 1.5 : 2;
+    const double products = !sparse && channels / shape.groups >= 8 && outputs / shape.groups >= 8 ? 1.5 : 2;
     cost.sum = products * bins * kernels * vectors * 8 /
-               (listed ? listed_multiply_adds_per_cycle : multiply_adds_per_cycle);
+               (sparse ? sparse_multiply_adds_per_cycle : multiply_adds_per_cycle);
     const bool small = std::max(axes.vertical.taps, axes.horizontal.taps) <= KernelTransform::most_taps;
     if (!options.fixed_weights) cost.kernels = kernels * (small ? kernel_cycles_per_bin * bins : cycles / 8);
     return cost;
