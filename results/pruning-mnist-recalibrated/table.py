@@ -13,7 +13,7 @@ T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2
 
 def points(file):
     with h5py.File(file) as h5:
-        table = h5["points"] if "points" in h5 else h5["tables/points"]
+        table = h5["summary/points"]
         columns = {name: table[name][()] for name in table}
     for i in range(len(columns["point"])):
         yield {name: values[i] for name, values in columns.items()}
