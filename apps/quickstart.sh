@@ -16,14 +16,14 @@ cmake --build "$build"
 
 mkdir -p "$root/out"
 "$build/apps/fftconv-ecp" --network two-conv --method max,average,random,ecp --mode 0 \
-    --epochs 3 --convolution-rounds 1 --out "$root/out/quickstart.h5" "$@"
+    --epochs 3 --convolution-rounds 1 --overwrite --out "$root/out/quickstart.h5" "$@"
 
 for ((i = 1; i < $#; ++i)); do  # the same data
     if [[ ${!i} == --data ]]; then next=$((i + 1)) && export FFTCONV_DATA=${!next}; fi
 done
 "$build/apps/fftconv-prune" --train --architecture 1x28x28:32C5-P2-128C5-P2-128C5-100FC-10Softmax --limit 10000 --epochs 3 --schedule cosine \
     --engine auto --granularity feature-map --ratio 0.5:0.7:0.2 --criterion weight-sum --retrain-epochs 2 \
-    --compact --out "$root/out/quickstart-pruning.h5"
+    --compact --overwrite --out "$root/out/quickstart-pruning.h5"
 
 page=$root/out/quickstart.html
 "$build/apps/fftconv-results" page "$root/out/quickstart.h5" "$root/out/quickstart-pruning.h5" \

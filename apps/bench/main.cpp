@@ -5,14 +5,16 @@
 #include "bench/run.hpp"
 #include "bench/scaling.hpp"
 #include "bench/transforms.hpp"
+#include "common/process.hpp"
 #include "common/timing.hpp"
 
 int main(int argc, char** argv) {
+    fftconv::start_process(argv);
     fftconv::BenchmarkOptions benchmark;
     fftconv::Options options(
         "fftconv-bench",
         "Times convolution layers on the FFT engine and on its rivals, in turn, in one process: "
-        "medians, ratios with their spread, effective GFLOP/s, seconds of each phase.");
+        "medians, ratios with their quartiles, effective GFLOP/s, seconds of each phase.");
     fftconv::add_benchmark_options(options, benchmark);
     return options.run(argc, argv, [&] {
         if (!benchmark.simd.empty()) fftconv::pin_simd_target(benchmark.simd);

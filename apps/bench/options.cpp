@@ -1,7 +1,6 @@
 #include "bench/options.hpp"
 
-#include <charconv>
-
+#include "common/training_options.hpp"
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/error.hpp"
 
@@ -31,26 +30,17 @@ std::vector<BenchmarkLayer> layer_table(int mode) {
     return layers;
 }
 
-template <class Number>
-Number number(const std::string& option, const std::string& text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        throw UsageError(option + ": expected a number, found '" + text + "'");
-    return value;
-}
-
-template <class Number>
-std::vector<Number> numbers(const std::string& option, const std::vector<std::string>& texts) {
-    std::vector<Number> values;
+template <Number T>
+std::vector<T> numbers(const std::string& option, const std::vector<std::string>& texts,
+                       const Bounds& bounds = {}) {
+    std::vector<T> values;
     values.reserve(texts.size());
-    for (const std::string& text : texts) values.push_back(number<Number>(option, text));
+    for (const std::string& text : texts) values.push_back(parse_number<T>(option, text, bounds));
     return values;
 }
 
-const CLI::Range at_least_one(1, 1 << 20);
-
 void add_work_options(Options& options, BenchmarkOptions& benchmark) {
+    options.group("Work");
     options.add(
         "layer", benchmark.layer,
         "C,O,H,k,padding: input and output channels, height and width, kernel, padding, the last three one "
@@ -61,23 +51,23 @@ void add_work_options(Options& options, BenchmarkOptions& benchmark) {
         .add("simd", benchmark.simd,
              "the SIMD target to run on, as Highway names it (AVX2, AVX3, SSE4, ...); without it, the best")
         ->type_name("TARGET");
-    options.add("batch", benchmark.batch, "images, of --layer and --network")->check(at_least_one);
+    options.add("batch", benchmark.batch, between(1, 1 << 20), "images, of --layer and --network");
     options
         .add("pass", benchmark.pass,
              "forward, backward-input, backward-weights, or step (new weights and all three)")
         ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
-    options.add("pruned", benchmark.pruned, "parts of kernels pruned, each 0 to 1")
-        ->check(CLI::Range(0.0, 1.0));
+    options.add("pruned", benchmark.pruned, "shares of the kernels that are pruned, each 0 to 1");
     options.add_flag("kernel-groups", benchmark.kernel_groups,
                      "prune the kernels of four neighbouring output channels together");
-    options.add("mode", benchmark.mode, "compute only the mode-K outputs, K = 0 to 3; -1 = all")
-        ->check(CLI::Range(-1, 3));
+    options.add("mode", benchmark.mode, between(-1, 3),
+                "compute only the mode-K outputs, K = 0 to 3; -1 = all");
     options.add_flag("renew-weights", benchmark.renew_weights,
                      "new weights before every call, so that kernel spectra are counted; backward-input and "
                      "step always do so");
 }
 
 void add_network_options(Options& options, BenchmarkOptions& benchmark) {
+    options.group("Networks");
     options
         .add("network", benchmark.network,
              "instead of layers: an architecture or its name (two-conv, cnn-small, …), a whole training step "
@@ -90,33 +80,25 @@ void add_network_options(Options& options, BenchmarkOptions& benchmark) {
              "with --network: apps/bench/pytorch.py; compares with PyTorch (python3-torch) in place of our "
              "direct engine")
         ->type_name("SCRIPT");
-    options
-        .add("shards", benchmark.shards,
-             "with --network: a training step in so many shards, over the processes that mpirun starts; with "
-             "one shard in one process also what the model expects of 2 to 256 nodes")
-        ->check(CLI::Range(1, 1 << 12));
+    options.add(
+        "shards", benchmark.shards, between(0, 1 << 12),
+        "with --network: a training step in so many shards, over the processes that mpirun starts; with "
+        "one shard in one process also what the model expects of 2 to 256 nodes; 0 = none");
 }
 
 void add_contender_options(Options& options, BenchmarkOptions& benchmark) {
-    options.add("engine", benchmark.engines, "engines to time: fft, spatial, direct, auto")
-        ->check(CLI::IsMember(engine_names.list()));
-    options.add_flag("measure", benchmark.measure, measure_help);
-    options.add("inverse", benchmark.inverses, "with a mode: folded, full, or both")
-        ->check(CLI::IsMember({"folded", "full"}));
-    options.add("tile", benchmark.tile, "edge of the transformed tiles; 0 = choose")
-        ->check(CLI::Range(0, 1 << 12));
-    options
-        .add("tiles", benchmark.tiles,
-             "also time so many other tiles with the FFT engine, those that the cost model likes best")
-        ->check(CLI::Range(0, 100));
-    options.add("threads", benchmark.threads, "numbers of threads")->check(at_least_one);
-    options
-        .add("peer", benchmark.peers,
-             "rivals to compare with: onednn (the best that it offers), direct (our own)")
-        ->check(CLI::IsMember({"onednn", "direct"}));
-    options.add("rounds", benchmark.rounds, "rounds in which the contenders take turns")->check(at_least_one);
-    options.add("slice", benchmark.slice, "seconds of each contender in each round")
-        ->check(CLI::PositiveNumber);
+    options.group("Contenders");
+    options.add("engine", benchmark.engines, engine_names.list(), "engines to time");
+    add_measure_option(options, benchmark.measure);
+    options.add("inverse", benchmark.inverses, {"folded", "full"}, "with a mode");
+    options.add("tile", benchmark.tile, between(0, 1 << 12), "edge of the transformed tiles; 0 = choose");
+    options.add("tiles", benchmark.tiles, between(0, 100),
+                "also time so many other tiles with the FFT engine, those that the cost model likes best");
+    options.add("threads", benchmark.threads, "numbers of threads");
+    options.add("peer", benchmark.peers, {"onednn", "direct"},
+                "rivals to compare with: the best that oneDNN offers, our own direct engine");
+    options.add("rounds", benchmark.rounds, between(1, 1 << 20), "rounds in which the contenders take turns");
+    options.add("slice", benchmark.slice, more_than(0), "seconds of each contender in each round");
 }
 
 /// "5", or "1x9": rows and columns.
@@ -136,7 +118,7 @@ void add_to_layer(const std::string& word, ConvolutionShape& shape) {
     else if (word.starts_with("d"))
         shape.dilation = per_axis(word.substr(1));
     else if (word.starts_with("g"))
-        shape.groups = number<int>("--layer", word.substr(1));
+        shape.groups = parse_number<int>("--layer", word.substr(1));
     else
         throw UsageError("--layer: expected s, d or g and a number, or dw, found '" + word + "'");
 }
@@ -146,8 +128,8 @@ ConvolutionShape layer_of(const std::string& text, int batch) {
     if (fields.size() < 5) throw UsageError("--layer: expected C,O,H,k,padding, found '" + text + "'");
     const PerAxis size = per_axis(fields[2]);
     ConvolutionShape shape{.batch = batch,
-                           .in_channels = number<int>("--layer", fields[0]),
-                           .out_channels = number<int>("--layer", fields[1]),
+                           .in_channels = parse_number<int>("--layer", fields[0]),
+                           .out_channels = parse_number<int>("--layer", fields[1]),
                            .height = size.vertical,
                            .width = size.horizontal,
                            .kernel = per_axis(fields[3]),
@@ -168,21 +150,22 @@ std::vector<BenchmarkLayer> BenchmarkOptions::layers() const {
 }
 
 std::vector<int> BenchmarkOptions::thread_counts() const {
-    return numbers<int>("--threads", threads);
+    return numbers<int>("--threads", threads, at_least(1));
 }
 
 std::vector<double> BenchmarkOptions::pruned_ratios() const {
-    return numbers<double>("--pruned", pruned);
+    return numbers<double>("--pruned", pruned, between(0, 1));
 }
 
 void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
     add_work_options(options, benchmark);
     add_network_options(options, benchmark);
     add_contender_options(options, benchmark);
+    options.group("Output");
     options.add("out", benchmark.out, "also write the results here, as HDF5")->type_name("FILE");
-    options.app()
-        .add_option("--report", benchmark.report, "time nothing: print the tables of a result file again")
-        ->configurable(false)
+    options.add_call_flag("overwrite", benchmark.overwrite, "replace what --out holds");
+    options
+        .add_call_option("report", benchmark.report, "time nothing: print the tables of a result file again")
         ->type_name("FILE");
     options.add_call_flag("transforms", benchmark.transforms,
                           "time the transforms of all tiles instead, next to the planner's cost model");

@@ -20,8 +20,8 @@ std::string percent(double part) {
     return fmt::format("{:.0f} %", 100 * part);
 }
 
-std::string quartiles(const Spread& spread) {
-    return fmt::format("{:.2f} to {:.2f}", spread.lower, spread.upper);
+std::string quartiles_text(const Quartiles& quartiles) {
+    return fmt::format("{:.2f} to {:.2f}", quartiles.lower, quartiles.upper);
 }
 
 /// Compares rows with that of one thread that did the same.
@@ -48,7 +48,7 @@ class SpeedupColumns {
     void add_cells(const BenchmarkRow& row, std::vector<std::string>& cells) const {
         if (!any_) return;
         cells.push_back(row.speedup ? fmt::format("{:.2f}", row.speedup->median) : "");
-        cells.push_back(row.speedup ? quartiles(*row.speedup) : "");
+        cells.push_back(row.speedup ? quartiles_text(*row.speedup) : "");
     }
 
   private:
@@ -87,7 +87,7 @@ Column column(const std::string& name, const std::string& unit, const std::vecto
 
 Table times_table(const std::vector<BenchmarkRow>& rows) {
     using Row = BenchmarkRow;
-    const auto quartile = [](double Spread::*part) {
+    const auto quartile = [](double Quartiles::*part) {
         return [part](const Row& row) { return row.ratio ? (*row.ratio).*part : 1.0; };
     };
     return {"benchmark",
@@ -100,9 +100,9 @@ Table times_table(const std::vector<BenchmarkRow>& rows) {
              column("flop", "1", rows, [](const Row& row) { return row.flop; }),
              column("peak", "1/s", rows, [](const Row& row) { return row.peak; }),
              column("sum_flop", "1", rows, [](const Row& row) { return row.sum_flop; }),
-             column("ratio_lower_quartile", "1", rows, quartile(&Spread::lower)),
-             column("ratio", "1", rows, quartile(&Spread::median)),
-             column("ratio_upper_quartile", "1", rows, quartile(&Spread::upper))}};
+             column("ratio_lower_quartile", "1", rows, quartile(&Quartiles::lower)),
+             column("ratio", "1", rows, quartile(&Quartiles::median)),
+             column("ratio_upper_quartile", "1", rows, quartile(&Quartiles::upper))}};
 }
 
 std::string name_of(const BenchmarkRow& row) {
@@ -210,7 +210,7 @@ std::string report_text(const std::vector<BenchmarkRow>& rows) {
                                        row.flop > 0 ? fmt::format("{:.1f}", 1e-9 * row.flop_rate()) : "",
                                        row.flop > 0 ? percent(row.flop_rate() / row.peak) : "",
                                        row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
-                                       row.ratio ? quartiles(*row.ratio) : ""};
+                                       row.ratio ? quartiles_text(*row.ratio) : ""};
         speedup.add_cells(row, cells);
         table.add(cells);
     }
@@ -242,8 +242,8 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
                &contenders = record.column<std::string>(file, "benchmark", "contender");
     std::vector<BenchmarkRow> rows(works.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Spread ratio{numbers("ratio_lower_quartile")[i], numbers("ratio")[i],
-                           numbers("ratio_upper_quartile")[i]};
+        const Quartiles ratio{numbers("ratio_lower_quartile")[i], numbers("ratio")[i],
+                              numbers("ratio_upper_quartile")[i]};
         const bool rival = ratio.lower == 1 && ratio.median == 1 && ratio.upper == 1;
         rows[i] = {.work = works[i],
                    .contender = contenders[i],
@@ -284,7 +284,7 @@ std::string summary_table(const std::vector<BenchmarkRow>& rows) {
                                            percent(row.pruned),
                                            fmt::format("{:.3f}", 1e3 * row.seconds()),
                                            row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
-                                           row.ratio ? quartiles(*row.ratio) : "",
+                                           row.ratio ? quartiles_text(*row.ratio) : "",
                                            std::isnan(row.sum_of_peak()) ? "" : percent(row.sum_of_peak())};
             speedup.add_cells(row, cells);
             table.add(cells);

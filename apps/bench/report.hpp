@@ -15,16 +15,17 @@ struct BenchmarkRow {
     std::string work;  ///< what was done: layer and pass, or network and pass
     std::string contender;
     int threads = 1;
-    double pruned = 0;            ///< part of the kernels
-    Rounds rounds;                ///< seconds of a call, by round
-    double flop = 0;              ///< of a call, by the direct algorithm with every kernel; 0: not known
-    double peak = 0;              ///< of the machine with as many threads in the best round, FLOP per second
-    std::optional<Spread> ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
-    std::optional<Spread> speedup;  ///< time of the same on one thread / time of this one, by round
-    std::vector<Phase> phases;      ///< of the fastest call, summed over threads; empty: not known
-    double sum_flop = 0;            ///< of the phase "sum"; 0: not known
+    double pruned = 0;  ///< part of the kernels
+    Rounds rounds;      ///< seconds of a call, by round
+    double flop = 0;    ///< of a call, by the direct algorithm with every kernel; 0: not known
+    double peak = 0;    ///< of the machine with as many threads in the best round, FLOP per second
+    std::optional<Quartiles>
+        ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
+    std::optional<Quartiles> speedup;  ///< time of the same on one thread / time of this one, by round
+    std::vector<Phase> phases;         ///< of the fastest call, summed over threads; empty: not known
+    double sum_flop = 0;               ///< of the phase "sum"; 0: not known
 
-    double seconds() const { return spread(rounds).median; }
+    double seconds() const { return quartiles(rounds).median; }
     double fastest() const { return *std::min_element(rounds.begin(), rounds.end()); }
     double flop_rate() const { return flop / seconds(); }
     /// Part of the peak that the products of the phase "sum" reach; NaN: not known.

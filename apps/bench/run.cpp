@@ -3,10 +3,12 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <iostream>
+#include <optional>
 
 #include "bench/layer.hpp"
 #include "bench/network.hpp"
 #include "bench/report.hpp"
+#include "common/process.hpp"
 #include "common/progress.hpp"
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/core/error.hpp"
@@ -106,9 +108,9 @@ Contender LayerBenchmark::best_of_onednn(int threads) const {
     const std::vector<Timing> timings = time_in_turn(offered, {.rounds = 5, .slice = options_.slice});
     std::size_t best = 0;
     for (std::size_t i = 0; i < offered.size(); ++i) {
-        const double seconds = spread(timings[i].rounds).median;
+        const double seconds = quartiles(timings[i].rounds).median;
         std::cout << fmt::format("    {}, {} threads: {:.3f} ms\n", offered[i].name, threads, 1e3 * seconds);
-        if (seconds < spread(timings[best].rounds).median) best = i;
+        if (seconds < quartiles(timings[best].rounds).median) best = i;
     }
     return offered[best];
 }
@@ -127,6 +129,15 @@ void LayerBenchmark::check(const Contender& contender, std::span<const std::uint
 }  // namespace
 
 void run_benchmark(const BenchmarkOptions& benchmark, const Options& options) {
+    for (int threads : benchmark.thread_counts()) require_threads(threads);
+    std::optional<OutputLock> lock;
+    if (!benchmark.out.empty()) {
+        const std::filesystem::path folder = std::filesystem::absolute(benchmark.out).parent_path();
+        if (!std::filesystem::is_directory(folder))
+            throw FileError(benchmark.out, "folder", "one that is there", folder.string());
+        require_output({.out = benchmark.out, .overwrite = benchmark.overwrite});
+        lock.emplace(benchmark.out);
+    }
     std::vector<BenchmarkRow> all;
     const auto report = [&](const std::vector<BenchmarkRow>& rows) {
         std::cout << '\n' << report_text(rows) << std::endl;

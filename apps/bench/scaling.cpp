@@ -68,8 +68,8 @@ Measured measure(const Architecture& architecture, const BenchmarkOptions& optio
         steps.push_back(now() - start);
         updates.push_back(now() - computed);
     }
-    Measured measured{.step = spread(steps).median,
-                      .update = spread(updates).median,
+    Measured measured{.step = quartiles(steps).median,
+                      .update = quartiles(updates).median,
                       .waiting = (pass.waiting() - waited) / options.rounds,
                       .layers = pass.times()};
     for (std::size_t i = 0; i < before.size(); ++i) {

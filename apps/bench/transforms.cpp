@@ -60,7 +60,7 @@ std::string transform_table(const RoundOptions& options) {
     MarkdownTable table({"tile", "ns", "of 16 x 16", "in the model"});
     for (std::size_t i = 0; i < tiles.size(); ++i)
         table.add({std::to_string(tiles[i]),
-                   fmt::format("{:.0f}", 1e9 * spread(timings[i].rounds).median / (2 * calls)),
+                   fmt::format("{:.0f}", 1e9 * quartiles(timings[i].rounds).median / (2 * calls)),
                    fmt::format("{:.2f}", ratio(timings[i].rounds, timings[of_unit].rounds).median),
                    fmt::format("{:.2f}", transform_cycles(tiles[i]) / transform_cycles(unit))});
     return table.text();

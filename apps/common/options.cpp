@@ -1,103 +1,20 @@
 #include "common/options.hpp"
 
-#include <toml++/toml.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <iostream>
-#include <memory>
-#include <sstream>
+#include <numeric>
 
-#include "fftconv/core/error.hpp"
 #include "fftconv/core/version.hpp"
 
 namespace fftconv {
 
 namespace {
-
-/// A TOML value as CLI11 wants it: text.
-std::string text_of(const toml::node& node) {
-    if (auto text = node.value_exact<std::string>()) return *text;
-    std::ostringstream out;
-    node.visit([&](auto&& value) { out << value; });
-    return out.str();
-}
-
-/// Reads --config files with toml++. Every key must be an option that may stand in a file.
-class TomlConfig : public CLI::Config {
-  public:
-    explicit TomlConfig(const CLI::App& app) : app_(app) {}
-
-    std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }
-
-    std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-        const bool given = app_.get_config_ptr()->count() > 0;
-        const std::string file = given ? app_.get_config_ptr()->as<std::string>() : "stored configuration";
-        std::vector<CLI::ConfigItem> found;
-        for (auto&& [key, node] : parse(input, file)) {
-            const std::string name(key.str());
-            const CLI::Option* option = app_.get_option_no_throw("--" + name);
-            if (option == nullptr || !option->get_configurable()) {
-                throw UsageError(file + ": unknown key '" + name +
-                                 "': keys are the long options without dashes (see --help)");
-            }
-            found.push_back({{}, name, inputs(node, file, name)});
-        }
-        return found;
-    }
-
-  private:
-    static toml::table parse(std::istream& input, const std::string& file) {
-        try {
-            return toml::parse(input, file);
-        } catch (const toml::parse_error& error) {
-            std::ostringstream message;
-            message << file << ": line " << error.source().begin.line
-                    << ": expected TOML, found: " << error.description();
-            throw UsageError(message.str());
-        }
-    }
-
-    static std::vector<std::string> inputs(const toml::node& node, const std::string& file,
-                                           const std::string& name) {
-        if (node.is_table()) throw UsageError(file + ": key '" + name + "': expected a value, found a table");
-        if (!node.is_array()) return {text_of(node)};
-        std::vector<std::string> values;
-        for (const toml::node& element : *node.as_array()) values.push_back(text_of(element));
-        return values;
-    }
-
-    const CLI::App& app_;
-};
-
-toml::array array_of(const std::vector<std::string>& values) {
-    toml::array array;
-    for (const std::string& value : values) array.push_back(value);
-    return array;
-}
-
-void insert(toml::table& table, const std::string& name, const OptionValue& value) {
-    if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
-        table.insert(name, array_of(*list));
-    } else if (const auto* text = std::get_if<std::string>(&value)) {
-        table.insert(name, *text);
-    } else if (const auto* number = std::get_if<double>(&value)) {
-        table.insert(name, *number);
-    } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-        table.insert(name, *integer);
-    } else {
-        table.insert(name, std::get<bool>(value));
-    }
-}
-
-std::string printed(const toml::table& table, const std::string& key) {
-    const toml::node* node = table.get(key);
-    if (node == nullptr) return "nothing";
-    std::ostringstream out;
-    node->visit([&](auto&& value) { out << value; });
-    return out.str();
-}
 
 /// In single quotes where a shell would read it otherwise.
 std::string quoted(const std::string& argument) {
@@ -108,10 +25,48 @@ std::string quoted(const std::string& argument) {
     return result + "'";
 }
 
-int fail(const CLI::App& app, const std::exception& error, int status) {
-    std::cerr << app.get_name() << ": " << error.what() << '\n';
-    if (status == 2) std::cerr << "See " << app.get_name() << " --help\n";
-    return status;
+/// Characters to insert, delete or exchange to make one text of the other (Levenshtein's distance).
+std::size_t distance(const std::string& a, const std::string& b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t exchanged = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({exchanged, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+/// The text of `known` that was probably meant; empty when none is near.
+std::string nearest(const std::string& text, const std::vector<std::string>& known) {
+    std::string best;
+    std::size_t least = std::max<std::size_t>(2, text.size() / 3) + 1;
+    for (const std::string& each : known)
+        if (const std::size_t far = distance(text, each); far < least) {
+            least = far;
+            best = each;
+        }
+    return best;
+}
+
+std::vector<std::string> texts_of(const OptionValue& value) {
+    if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return *list;
+    return {text_of(value)};
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// What a reader must be told of a number that is not in its bounds.
+template <class T>
+std::string expected_number(const Bounds& bounds) {
+    const std::string limits = bounds.text();
+    return std::string(std::is_integral_v<T> ? "a whole number" : "a number") +
+           (limits.empty() ? "" : " " + limits);
 }
 
 }  // namespace
@@ -127,84 +82,284 @@ std::vector<std::string> split(const std::string& text, char separator) {
     return parts;
 }
 
+std::string Bounds::text() const {
+    const bool has_low = std::isfinite(low), has_high = std::isfinite(high);
+    if (low == share.low && high == share.high) return "from 0 to less than 1";
+    if (has_low && has_high) return fmt::format("from {:g} to {:g}", low, high);
+    if (has_low) return fmt::format("{} {:g}", open ? "more than" : "at least", low);
+    return has_high ? fmt::format("at most {:g}", high) : "";
+}
+
+template <Number T>
+T parse_number(const std::string& option, const std::string& text, const Bounds& bounds) {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool read = error == std::errc() && end == text.data() + text.size();
+    if (!read || !std::isfinite(double(value)) || !bounds.hold(double(value)))
+        throw UsageError(
+            fmt::format("{}: expected {}, found '{}'", option, expected_number<T>(bounds), text));
+    return value;
+}
+template int parse_number(const std::string&, const std::string&, const Bounds&);
+template std::int64_t parse_number(const std::string&, const std::string&, const Bounds&);
+template std::uint64_t parse_number(const std::string&, const std::string&, const Bounds&);
+template float parse_number(const std::string&, const std::string&, const Bounds&);
+template double parse_number(const std::string&, const std::string&, const Bounds&);
+
+double Options::shortest(float value) {
+    return std::stod(fmt::format("{}", value));
+}
+
 Options::Options(const std::string& app, const std::string& description) : app_(description, app) {
-    app_.set_config("--config", "", "TOML file with options; the command line overrules it")
-        ->type_name("FILE");
-    app_.config_formatter(std::make_shared<TomlConfig>(app_));
     app_.set_version_flag("--version",
-                          std::string(library_version()) + " (" + std::string(git_commit()) + ")")
-        ->configurable(false);
+                          std::string(library_version()) + " (" + std::string(git_commit()) + ")");
+    app_.add_option("--config", config_,
+                    "TOML file with options, or a file of ours whose recorded options are taken; the command "
+                    "line overrules it")
+        ->type_name("FILE");
     app_.get_formatter()->column_width(34);
 }
 
-void Options::remember(const std::string& name, std::function<OptionValue()> value) {
-    defaults_.emplace_back(name, value());
-    values_.emplace_back(name, std::move(value));
+void Options::example(const std::string& command, const std::string& what) {
+    examples_ += (examples_.empty() ? "Examples:\n" : "") + ("  " + command) + "\n      " + what + "\n";
+    app_.footer(examples_);
+}
+
+void Options::remember(const std::string& name, CLI::Option* option,
+                       const std::function<void(const OptionValue&)>& set,
+                       const std::function<OptionValue()>& value) {
+    if (option) option->group(group_);
+    entries_.push_back({name, option, set, value, value()});
+}
+
+CLI::Option* Options::bind(const std::string& name, const std::string& help, const std::string& type,
+                           const std::function<void(const std::string&)>& set,
+                           const std::function<OptionValue()>& value) {
+    CLI::Option* option = app_.add_option(
+        "--" + name,
+        [set](const CLI::results_t& texts) {
+            set(texts.back());
+            return true;
+        },
+        help);
+    option->type_name(type)->take_last()->default_str(text_of(value()));
+    remember(
+        name, option,
+        [name, set](const OptionValue& found) {
+            const std::vector<std::string> texts = texts_of(found);
+            if (texts.size() != 1)
+                throw UsageError(fmt::format("--{}: expected one value, found {}", name, text_of(found)));
+            set(texts.front());
+        },
+        value);
+    return option;
+}
+
+CLI::Option* Options::add(const std::string& name, std::string& variable, const std::string& help) {
+    return bind(
+        name, help, "TEXT", [&variable](const std::string& text) { variable = text; },
+        [&variable] { return OptionValue(variable); });
+}
+
+CLI::Option* Options::add(const std::string& name, std::vector<std::string>& variable,
+                          const std::string& help) {
+    CLI::Option* option = app_.add_option("--" + name, variable, help);
+    option->delimiter(',')->allow_extra_args(false)->type_name("LIST");
+    option->default_str(CLI::detail::join(variable, ","));
+    remember(
+        name, option,
+        [&variable, name](const OptionValue& found) {
+            const std::vector<std::string> texts = texts_of(found);
+            if (texts.empty()) throw UsageError("--" + name + ": expected at least one value, found none");
+            variable = texts;
+        },
+        [&variable] { return OptionValue(variable); });
+    return option;
+}
+
+void Options::add_record(const std::string& name, std::vector<std::string>& variable) {
+    remember(
+        name, nullptr, [&variable](const OptionValue& found) { variable = texts_of(found); },
+        [&variable] { return OptionValue(variable); });
 }
 
 CLI::Option* Options::add_flag(const std::string& name, bool& variable, const std::string& help) {
-    remember(name, [&variable] { return value_of(variable); });
-    return app_.add_flag("--" + name, variable, help);
+    CLI::Option* option = app_.add_flag("--" + name, variable, help);
+    remember(
+        name, option,
+        [&variable, name](const OptionValue& found) {
+            if (!std::holds_alternative<bool>(found))
+                throw UsageError(fmt::format("--{}: expected true or false, found {}", name, text_of(found)));
+            variable = std::get<bool>(found);
+        },
+        [&variable] { return OptionValue(variable); });
+    return option;
 }
 
 CLI::Option* Options::add_call_flag(const std::string& name, bool& variable, const std::string& help) {
-    return app_.add_flag("--" + name, variable, help)->configurable(false);
+    return app_.add_flag("--" + name, variable, help)->configurable(false)->group(group_);
 }
 
-std::string Options::resolved_toml() const {
-    toml::table table;
-    for (const auto& [name, value] : values_) insert(table, name, value());
-    std::ostringstream out;
-    out << table << '\n';
-    return out.str();
+CLI::Option* Options::add_call_option(const std::string& name, std::string& variable,
+                                      const std::string& help) {
+    return app_.add_option("--" + name, variable, help)->configurable(false)->group(group_);
 }
 
-void Options::load(const std::string& toml) {
-    std::istringstream input(toml);
+CLI::Option* Options::add(const std::string& name, std::vector<std::string>& variable,
+                          const std::vector<std::string>& known, const std::string& help) {
+    CLI::Option* option = add(name, variable, help + ": " + alternatives(known));
+    return option->check([known, name](const std::string& text) {
+        if (!contains(known, text)) throw_unknown_name("--" + name, known, text);
+        return std::string();
+    });
+}
+
+const Options::Entry* Options::find(const std::string& name) const {
+    for (const Entry& entry : entries_)
+        if (entry.name == name) return &entry;
+    return nullptr;
+}
+
+bool Options::given(const std::string& name) const {
+    const Entry* entry = find(name);
+    if (entry == nullptr || entry->option == nullptr) return false;
+    return entry->option->count() > 0 || contains(configured_, name);
+}
+
+Configuration Options::values() const {
+    Configuration result;
+    for (const Entry& entry : entries_) result[entry.name] = entry.value();
+    return result;
+}
+
+void Options::read_config() {
+    if (config_.empty()) return;
+    for (const auto& [name, value] : read_configuration(config_)) {
+        const Entry* entry = find(name);
+        if (entry == nullptr && config_.ends_with(".h5")) continue;  // of a version that had other options
+        if (entry == nullptr)
+            throw UsageError(config_ + ": unknown key '" + name +
+                             "': keys are the long options without dashes (see --help)");
+        if (entry->option == nullptr)
+            entry->set(value);
+        else if (entry->option->count() == 0)
+            configure(*entry, value);
+    }
+}
+
+/// Takes a value of --config's file, with all the checks of the command line.
+void Options::configure(const Entry& entry, const OptionValue& value) {
     try {
-        app_.parse_from_stream(input);
+        entry.set(value);
+        if (std::holds_alternative<bool>(value)) {
+            configured_.push_back(entry.name);
+            return;
+        }
+        for (const std::string& text : texts_of(value)) entry.option->add_result(text);
+        entry.option->run_callback();
     } catch (const CLI::ParseError& error) {
-        throw UsageError(std::string("stored configuration: ") + error.what());
+        throw UsageError(config_ + ": " + error.what());
+    } catch (const UsageError& error) {
+        throw UsageError(config_ + ": " + error.what());
+    }
+}
+
+void Options::load(const std::string& toml, const std::string& file) {
+    for (const auto& [name, value] : parse_toml(toml, file)) {
+        const Entry* entry = find(name);
+        if (entry == nullptr) continue;
+        try {
+            entry->set(value);
+        } catch (const UsageError& error) {
+            throw UsageError(file + ": " + error.what());
+        }
+    }
+}
+
+void Options::resume(const std::string& stored, const std::string& file,
+                     const std::vector<std::string>& may_differ) {
+    const Configuration mine = values();
+    load(stored, file);  // checks the values, too
+    const Configuration then = parse_toml(stored, file);
+    for (const Entry& entry : entries_) {
+        if (!then.contains(entry.name)) entry.set(entry.initial);
+        const OptionValue& now = mine.at(entry.name);
+        if (entry.name == "out") entry.set(now);                          // where the file is now
+        if (entry.name == "dataset" && text_of(now) == "auto") continue;  // it was resolved then
+        if (entry.name == "out" || !given(entry.name)) continue;
+        if (!contains(may_differ, entry.name) && text_of(entry.value()) != text_of(now))
+            throw UsageError(fmt::format("{}: --{}: this run was started with {}, found {}", file, entry.name,
+                                         text_of(entry.value()), text_of(now)));
+        entry.set(now);
     }
 }
 
 void Options::require_same(const std::string& stored, const std::string& file,
                            const std::vector<std::string>& may_differ) const {
-    toml::table then;
-    for (const auto& [name, value] : defaults_) insert(then, name, value);
-    for (auto&& [key, node] : toml::parse(stored)) then.insert_or_assign(key, node);
-    const toml::table now = toml::parse(resolved_toml());
-    for (const auto& [name, value] : values_) {
-        const bool free = std::find(may_differ.begin(), may_differ.end(), name) != may_differ.end();
-        if (free || printed(then, name) == printed(now, name)) continue;
-        throw UsageError(file + ": --" + name + ": this run was started with " + printed(then, name) +
-                         ", found " + printed(now, name));
+    const Configuration then = parse_toml(stored, file);
+    for (const Entry& entry : entries_) {
+        const auto found = then.find(entry.name);
+        const std::string was = text_of(found == then.end() ? entry.initial : found->second);
+        if (contains(may_differ, entry.name) || was == text_of(entry.value())) continue;
+        throw UsageError(fmt::format("{}: --{}: this run was started with {}, found {}", file, entry.name,
+                                     was, text_of(entry.value())));
     }
 }
 
 std::string Options::command_with(const std::string& flag) const {
     std::string command;
-    for (const std::string& argument : arguments_) command += quoted(argument) + ' ';
-    const bool there = std::find(arguments_.begin(), arguments_.end(), flag) != arguments_.end();
-    return there ? command.substr(0, command.size() - 1) : command + flag;
+    for (const std::string& argument : arguments_)
+        if (argument != "--overwrite") command += quoted(argument) + ' ';
+    return contains(arguments_, flag) ? command.substr(0, command.size() - 1) : command + flag;
+}
+
+void Options::parse(int argc, char** argv) {
+    arguments_.assign(argv, argv + argc);
+    app_.parse(argc, argv);
+    read_config();
+}
+
+/// "unknown option --epoch: did you mean --epochs?"
+std::string Options::unknown_option() const {
+    const std::vector<CLI::App*> chosen = const_cast<CLI::App&>(app_).get_subcommands();
+    const CLI::App& app = chosen.empty() ? app_ : *chosen.front();
+    const std::vector<std::string> left = app_.remaining(true);
+    const std::string first = left.empty() ? "" : split(left.front(), '=').front();
+    if (!first.starts_with("-")) return fmt::format("expected an option, found '{}'", first);
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app.get_options())
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    const std::string meant = nearest(first, known);
+    return "unknown option " + first + (meant.empty() ? "" : ": did you mean " + meant + "?");
+}
+
+int Options::fail(const std::exception& error, int status) const {
+    std::cerr << app_.get_name() << ": " << error.what() << '\n';
+    if (status == 2) std::cerr << "See " << app_.get_name() << " --help\n";
+    return status;
 }
 
 int Options::run(int argc, char** argv, const std::function<void()>& body) {
-    arguments_.assign(argv, argv + argc);
     try {
-        app_.parse(argc, argv);
+        parse(argc, argv);
         body();
         if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout))
             throw Error("standard output: cannot be written");
         return 0;
     } catch (const CLI::Success& done) {  // --help, --version
         return app_.exit(done);
+    } catch (const CLI::ExtrasError&) {
+        return fail(UsageError(unknown_option()), 2);
     } catch (const CLI::ParseError& error) {
-        return fail(app_, error, 2);
+        return fail(error, 2);
     } catch (const UsageError& error) {
-        return fail(app_, error, 2);
+        return fail(error, 2);
+    } catch (const Interrupted& error) {
+        return fail(error, 3);
+    } catch (const std::bad_alloc&) {
+        return fail(Error("there is not enough memory"), 1);
     } catch (const std::exception& error) {
-        return fail(app_, error, 1);
+        return fail(error, 1);
     }
 }
 

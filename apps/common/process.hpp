@@ -1,10 +1,20 @@
 #pragma once
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace fftconv {
 
-/// From here on Ctrl-C (SIGINT) and SIGTERM only ask: the run finishes its batch, saves, and says how to
-/// resume. A second signal of the same kind ends the process at once, as it would have without us.
+/// The first thing that an app does. A write beyond a limit of file sizes then fails like one on a full disk
+/// (SIGXFSZ is ignored). And the program starts again (same process, same arguments) with a limit on how long
+/// OpenMP's threads wait in a busy loop, unless the user has set one: GNU's runtime spins for milliseconds by
+/// default and reads the limit only before main; on a machine that does other work too, two threads then take
+/// ten times as long as one.
+void start_process(char** argv);
+
+/// From here on Ctrl-C (SIGINT), SIGTERM and SIGHUP only ask: the run finishes its batch, saves, and says how
+/// to resume. A second signal of the same kind ends the process at once, as it would have without us. A
+/// signal that was ignored when the program started (nohup, background jobs) stays ignored.
 void watch_for_interruption();
 
 /// Whether somebody asked to stop.
@@ -13,10 +23,35 @@ bool interrupted();
 /// Makes the folder and those above it, when they are not there. @throws FileError when it cannot.
 void make_folder(const std::filesystem::path& folder);
 
-/// Starts this program again (same process, same arguments) with a limit on how long OpenMP's threads wait in
-/// a busy loop, unless the user has set one. GNU's runtime spins for milliseconds by default and reads the
-/// limit only before main; on a machine that does other work too, two threads then take ten times as long as
-/// one. Returns when there is nothing to do, or when it cannot be done.
-void limit_busy_waiting(char** argv);
+/// Fails now, with a message, where this process cannot have so many threads: OpenMP would end it instead.
+/// @throws UsageError when it is more than anybody can mean; Error when the system starts fewer.
+void require_threads(int threads);
+
+/// What to do with an output that exists.
+struct OutputOptions {
+    std::string out;
+    bool resume = false, overwrite = false;  ///< of this call alone
+};
+
+/// An output of a run, which no other run may write meanwhile: a lock is held on FILE.lock until this object
+/// goes, on any machine that shares the folder and its locks.
+class OutputLock {
+  public:
+    /// Makes the folder of `out`. With `wait`, waits for a run that holds the lock.
+    /// @throws Error naming the process that holds it; FileError when the folder takes no files.
+    explicit OutputLock(const std::filesystem::path& out, bool wait = false);
+    ~OutputLock();
+    OutputLock(const OutputLock&) = delete;
+    OutputLock& operator=(const OutputLock&) = delete;
+
+  private:
+    std::filesystem::path file_;
+    int descriptor_ = -1;
+};
+
+/// Whether the output exists, or one of the folders `besides` has HDF5 files: what --resume resumes and
+/// --overwrite replaces. @throws UsageError when it does and neither is given, when it does not and --resume
+/// is, and when both are.
+bool require_output(const OutputOptions& options, const std::vector<std::filesystem::path>& besides = {});
 
 }  // namespace fftconv

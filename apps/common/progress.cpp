@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,12 @@ spdlog::logger& log() {
 
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
     return std::chrono::duration<double>(to - from).count();
+}
+
+/// Of the terminal now: windows are resized.
+int terminal_columns() {
+    struct winsize size {};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 }  // namespace
@@ -65,13 +72,19 @@ void Progress::line(const std::string& text) {
     if (terminal_) draw();
 }
 
+std::string Progress::bar(int columns) const {
+    const double part = double(std::min(done_, total_)) / double(std::max(total_, 1L));
+    const std::string numbers = fmt::format(" {:5.1f} %  {} left", 100 * part, time_left());
+    const int width = std::clamp(columns - int(numbers.size()) - 3, 0, 30);
+    const int filled = int(width * part);
+    std::string text = "[" + std::string(std::size_t(filled), '#') +
+                       std::string(std::size_t(width - filled), '.') + "]" + numbers + "  " + what_;
+    text.resize(std::min(text.size(), std::size_t(std::max(columns - 1, 1))));
+    return text;
+}
+
 void Progress::draw() {
-    constexpr int width = 30;
-    const int filled = int(width * std::min(done_, total_) / std::max(total_, 1L));
-    const std::string bar =
-        std::string(std::size_t(filled), '#') + std::string(std::size_t(width - filled), '.');
-    const double percent = 100.0 * double(done_) / double(std::max(total_, 1L));
-    fmt::print(stderr, "\r[{}] {:5.1f} %  {} left  {}\033[K", bar, percent, time_left(), what_);
+    fmt::print(stderr, "\r{}\033[K", bar(terminal_columns()));
     std::fflush(stderr);
     last_draw_ = Clock::now();
     drawn_ = true;

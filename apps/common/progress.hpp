@@ -14,7 +14,7 @@ class Progress {
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    /// What is being worked on, shown beside the bar.
+    /// What is being worked on, shown next to the bar.
     void describe(std::string what) { what_ = std::move(what); }
     /// `steps` more are done; the bar is drawn again at most ten times a second.
     void advance(long steps = 1);
@@ -22,6 +22,8 @@ class Progress {
     void line(const std::string& text);
     /// The time left by the pace since this object was made, as text: "3 min 20 s"; "unknown" before a step.
     std::string time_left() const;
+    /// What the terminal shows, in less than so many columns.
+    std::string bar(int columns) const;
 
   private:
     using Clock = std::chrono::steady_clock;

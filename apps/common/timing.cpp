@@ -43,13 +43,6 @@ class Stopwatch {
     double fastest_ = INFINITY;
 };
 
-/// Linear interpolation between the two values around the place `part` of the sorted values.
-double quantile(const std::vector<double>& sorted, double part) {
-    const double place = part * double(sorted.size() - 1);
-    const std::size_t below = std::size_t(place), above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (place - double(below)) * (sorted[above] - sorted[below]);
-}
-
 }  // namespace
 
 std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const RoundOptions& options) {
@@ -64,15 +57,8 @@ std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const Ro
     return timings;
 }
 
-Spread spread(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return {quantile(values, 0.25), quantile(values, 0.5), quantile(values, 0.75)};
-}
-
-Spread ratio(const Rounds& a, const Rounds& b) {
-    std::vector<double> ratios(a.size());
-    for (std::size_t round = 0; round < a.size(); ++round) ratios[round] = a[round] / b[round];
-    return spread(std::move(ratios));
+Quartiles ratio(const Rounds& a, const Rounds& b) {
+    return quartiles(ratios(a, b));
 }
 
 double largest_difference(const std::vector<float>& found, const std::vector<float>& expected) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/statistics.hpp"
 #include "fftconv/convolution/engine.hpp"
 
 namespace fftconv {
@@ -38,14 +39,8 @@ struct Timing {
 /// rounds.
 std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const RoundOptions& options);
 
-/// A median and the quartiles around it.
-struct Spread {
-    double lower = 0, median = 0, upper = 0;
-};
-/// Of at least one value.
-Spread spread(std::vector<double> values);
 /// Of a / b, round by round: what slows a whole round falls out.
-Spread ratio(const Rounds& a, const Rounds& b);
+Quartiles ratio(const Rounds& a, const Rounds& b);
 
 /// The largest |found − expected| relative to the largest |expected|; infinite when sizes differ or a value
 /// is NaN.

@@ -18,10 +18,115 @@ bool fits(MapShape images, MapShape input) {
     }
 }
 
+/// The papers' networks, as help lists them.
+std::string network_names() {
+    std::string all;
+    for (const auto& [name, form] : known_architectures()) all += (all.empty() ? "" : ", ") + name;
+    return all;
+}
+
+void add_network_options(Options& options, TrainOptions& train) {
+    options.group("Network");
+    options.add("architecture", train.architecture,
+                "a name (" + network_names() + ") or a text as 1x28x28:20C5v-P2(ecp)-100FC-10Softmax");
+    options
+        .add("init", train.init,
+             "checkpoint whose weights and masks training starts from; its architecture and preprocessing "
+             "hold, "
+             "unless others are given")
+        ->type_name("FILE");
+    options.add("mode", train.mode, mode_rule_names, "K of random and ecp poolings");
+    options.add_flag("batch-norm", train.batch_norm, "batch normalisation behind every hidden layer");
+    options.add("width", train.width, more_than(0), "factor on the widths of hidden layers");
+    options.add("dropout", train.dropout, share, "probability behind hidden dense layers");
+}
+
+void add_schedule_options(Options& options, TrainOptions& train) {
+    options.add("schedule", train.schedule.kind, schedule_names, "of the learning rate");
+    options.add("schedule-every", train.schedule.every, at_least(1), "epochs between steps");
+    options.add("schedule-factor", train.schedule.factor, more_than(0), "of the rate, at each step");
+    options.add("weight-decay", train.weight_decay, at_least(0), "factor of the weights in their gradients");
+    options.add("patience", train.patience, at_least(0),
+                "stop after so many epochs without a better validation MCR; 0 = never");
+    options.add_flag("keep-best", train.keep_best, "end with the weights of the best validation MCR");
+}
+
+void add_augmentation_options(Options& options, TrainOptions& train) {
+    options.group("Augmentation of training images");
+    options.add_flag("flip", train.flip, "mirror them left to right, every second one");
+    options.add("rotation", train.rotation, at_least(0), "turn them, up to so many degrees either way");
+    options.add("translation", train.translation, at_least(0), "move them, up to so many pixels each way");
+    options.add("scale", train.scale, share, "scale them by 1 ± this");
+}
+
 }  // namespace
 
-int TrainOptions::thread_count() const {
+void add_data_options(Options& options, DataOptions& data) {
+    options.group("Data");
+    options.add(
+        "dataset", data.dataset,
+        "mnist, fashion-mnist, cifar-10, svhn, or auto (MNIST where it is found, else Fashion-MNIST)");
+    options.add("data", data.data, "folder with the data sets; else the variable FFTCONV_DATA")
+        ->type_name("FOLDER");
+    options.add("limit", data.limit, at_least(0), "use only so many images of each set; 0 = all");
+}
+
+int ComputeOptions::thread_count() const {
     return threads > 0 ? threads : available_threads();
+}
+
+NetworkOptions ComputeOptions::compute() const {
+    NetworkOptions options;
+    options.engine = engine;
+    options.measure = measure;
+    options.batch = batch;
+    options.threads = thread_count();
+    return options;
+}
+
+CLI::Option* add_engine_option(Options& options, std::string& engine) {
+    return options.add("engine", engine, "convolution engine: " + engine_names.help())
+        ->check([](const std::string& text) {
+            const std::vector<std::string> known = engine_names.list();
+            if (std::find(known.begin(), known.end(), text) == known.end())
+                throw_unknown_name("--engine", known, text);
+            return std::string();
+        });
+}
+
+CLI::Option* add_measure_option(Options& options, bool& measure) {
+    return options.add_flag(
+        "measure", measure,
+        "time tiles (and engines, with auto) for each layer once on this machine, and remember the fastest; "
+        "else a cost model chooses");
+}
+
+void add_compute_options(Options& options, ComputeOptions& compute) {
+    options.group("Computation");
+    add_engine_option(options, compute.engine);
+    add_measure_option(options, compute.measure);
+    options.add_record("plans", compute.plans);
+    options.add("batch", compute.batch, between(1, 1 << 20), "images of a batch");
+    options.add("threads", compute.threads, at_least(0),
+                "threads; 0 = as many as processors, or as OMP_NUM_THREADS says");
+}
+
+void add_fit_options(Options& options, FitOptions& fit) {
+    options.group("Training");
+    options.add("epochs", fit.epochs, between(1, 1e6), "passes over the training set");
+    options.add("optimizer", fit.optimizer, optimizer_names, "how gradients change the weights");
+    options.add("rate", fit.rate, more_than(0), "learning rate");
+    options.add("seed", fit.seed, between(0, 1e18),
+                "of every random choice: weights, split, order, augmentation, modes");
+}
+
+void add_output_options(Options& options, OutputOptions& output, const std::string& what) {
+    options.group("Output");
+    options.add("out", output.out, what)->type_name("FILE");
+    options.add_call_flag("resume", output.resume,
+                          "go on with what --out holds, with its options; those that are given must be the "
+                          "same");
+    options.add_call_flag("overwrite", output.overwrite, "replace what --out holds");
 }
 
 DatasetOptions TrainOptions::dataset_options() const {
@@ -40,11 +145,8 @@ Architecture TrainOptions::network_for(MapShape images) const {
 }
 
 NetworkOptions TrainOptions::network_options() const {
-    NetworkOptions options;
-    options.engine = engine;
-    options.measure = measure;
-    options.batch = batch;
-    options.threads = thread_count();
+    NetworkOptions options = compute();
+    options.mode = mode.mode;
     options.dropout = float(dropout);
     options.seed = seed;
     return options;
@@ -66,12 +168,12 @@ BatchOptions TrainOptions::batch_options() const {
 TrainerOptions TrainOptions::trainer_options() const {
     TrainerOptions options;
     options.epochs = epochs;
-    options.optimizer.method = parse_optimizer_method(optimizer);
+    options.optimizer.method = optimizer;
     options.optimizer.rate = float(rate);
     options.optimizer.weight_decay = float(weight_decay);
-    options.schedule = {parse_schedule(schedule), schedule_every, float(schedule_factor)};
-    options.mode_choice = mode.size() == 1 ? ModeChoice::fixed : parse_mode_choice(mode);
-    options.mode = mode.size() == 1 ? std::stoi(mode) : 0;
+    options.schedule = schedule;
+    options.mode_choice = mode.choice;
+    options.mode = mode.mode;
     options.patience = patience;
     options.keep_best = keep_best;
     options.seed = seed;
@@ -79,52 +181,15 @@ TrainerOptions TrainOptions::trainer_options() const {
 }
 
 void add_train_options(Options& options, TrainOptions& train) {
-    const CLI::Range at_least_one(1, 1 << 30), at_least_zero(0, 1 << 30);
-    const CLI::Range share(0.0, 0.999);
-    options.add(
-        "architecture", train.architecture,
-        "a name (one-conv, two-conv, lenet-6-16-120, mnist-16-32-64, cnn-small, cnn-large, svhn) or a text "
-        "as 1x28x28:20C5v-P2(ecp)-100FC-10Softmax");
-    options.add("dataset", train.dataset, "mnist, fashion-mnist, cifar-10, svhn, or auto");
-    options.add("data", train.data, "folder with the data sets; else the variable FFTCONV_DATA")
-        ->type_name("FOLDER");
-    options.add("preprocess", train.preprocess, "none, contrast (normalisation), or whitening (after it)")
-        ->check(CLI::IsMember({"none", "contrast", "whitening"}));
-    options.add("validation", train.validation, "share of the training images held out")->check(share);
-    options.add("limit", train.limit, "use only so many images of each set; 0 = all")->check(at_least_zero);
-    options.add("engine", train.engine, engine_help)->check(CLI::IsMember(engine_names.list()));
-    options.add_flag("measure", train.measure, measure_help);
-    options.add("mode", train.mode, "K of random and ecp poolings: 0 to 3, per-run, per-epoch or per-batch")
-        ->check(CLI::IsMember({"0", "1", "2", "3", "per-run", "per-epoch", "per-batch"}));
-    options.add_flag("batch-norm", train.batch_norm, "batch normalisation behind every hidden layer");
-    options.add("width", train.width, "factor on the widths of hidden layers")->check(CLI::PositiveNumber);
-    options.add("dropout", train.dropout, "probability behind hidden dense layers")->check(share);
-    options.add("epochs", train.epochs, "passes over the training set")->check(at_least_one);
-    options.add("batch", train.batch, "images of a batch")->check(at_least_one);
-    options.add("optimizer", train.optimizer, "sgd, momentum, adam or rmsprop")
-        ->check(CLI::IsMember({"sgd", "momentum", "adam", "rmsprop"}));
-    options.add("rate", train.rate, "learning rate")->check(CLI::PositiveNumber);
-    options.add("schedule", train.schedule, "of the rate: constant, step or cosine")
-        ->check(CLI::IsMember({"constant", "step", "cosine"}));
-    options.add("schedule-every", train.schedule_every, "epochs between steps")->check(at_least_one);
-    options.add("schedule-factor", train.schedule_factor, "of each step")->check(CLI::PositiveNumber);
-    options.add("weight-decay", train.weight_decay, "factor of the weights in their gradients")
-        ->check(CLI::NonNegativeNumber);
-    options
-        .add("patience", train.patience,
-             "stop after so many epochs without a better validation MCR; 0 = never")
-        ->check(at_least_zero);
-    options.add_flag("keep-best", train.keep_best, "end with the weights of the best validation MCR");
-    options.add_flag("flip", train.flip, "mirror training images at random");
-    options.add("rotation", train.rotation, "turn training images at random, up to so many degrees")
-        ->check(CLI::NonNegativeNumber);
-    options.add("translation", train.translation, "move training images at random, up to so many pixels")
-        ->check(CLI::NonNegativeNumber);
-    options.add("scale", train.scale, "scale training images at random by 1 ± this")->check(share);
-    options.add("seed", train.seed, "of weights, split, order, augmentation and modes");
-    options.add("threads", train.threads, "threads; 0 = all processors")->check(at_least_zero);
-    options.add("out", train.out, "checkpoint, replaced after each epoch")->type_name("FILE");
-    options.add_call_flag("resume", train.resume, "go on from the checkpoint --out");
+    add_network_options(options, train);
+    add_data_options(options, train);
+    options.add("validation", train.validation, share, "share of the training images held out");
+    options.add("preprocess", train.preprocess, preprocess_names, "what images go through");
+    add_fit_options(options, train);
+    add_schedule_options(options, train);
+    add_augmentation_options(options, train);
+    add_compute_options(options, train);
+    add_output_options(options, train, "checkpoint, replaced after each epoch");
 }
 
 }  // namespace fftconv

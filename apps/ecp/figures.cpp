@@ -82,7 +82,7 @@ Table EcpFigure::stored() const {
     Table table{name, plot.title, {{"epoch", "1", epoch}}};
     for (const PlotSeries& each : plot.series) {
         std::vector<double> values = each.y;
-        values.resize(epochs, unknown);
+        values.resize(epochs, not_measured);
         table.columns.push_back({identifier(each.title), "percent", std::move(values)});
     }
     return table;

@@ -4,7 +4,7 @@
 #include "ecp/run.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::limit_busy_waiting(argv);
+    fftconv::start_process(argv);
     fftconv::EcpOptions ecp;
     fftconv::Options options(
         "fftconv-ecp",

@@ -2,19 +2,20 @@
 
 #include <algorithm>
 
-#include "fftconv/convolution/make_engine.hpp"
-#include "fftconv/core/threads.hpp"
-
 namespace fftconv {
 
 namespace {
 
-const std::vector<std::string> mode_names{"0", "1", "2", "3", "all", "per-run", "per-epoch", "per-batch"};
-
 EcpMethod method_of(const std::string& pooling, const std::string& mode) {
-    const bool fixed = mode.size() == 1;
-    return {parse_pooling_method(pooling), fixed ? ModeChoice::fixed : parse_mode_choice(mode),
-            fixed ? std::stoi(mode) : 0};
+    const ModeRule rule = mode_rule_names.parse(mode);
+    return {parse_pooling_method(pooling), rule.choice, rule.mode};
+}
+
+/// Names of K, and all that is K = 0 to 3.
+std::vector<std::string> mode_names() {
+    std::vector<std::string> names = mode_rule_names.list();
+    names.push_back("all");
+    return names;
 }
 
 /// The values in their order, each once.
@@ -65,10 +66,6 @@ std::string mode_curve_name(const EcpTraining& training, int mode) {
     return training.name() + "-k" + std::to_string(mode);
 }
 
-int EcpOptions::thread_count() const {
-    return threads > 0 ? threads : available_threads();
-}
-
 std::vector<EcpMethod> EcpOptions::method_list() const {
     std::vector<EcpMethod> result;
     for (const char* pooling : {"max", "average", "random", "ecp"}) {
@@ -95,9 +92,32 @@ Architecture EcpOptions::architecture(const std::string& network, PoolingMethod 
     Architecture architecture = with_pooling(parse_architecture(network, images), pooling);
     for (LayerSpec& layer : architecture.layers) {
         auto* convolution = std::get_if<ConvolutionSpec>(&layer);
-        if (convolution != nullptr) convolution->padding = padding == "same" ? convolution->kernel / 2 : 0;
+        if (convolution != nullptr)
+            convolution->padding = padding == PaddingChoice::same ? convolution->kernel / 2 : 0;
     }
     return architecture;
+}
+
+NetworkOptions EcpOptions::network_options(const EcpTraining& training) const {
+    NetworkOptions options = compute();
+    options.mode = training.method.mode;
+    options.seed = training.seed(seed);
+    return options;
+}
+
+BatchOptions EcpOptions::batch_options(const EcpTraining& training) const {
+    return {.size = batch, .shuffled = true, .seed = training.seed(seed)};
+}
+
+TrainerOptions EcpOptions::trainer_options(const EcpTraining& training) const {
+    TrainerOptions options;
+    options.epochs = epochs;
+    options.optimizer.method = optimizer;
+    options.optimizer.rate = float(rate);
+    options.mode_choice = training.method.choice;
+    options.mode = training.method.mode;
+    options.seed = training.seed(seed);
+    return options;
 }
 
 std::filesystem::path EcpOptions::figures_folder() const {
@@ -106,51 +126,36 @@ std::filesystem::path EcpOptions::figures_folder() const {
 }
 
 std::filesystem::path EcpOptions::checkpoint_file(const EcpTraining& training) const {
-    return std::filesystem::path(out + ".checkpoints") / (training.name() + ".h5");
+    return checkpoint_folder() / (training.name() + ".h5");
 }
 
 void add_ecp_options(Options& options, EcpOptions& ecp) {
-    const CLI::Range at_least_one(1, 1 << 30), at_least_zero(0, 1 << 30);
-    options.add("network", ecp.networks, "networks, of one-conv and two-conv")
-        ->check(CLI::IsMember({"one-conv", "two-conv"}));
-    options.add("method", ecp.methods, "poolings to compare, of max, average, random, ecp")
-        ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
-    options
-        .add("mode", ecp.modes,
-             "K of random and ecp: 0 to 3, all (each of them), or drawn per-run, per-epoch, per-batch")
-        ->check(CLI::IsMember(mode_names));
-    options.add("engine", ecp.engine, engine_help)->check(CLI::IsMember(engine_names.list()));
-    options.add_flag("measure", ecp.measure, measure_help);
-    options.add("padding", ecp.padding, "convolutions: valid or same")
-        ->check(CLI::IsMember({"valid", "same"}));
-    options.add("epochs", ecp.epochs, "passes over the training set")->check(at_least_one);
-    options.add("batch", ecp.batch, "images of a batch")->check(at_least_one);
-    options.add("rate", ecp.rate, "learning rate")->check(CLI::PositiveNumber);
-    options.add("optimizer", ecp.optimizer, "sgd, momentum, adam or rmsprop")
-        ->check(CLI::IsMember({"sgd", "momentum", "adam", "rmsprop"}));
-    options.add("seed", ecp.seed, "of weights, order and modes");
-    options.add("repeat", ecp.repeat, "trainings with seeds counted up from --seed")->check(at_least_one);
-    options.add("threads", ecp.threads, "threads; 0 = all processors")->check(at_least_zero);
-    options
-        .add("convolution-rounds", ecp.convolution_rounds,
-             "rounds of the pure convolution test, on both engines; 0 = leave it out")
-        ->check(at_least_zero);
-    options.add("dataset", ecp.dataset, "mnist, fashion-mnist, or auto (MNIST where it is found)")
-        ->check(CLI::IsMember({"auto", "mnist", "fashion-mnist"}));
-    options.add("data", ecp.data, "folder with the data sets; else the variable FFTCONV_DATA")
+    options.group("Networks and methods");
+    options.add("network", ecp.networks, {"one-conv", "two-conv"}, "networks");
+    options.add("method", ecp.methods, {"max", "average", "random", "ecp"}, "poolings to compare");
+    options.add("mode", ecp.modes, mode_names(), "K of random and ecp: fixed, each of them (all), or drawn");
+    options.add("padding", ecp.padding, padding_names, "of the convolutions");
+    options.add("repeat", ecp.repeat, between(1, 1000), "trainings with seeds counted up from --seed");
+    options.add("convolution-rounds", ecp.convolution_rounds, between(0, 1000),
+                "rounds of the pure convolution test, on both engines; 0 = leave it out");
+    add_data_options(options, ecp);
+    add_fit_options(options, ecp);
+    add_compute_options(options, ecp);
+    add_output_options(options, ecp, "result file; checkpoints go to FILE.checkpoints");
+    options.add("figures", ecp.figures, "folder of the figures; else FILE.figures next to the result")
         ->type_name("FOLDER");
-    options.add("limit", ecp.limit, "use only so many training and test images; 0 = all")
-        ->check(at_least_zero);
-    options.add("out", ecp.out, "result file; checkpoints go to FILE.checkpoints")->type_name("FILE");
-    options.add("figures", ecp.figures, "folder of the figures; else FILE.figures beside the result")
-        ->type_name("FOLDER");
-    options.add_call_flag("resume", ecp.resume,
-                          "go on from the checkpoints of --out, also with other networks, methods and modes "
-                          "beside those that it has");
-    options.app()
-        .add_option("--report", ecp.report, "train nothing: print and draw a result file again")
-        ->configurable(false)
+    options.add_call_option("report", ecp.report, "train nothing: print and draw a result file again")
         ->type_name("FILE");
+    options.app()
+        .get_option("--resume")
+        ->description(
+            "go on from the checkpoints of --out, also with other networks, methods and modes than those "
+            "that it "
+            "has");
+    options.example("fftconv-ecp --network two-conv --mode 0 --epochs 3 --out quick.h5",
+                    "Table 3 of the paper in a few minutes");
+    options.example("fftconv-ecp --resume --out quick.h5 --epochs 10", "seven epochs more");
+    options.example("fftconv-ecp --report quick.h5", "its tables and figures again");
 }
 
 EcpOptions ecp_options_of(const std::string& resolved_toml) {

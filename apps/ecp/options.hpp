@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/options.hpp"
+#include "common/training_options.hpp"
 #include "fftconv/network/architecture.hpp"
 #include "fftconv/training/trainer.hpp"
 
@@ -28,6 +29,7 @@ struct EcpTraining {
     EcpMethod method;
     int repeat = 0;  ///< 0 …: the seed is the first seed + repeat
 
+    std::uint64_t seed(std::uint64_t first) const { return first + std::uint64_t(repeat); }
     /// Of its curve and its checkpoint: "two-conv-ecp-0", from the second seed on "two-conv-ecp-0-repeat-2".
     std::string name() const;
 };
@@ -35,26 +37,34 @@ struct EcpTraining {
 /// The curve of a random-K network tested under one K: "two-conv-ecp-per-batch-k0".
 std::string mode_curve_name(const EcpTraining& training, int mode);
 
+enum class PaddingChoice { valid, same };
+inline constexpr auto padding_names =
+    names<PaddingChoice>("padding", {{"valid", PaddingChoice::valid}, {"same", PaddingChoice::same}});
+
 /// The configuration of fftconv-ecp; defaults are the paper's section 4.1.
-struct EcpOptions {
+struct EcpOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     std::vector<std::string> networks{"one-conv", "two-conv"}, methods{"max", "average", "random", "ecp"};
     std::vector<std::string> modes{"all"};
-    bool measure = false;
-    std::string engine = "fft", optimizer = "adam", padding = "valid";
-    int epochs = 100, batch = 50, repeat = 1, threads = 0, limit = 0, convolution_rounds = 5;
-    double rate = 0.001;
-    std::uint64_t seed = 1;
-    std::string dataset = "auto", data, out = "ecp.h5", figures;
-    bool resume = false;  ///< of this call alone
-    std::string report;   ///< a result file to print again, of this call alone
+    PaddingChoice padding = PaddingChoice::valid;
+    int repeat = 1, convolution_rounds = 5;
+    std::string figures;
+    std::string report;  ///< a result file to print again, of this call alone
 
-    int thread_count() const;
+    EcpOptions() {
+        epochs = 100;
+        out = "ecp.h5";
+    }
     /// Methods in the paper's order, random and ECP once for each mode.
     std::vector<EcpMethod> method_list() const;
     /// All trainings of one repeat, in the order in which they take turns.
     std::vector<EcpTraining> trainings(int repeat) const;
     Architecture architecture(const std::string& network, PoolingMethod pooling, MapShape images) const;
+    /// How one training is made.
+    NetworkOptions network_options(const EcpTraining& training) const;
+    BatchOptions batch_options(const EcpTraining& training) const;
+    TrainerOptions trainer_options(const EcpTraining& training) const;
     std::filesystem::path figures_folder() const;
+    std::filesystem::path checkpoint_folder() const { return out + ".checkpoints"; }
     std::filesystem::path checkpoint_file(const EcpTraining& training) const;
 };
 

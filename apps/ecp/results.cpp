@@ -10,30 +10,6 @@ namespace fftconv {
 
 namespace {
 
-double median(std::vector<double> values) {
-    if (values.empty()) return unknown;
-    std::sort(values.begin(), values.end());
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-std::vector<double> ratios(const std::vector<double>& numerators, const std::vector<double>& denominators) {
-    std::vector<double> result;
-    for (std::size_t i = 0; i < std::min(numerators.size(), denominators.size()); ++i) {
-        result.push_back(numerators[i] / denominators[i]);
-    }
-    return result;
-}
-
-MeanAndSpread mean_and_spread(const std::vector<double>& values) {
-    MeanAndSpread result;
-    result.count = int(values.size());
-    for (double value : values) result.mean += value / double(values.size());
-    for (double value : values) result.spread += (value - result.mean) * (value - result.mean);
-    result.spread = values.size() > 1 ? std::sqrt(result.spread / double(values.size() - 1)) : 0;
-    return result;
-}
-
 /// Percent.
 double accuracy(double mcr) {
     return 100 - mcr;
@@ -58,8 +34,14 @@ std::string convolution_column(const std::string& network, const std::string& en
     return name;
 }
 
-EcpResults::EcpResults(ResultRecord record)
-    : record_(std::move(record)), options_(ecp_options_of(record_.resolved_toml)) {
+EcpResults EcpResults::read(const std::filesystem::path& file) {
+    ResultRecord record = read_results(file);
+    EcpOptions options = ecp_options_of(record.resolved_toml);
+    return {std::move(record), std::move(options)};
+}
+
+EcpResults::EcpResults(ResultRecord record, EcpOptions options)
+    : record_(std::move(record)), options_(std::move(options)) {
     // A file may hold more trainings than its last run was asked for: those are there that have a curve.
     options_.networks = {"one-conv", "two-conv"};
     options_.methods = {"max", "average", "random", "ecp"};
@@ -72,8 +54,8 @@ std::string EcpResults::conditions() const {
     const std::string epochs =
         done == options_.epochs ? std::to_string(done) : fmt::format("{} of {}", done, options_.epochs);
     return fmt::format("{}, {} engine, {} convolutions, batch {}, {} at rate {:g}, epochs {}{}",
-                       record_.dataset.name, options_.engine, options_.padding, options_.batch,
-                       options_.optimizer, options_.rate, epochs, repeats);
+                       record_.dataset.name, options_.engine, padding_names.print(options_.padding),
+                       options_.batch, to_string(options_.optimizer), options_.rate, epochs, repeats);
 }
 
 int EcpResults::epochs_of_all() const {
@@ -114,21 +96,21 @@ std::vector<const Curve*> EcpResults::curves(const std::string& network, const E
     return result;
 }
 
-std::optional<MeanAndSpread> EcpResults::first_epoch(const std::string& network, const EcpMethod& method,
-                                                     double wanted) const {
+std::optional<Mean> EcpResults::first_epoch(const std::string& network, const EcpMethod& method,
+                                            double wanted) const {
     std::vector<double> epochs;
     for (const Curve* each : curves(network, method)) {
         const std::optional<double> epoch = first_epoch_of(*each, wanted);
         if (!epoch) return std::nullopt;
         epochs.push_back(*epoch);
     }
-    return mean_and_spread(epochs);
+    return mean_of(epochs);
 }
 
-MeanAndSpread EcpResults::best_accuracy(const std::string& network, const EcpMethod& method) const {
+Mean EcpResults::best_accuracy(const std::string& network, const EcpMethod& method) const {
     std::vector<double> values;
     for (const Curve* each : curves(network, method)) values.push_back(best_of(*each));
-    return mean_and_spread(values);
+    return mean_of(values);
 }
 
 double EcpResults::common_accuracy() const {

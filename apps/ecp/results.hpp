@@ -1,22 +1,13 @@
 #pragma once
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/statistics.hpp"
 #include "ecp/options.hpp"
 #include "fftconv/storage/results.hpp"
 
 namespace fftconv {
-
-/// What has not been measured.
-inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
-/// A number over repeats: its mean and sample standard deviation (0 of a single one).
-struct MeanAndSpread {
-    double mean = 0, spread = 0;
-    int count = 0;
-};
 
 /// Table "pure_convolution" of a result file: a row per round, a column per measurement, seconds.
 inline constexpr const char* convolution_table = "pure_convolution";
@@ -29,8 +20,10 @@ std::string convolution_column(const std::string& network, const std::string& en
 /// cancels.
 class EcpResults {
   public:
-    /// @throws UsageError when the record is not one of fftconv-ecp.
-    explicit EcpResults(ResultRecord record);
+    /// Of a run with these options.
+    EcpResults(ResultRecord record, EcpOptions options);
+    /// @throws FileError; UsageError when the file is not one of fftconv-ecp.
+    static EcpResults read(const std::filesystem::path& file);
 
     /// The configuration; its networks, methods and modes are all that there can be.
     const EcpOptions& options() const { return options_; }
@@ -50,9 +43,9 @@ class EcpResults {
     const Curve* curve(const std::string& name) const;
 
     /// First epoch with at least this test accuracy (percent), over repeats; nothing if one never had it.
-    std::optional<MeanAndSpread> first_epoch(const std::string& network, const EcpMethod& method,
-                                             double accuracy) const;
-    MeanAndSpread best_accuracy(const std::string& network, const EcpMethod& method) const;
+    std::optional<Mean> first_epoch(const std::string& network, const EcpMethod& method,
+                                    double accuracy) const;
+    Mean best_accuracy(const std::string& network, const EcpMethod& method) const;
     /// The highest whole percent that every training here has reached, at most 98.
     double common_accuracy() const;
 

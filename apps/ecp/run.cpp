@@ -6,18 +6,21 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/process.hpp"
 #include "common/progress.hpp"
+#include "common/recorded_run.hpp"
+#include "common/records.hpp"
 #include "ecp/figures.hpp"
 #include "ecp/pure_convolution.hpp"
 #include "ecp/results.hpp"
 #include "ecp/tables.hpp"
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
-#include "fftconv/core/processor.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
@@ -37,19 +40,20 @@ struct Training {
     int epochs() const { return int(curve.epoch.size()); }
 };
 
-/// What the times were measured on.
-Table machine_table(int threads) {
-    return {"machine",
-            "The machine of the times",
-            {{"processor", "", std::vector<std::string>{processor_name()}},
-             {"threads", "1", std::vector<double>{double(threads)}}}};
-}
+/// What runs and checkpoints that are joined need not have in common: a result file also joins trainings of
+/// other networks, methods and modes that were made apart.
+const std::vector<std::string> may_differ{"network", "method", "mode", "threads", "epochs",
+                                          "repeat",  "data",   "out",  "figures", "convolution-rounds",
+                                          "plans"};
 
 class EcpRun {
   public:
-    EcpRun(const EcpOptions& ecp, const Options& options, const Dataset& dataset)
+    EcpRun(EcpOptions& ecp, const Options& options, const Dataset& dataset,
+           std::optional<ResultRecord> stored)
         : ecp_(ecp), options_(options), dataset_(dataset) {
         record_.dataset = record_of(dataset);
+        if (stored) take_up(std::move(*stored));
+        calls_ = calls_table(stored_calls_, options.resolved_toml());
     }
 
     void run() {
@@ -62,13 +66,12 @@ class EcpRun {
   private:
     void prepare_files();
     void take_up(ResultRecord stored);
-    void require_same_run(const std::string& resolved_toml, const std::string& file) const;
     void clear_checkpoints() const;
     void measure_convolutions();
     void train_repeat(int repeat, Progress& progress);
     void train_epoch(Training& training, Progress& progress);
     void test(Training& training);
-    Training make(const EcpTraining& what) const;
+    Training make(const EcpTraining& what);
     void restore(Training& training) const;
     void save_checkpoint(const Training& training) const;
     void save_result();
@@ -80,10 +83,12 @@ class EcpRun {
     long total_batches() const;
     long done_batches() const;
 
-    const EcpOptions& ecp_;
+    EcpOptions& ecp_;  ///< plans are added as they are found
     const Options& options_;
     const Dataset& dataset_;
     ResultRecord record_;
+    std::vector<Table> stored_calls_;  ///< of the calls before this one
+    Table calls_;
     Table convolution_times_;
 };
 
@@ -101,35 +106,21 @@ long EcpRun::done_batches() const {
 /// Writes the result file first of all, so that a folder that takes no files is found out now and not after
 /// an epoch.
 void EcpRun::prepare_files() {
-    const std::filesystem::path out(ecp_.out);
-    if (out.has_parent_path()) make_folder(out.parent_path());
-    make_folder(ecp_.checkpoint_file(ecp_.trainings(0).front()).parent_path());
-    if (!ecp_.resume) {
-        clear_checkpoints();
-    } else if (std::filesystem::exists(out)) {
-        take_up(read_results(out));
-    }
+    make_folder(ecp_.checkpoint_folder());
+    if (ecp_.overwrite) clear_checkpoints();
     record_.resolved_toml = options_.resolved_toml();
     save_result();
 }
 
 void EcpRun::take_up(ResultRecord stored) {
-    require_same_run(stored.resolved_toml, ecp_.out);
     if (stored.dataset.sha256 != record_.dataset.sha256) {
         throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
     }
     record_.curves = std::move(stored.curves);
     for (Table& table : stored.tables) {
-        if (table.name == convolution_table) convolution_times_ = std::move(table);
+        if (table.name == convolution_table) convolution_times_ = table;
+        if (table.name == "calls") stored_calls_ = {table};
     }
-}
-
-/// What a run that goes on, and every checkpoint that it takes up, has in common with this one.
-/// Networks, methods and modes may be others: a result file also joins trainings that were made apart.
-void EcpRun::require_same_run(const std::string& resolved_toml, const std::string& file) const {
-    options_.require_same(resolved_toml, file,
-                          {"network", "method", "mode", "threads", "epochs", "repeat", "data", "out",
-                           "figures", "convolution-rounds"});
 }
 
 /// An older run's, which this one replaces.
@@ -168,41 +159,29 @@ void EcpRun::train_repeat(int repeat, Progress& progress) {
     }
 }
 
-Training EcpRun::make(const EcpTraining& what) const {
-    const std::uint64_t seed = ecp_.seed + std::uint64_t(what.repeat);
-    const Architecture architecture =
-        ecp_.architecture(what.network, what.method.pooling, dataset_.train.maps);
-    TrainerOptions how;
-    how.epochs = ecp_.epochs;
-    how.optimizer.method = parse_optimizer_method(ecp_.optimizer);
-    how.optimizer.rate = float(ecp_.rate);
-    how.mode_choice = what.method.choice;
-    how.mode = what.method.mode;
-    how.seed = seed;
+Training EcpRun::make(const EcpTraining& what) {
     Training training{what, {}, {}, {}, {}};
     training.curve.method = what.name();
-    training.pruned =
-        std::make_unique<PrunedNetwork>(Network(architecture, NetworkOptions{.engine = ecp_.engine,
-                                                                             .batch = ecp_.batch,
-                                                                             .threads = ecp_.thread_count(),
-                                                                             .mode = what.method.mode,
-                                                                             .seed = seed,
-                                                                             .measure = ecp_.measure}));
-    training.trainer = std::make_unique<Trainer>(
-        training.pruned->network, dataset_.train,
-        BatchOptions{.size = ecp_.batch, .shuffled = true, .seed = seed}, nullptr, how);
+    training.pruned = std::make_unique<PrunedNetwork>(
+        Network(ecp_.architecture(what.network, what.method.pooling, dataset_.train.maps),
+                ecp_.network_options(what)));
+    training.trainer =
+        std::make_unique<Trainer>(training.pruned->network, dataset_.train, ecp_.batch_options(what), nullptr,
+                                  ecp_.trainer_options(what));
     for (int mode = 0; mode < 4 && what.method.random_mode(); ++mode) {
         training.mode_curves.push_back({});
         training.mode_curves.back().method = mode_curve_name(what, mode);
     }
     if (std::filesystem::exists(ecp_.checkpoint_file(what))) restore(training);
+    ecp_.plans = plans_in_use();
+    record_.resolved_toml = options_.resolved_toml();
     return training;
 }
 
 void EcpRun::restore(Training& training) const {
     const std::filesystem::path file = ecp_.checkpoint_file(training.what);
     const Checkpoint checkpoint = read_checkpoint(file);
-    require_same_run(checkpoint.resolved_toml, file.string());
+    options_.require_same(checkpoint.resolved_toml, file.string(), may_differ);
     restore_training(checkpoint, file, record_.dataset, *training.pruned, *training.trainer);
     if (checkpoint.curves.size() != 1 + training.mode_curves.size())
         throw FileError(
@@ -213,9 +192,7 @@ void EcpRun::restore(Training& training) const {
         if (curve.epoch.size() != curve.test_mcr.size() || curve.epoch != checkpoint.curves.front().epoch)
             throw FileError(file.string(), "/curves/" + curve.method, "a test MCR for each epoch", "others");
     training.curve = checkpoint.curves.front();
-    for (std::size_t i = 0; i < training.mode_curves.size(); ++i) {
-        training.mode_curves[i] = checkpoint.curves.at(i + 1);
-    }
+    std::copy(checkpoint.curves.begin() + 1, checkpoint.curves.end(), training.mode_curves.begin());
 }
 
 void EcpRun::train_epoch(Training& training, Progress& progress) {
@@ -286,29 +263,43 @@ void EcpRun::keep(const Curve& curve) {
 }
 
 void EcpRun::save_result() {
-    record_.tables = {machine_table(ecp_.thread_count())};
+    record_.tables = {machine_table(ecp_.thread_count()), calls_};
     if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
-    const EcpResults results(record_);
+    const EcpResults results(record_, ecp_);
     for (const EcpTable& table : ecp_tables(results)) record_.tables.push_back(table.stored());
     for (const EcpFigure& figure : ecp_figures(results)) record_.tables.push_back(figure.stored());
     write_results(ecp_.out, record_);
 }
 
 void EcpRun::stop() const {
-    throw Error("interrupted; everything is saved. Go on with:\n  " + options_.command_with("--resume"));
+    throw Interrupted("interrupted; everything is saved. Resume with:\n  " +
+                      options_.command_with("--resume"));
 }
 
 }  // namespace
 
-void run_ecp(const EcpOptions& ecp, const Options& options) {
-    watch_for_interruption();
+void run_ecp(EcpOptions& ecp, Options& options) {
+    require_threads(ecp.thread_count());
+    require_output(ecp, {ecp.checkpoint_folder()});
+    const OutputLock lock(ecp.out);
+    require_output(ecp, {ecp.checkpoint_folder()});  // another run may have made it meanwhile
+    std::optional<ResultRecord> stored;
+    if (ecp.resume && std::filesystem::exists(ecp.out)) {
+        stored = read_results(ecp.out);
+        options.resume(stored->resolved_toml, ecp.out, may_differ);
+    }
     const Dataset dataset = load_dataset(ecp.dataset, ecp.data, {.limit = ecp.limit});
-    EcpRun(ecp, options, dataset).run();
+    ecp.dataset = dataset.key;
+    for (const EcpTraining& each : ecp.trainings(0))
+        require_classes(dataset, ecp.architecture(each.network, each.method.pooling, dataset.train.maps));
+    use_plans(ecp.plans);
+    watch_for_interruption();
+    EcpRun(ecp, options, dataset, std::move(stored)).run();
     report_ecp(ecp.out, ecp.figures_folder());
 }
 
 void report_ecp(const std::filesystem::path& file, const std::filesystem::path& figures) {
-    const EcpResults results(read_results(file));
+    const EcpResults results = EcpResults::read(file);
     const FileHeader header = read_file_header(file);
     fmt::print("Made by fftconv {}, commit {}{}; times on {}.\n\n", header.library_version, header.git_commit,
                header.git_dirty ? " with changes" : "", results.machine());

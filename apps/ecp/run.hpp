@@ -10,8 +10,8 @@ namespace fftconv {
 /// bit for bit, also with other networks, methods and modes, beside those in the file. Trainings made apart
 /// (on several machines) are joined by putting their checkpoints into one folder and resuming with all of
 /// their methods.
-/// @throws Error when the run was interrupted, after saving, with the command that goes on.
-void run_ecp(const EcpOptions& ecp, const Options& options);
+/// @throws Interrupted when it was interrupted, after saving, with the command that resumes it.
+void run_ecp(EcpOptions& ecp, Options& options);
 
 /// Prints tables of a result file, ours beside the paper's, and draws its figures into `figures`.
 void report_ecp(const std::filesystem::path& file, const std::filesystem::path& figures);

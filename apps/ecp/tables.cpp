@@ -14,8 +14,9 @@ namespace fftconv {
 
 namespace {
 
-constexpr EcpNumbers nothing{unknown, unknown, unknown, unknown, unknown, unknown, unknown,
-                             unknown, unknown, unknown, unknown, unknown, unknown};
+constexpr EcpNumbers nothing{not_measured, not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured};
 
 const EcpMethod max_pooling{PoolingMethod::max}, average_pooling{PoolingMethod::average};
 
@@ -26,17 +27,18 @@ struct Block {
     std::vector<EcpMethod> methods;
 };
 
-double mean_of(const std::optional<MeanAndSpread>& value) {
-    return value ? value->mean : unknown;
+double mean_or_none(const std::optional<Mean>& value) {
+    return value ? value->mean : not_measured;
 }
 
 EcpNumbers measured(const EcpResults& results, const Block& block, const EcpMethod& method) {
     const std::string& network = block.network;
     const bool easy = method.pooling == PoolingMethod::ecp;
-    const MeanAndSpread best = results.best_accuracy(network, method);
+    const Mean best = results.best_accuracy(network, method);
     EcpNumbers numbers = nothing;
-    numbers.first_epoch_98 = mean_of(results.first_epoch(network, method, 98));
-    numbers.first_epoch_common = mean_of(results.first_epoch(network, method, results.common_accuracy()));
+    numbers.first_epoch_98 = mean_or_none(results.first_epoch(network, method, 98));
+    numbers.first_epoch_common =
+        mean_or_none(results.first_epoch(network, method, results.common_accuracy()));
     numbers.training_ms = 1000 * results.seconds(network, method, &Curve::train_seconds);
     numbers.training_speed_up = results.speed_up(network, method, block.baseline, &Curve::train_seconds);
     numbers.testing_ms = 1000 * results.seconds(network, method, &Curve::test_seconds);
@@ -46,7 +48,7 @@ EcpNumbers measured(const EcpResults& results, const Block& block, const EcpMeth
     numbers.direct_convolution_ms = 1000 * results.convolution_seconds(network, "direct", easy);
     numbers.direct_convolution_speed_up = easy ? results.convolution_speed_up(network, "direct") : 1;
     numbers.best_accuracy = best.mean;
-    numbers.accuracy_spread = best.count > 1 ? best.spread : unknown;
+    numbers.accuracy_deviation = best.deviation;
     numbers.accuracy_difference = best.mean - results.best_accuracy(network, block.baseline).mean;
     return numbers;
 }
@@ -116,7 +118,7 @@ std::string epoch_text(double epoch, bool expected) {
 std::string accuracy_text(const EcpNumbers& numbers, bool is_baseline) {
     if (std::isnan(numbers.best_accuracy)) return "";
     std::string text = fmt::format("{:.2f}", numbers.best_accuracy);
-    if (!std::isnan(numbers.accuracy_spread)) text += fmt::format(" ± {:.2f}", numbers.accuracy_spread);
+    if (!std::isnan(numbers.accuracy_deviation)) text += fmt::format(" ± {:.2f}", numbers.accuracy_deviation);
     return is_baseline ? text : text + fmt::format(" ({:+.2f})", numbers.accuracy_difference);
 }
 
@@ -153,7 +155,7 @@ constexpr Field fields[] = {{"first_epoch_98", "epoch", &EcpNumbers::first_epoch
                             {"direct_convolution_time", "ms", &EcpNumbers::direct_convolution_ms},
                             {"direct_convolution_speed_up", "1", &EcpNumbers::direct_convolution_speed_up},
                             {"best_accuracy", "percent", &EcpNumbers::best_accuracy},
-                            {"best_accuracy_deviation", "percent", &EcpNumbers::accuracy_spread},
+                            {"best_accuracy_deviation", "percent", &EcpNumbers::accuracy_deviation},
                             {"accuracy_difference", "percent", &EcpNumbers::accuracy_difference}};
 
 Column column(const EcpTable& table, const std::string& prefix, const Field& field, bool ours) {
@@ -252,7 +254,7 @@ std::string random_mode_text(const EcpResults& results) {
             double sum = 0;
             for (int mode = 0; mode < 4; ++mode) {
                 const Curve* curve = results.curve(mode_curve_name({network, method, 0}, mode));
-                const double accuracy = curve == nullptr ? unknown : 100 - curve->test_mcr.back();
+                const double accuracy = curve == nullptr ? not_measured : 100 - curve->test_mcr.back();
                 row.push_back(fmt::format("{:.2f}", accuracy));
                 sum += accuracy;
             }

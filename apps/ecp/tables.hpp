@@ -13,8 +13,8 @@ struct EcpNumbers {
     double training_ms, training_speed_up;      ///< per epoch
     double testing_ms, testing_speed_up;        ///< of the whole test set
     double fft_convolution_ms, fft_convolution_speed_up;
-    double direct_convolution_ms, direct_convolution_speed_up;   ///< the paper's engine is a direct one
-    double best_accuracy, accuracy_spread, accuracy_difference;  ///< percent
+    double direct_convolution_ms, direct_convolution_speed_up;      ///< the paper's engine is a direct one
+    double best_accuracy, accuracy_deviation, accuracy_difference;  ///< percent
 };
 
 struct EcpRow {

@@ -4,7 +4,7 @@
 #include "prune/run.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::limit_busy_waiting(argv);
+    fftconv::start_process(argv);
     fftconv::PruneOptions prune;
     fftconv::Options options("fftconv-prune",
                              "Prunes a network by feature maps, kernels or parts of kernels, retrains it "

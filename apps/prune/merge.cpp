@@ -6,6 +6,8 @@
 #include <map>
 
 #include "common/options.hpp"
+#include "common/process.hpp"
+#include "common/records.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/results.hpp"
 #include "prune/options.hpp"
@@ -56,34 +58,94 @@ void sort_points(PruningResults& results, const PruneOptions& options) {
                      [&](const auto& a, const auto& b) { return place(a.point) < place(b.point); });
 }
 
+/// Which of the n parts files are, by their --points i/n.
+class Parts {
+  public:
+    void add(const std::string& resolved_toml, const std::string& file) {
+        const std::string part = prune_options_of(resolved_toml).part;
+        const std::size_t slash = part.find('/');
+        const int index = parse_number<int>("--points", part.substr(0, slash)),
+                  count = parse_number<int>("--points", part.substr(slash + 1));
+        if (!files_.empty() && count != count_)
+            throw UsageError(fmt::format("{}: part {}, but {} is one of {} parts", file, part,
+                                         files_.begin()->second, count_));
+        count_ = count;
+        const auto [place, is_new] = files_.emplace(index, file);
+        if (!is_new) throw UsageError(fmt::format("{} and {}: both are part {}", place->second, file, part));
+    }
+
+    void require_complete() const {
+        for (int index = 1; index <= count_; ++index)
+            if (!files_.contains(index))
+                throw UsageError(fmt::format("part {0}/{1} is missing: expected a file of --points {0}/{1}",
+                                             index, count_));
+    }
+
+  private:
+    int count_ = 0;
+    std::map<int, std::string> files_;
+};
+
+void require_every_point(const PruningResults& results, const PruneOptions& options) {
+    if (options.has_budget()) return;  // which points there are was found out by the run
+    for (const PruningPoint& point : options.points())
+        if (!results.find(point.name()))
+            throw Error(
+                "point " + point.name() +
+                " is missing: the run of its part was not finished (fftconv-prune --resume finishes it)");
+}
+
+void require_other_file(const std::filesystem::path& out, const std::vector<std::string>& parts) {
+    std::error_code ignored;
+    for (const std::string& part : parts)
+        if (std::filesystem::equivalent(out, part, ignored))
+            throw UsageError(out.string() + ": expected a result to write, found one of the parts");
+}
+
+void require_same_run(const Options& options, const ResultRecord& part, const ResultRecord& first,
+                      const std::string& file) {
+    options.require_same(part.resolved_toml, file,
+                         {"checkpoint", "threads", "data", "out", "figures", "points", "budget", "compact",
+                          "timing-rounds", "plans"});
+    if (!(part.dataset == first.dataset))
+        throw FileError(file, "/dataset", first.dataset.name + ", " + first.dataset.sha256,
+                        part.dataset.name + ", " + part.dataset.sha256);
+}
+
 }  // namespace
 
-void merge_pruning(const std::filesystem::path& out, const std::vector<std::string>& parts) {
+void merge_pruning(const OutputOptions& output, const std::vector<std::string>& files) {
+    require_other_file(output.out, files);
+    require_output(output);
+    const OutputLock lock(output.out);
     PruneOptions prune;
     Options options("fftconv-prune", "");
     add_prune_options(options, prune);
-    ResultRecord record;
+    ResultRecord merged;
     PruningResults results;
-    for (const std::string& file : parts) {
-        ResultRecord part = read_results(file);
-        PruningResults found = PruningResults::from(part, file);
-        if (results.points.empty()) {
-            options.load(part.resolved_toml);
-            record = part;
+    Parts parts;
+    std::vector<Table> calls;
+    for (const std::string& file : files) {
+        const ResultRecord part = read_results(file);
+        if (&file == &files.front()) {
+            options.load(part.resolved_toml, file);
+            merged = part;
         }
-        options.require_same(part.resolved_toml, file,
-                             {"checkpoint", "threads", "data", "out", "figures", "points", "budget",
-                              "compact", "timing-rounds"});
-        if (!(part.dataset == record.dataset))
-            throw FileError(file, "/dataset", record.dataset.name + ", " + record.dataset.sha256,
-                            part.dataset.name + ", " + part.dataset.sha256);
-        join(results, found, file);
+        require_same_run(options, part, merged, file);
+        parts.add(part.resolved_toml, file);
+        join(results, PruningResults::from(part, file), file);
+        calls = {calls_table(calls, part.resolved_toml)};
     }
+    parts.require_complete();
     prune.part = "1/1";
+    require_every_point(results, prune);
     sort_points(results, prune);
-    record.resolved_toml = options.resolved_toml();
-    record.tables = results.tables(prune);
-    write_results(out, record);
+    std::vector<Table> tables = results.tables(prune);
+    if (const Table* baseline = find_table(merged.tables, "baseline")) tables.push_back(*baseline);
+    tables.push_back(calls.front());
+    merged.resolved_toml = options.resolved_toml();
+    merged.tables = std::move(tables);
+    write_results(output.out, merged);
 }
 
 }  // namespace fftconv

@@ -1,13 +1,15 @@
 #pragma once
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "common/process.hpp"
+
 namespace fftconv {
 
-/// Joins the files of one run of fftconv-prune that was split by --points over
-/// processes. @throws UsageError when their configurations or data sets differ; FileError when their
-/// baselines or a point that two of them have do.
-void merge_pruning(const std::filesystem::path& out, const std::vector<std::string>& parts);
+/// Joins the files of one run of fftconv-prune that was split by --points over processes. Nothing is written
+/// unless every part and every point is there, once.
+/// @throws UsageError when a part is missing or given twice, when configurations differ, or when the output
+/// is one of the parts or exists; FileError when data sets, baselines or a point that two files have differ.
+void merge_pruning(const OutputOptions& output, const std::vector<std::string>& parts);
 
 }  // namespace fftconv

@@ -15,11 +15,20 @@ namespace fftconv {
 namespace {
 
 double parse_ratio(const std::string& number, const std::string& text) {
-    char* end = nullptr;
-    const double value = std::strtod(number.c_str(), &end);
-    if (number.empty() || *end != '\0' || !(value >= 0 && value <= 1))
+    try {
+        return parse_number<double>("--ratio", number, between(0, 1));
+    } catch (const UsageError&) {
         throw UsageError("--ratio: expected numbers from 0 to 1, as 0.5 or 0.1:0.9:0.1, found " + text);
-    return value;
+    }
+}
+
+constexpr double most_ratios = 1000;  // of one FIRST:LAST:STEP
+
+/// The names of --criterion: the search, and the scores.
+std::vector<std::string> criteria() {
+    std::vector<std::string> names = criterion_names.list();
+    names.insert(names.begin(), "best-of-n");
+    return names;
 }
 
 /// The two numbers of "i/n". @throws UsageError
@@ -60,6 +69,8 @@ std::vector<double> parse_ratios(const std::string& text) {
     const double last = parse_ratio(parts[1], text), step = parse_ratio(parts[2], text);
     if (step <= 0 || last < first)
         throw UsageError("--ratio: expected FIRST:LAST:STEP upwards, found " + text);
+    if ((last - first) / step > most_ratios)
+        throw UsageError(fmt::format("--ratio: expected at most {:g} ratios, found {}", most_ratios, text));
     std::vector<double> ratios;
     const long count = std::lround(std::floor((last - first) / step + 1e-9));
     for (long i = 0; i <= count; ++i) ratios.push_back(std::round((first + double(i) * step) * 1e6) / 1e6);
@@ -68,7 +79,7 @@ std::vector<double> parse_ratios(const std::string& text) {
 
 PruneOptions::PruneOptions() {
     train.architecture = "lenet-6-16-120";
-    train.optimizer = "rmsprop";
+    train.optimizer = OptimizerMethod::rmsprop;
     train.batch = 128;
     train.batch_norm = true;
     train.epochs = 10;
@@ -86,7 +97,8 @@ void PruneOptions::check() const {
     parse_part(part);
     if (has_budget() && part != "1/1")
         throw UsageError("--points: with --budget the points are not known beforehand");
-    if (train.validation <= 0) throw UsageError("--validation: expected more than 0: masks are chosen by it");
+    if (train_baseline && train.validation <= 0)
+        throw UsageError("--validation: expected more than 0: masks are chosen by it");
 }
 
 std::vector<PruningPoint> PruneOptions::starts(const std::string& criterion, int repeat_index) const {
@@ -136,52 +148,57 @@ std::filesystem::path PruneOptions::figures_folder() const {
 }
 
 void add_prune_options(Options& options, PruneOptions& prune) {
-    const CLI::Range at_least_one(1, 1 << 30), at_least_zero(0, 1 << 30);
+    options.group("Pruning");
     options.add("checkpoint", prune.checkpoint, "checkpoint of the network to prune")->type_name("FILE");
+    options.add_call_flag("overrule", prune.overrule,
+                          "take what is given here where the checkpoint says otherwise");
     options.add_flag("train", prune.train_baseline, "train the network to prune, by the options below");
     options
-        .add("granularity", prune.granularities,
-             "what to prune, one after the other: layer, feature-map, kernel, kernel-group, intra-kernel")
-        ->check(CLI::IsMember(granularity_names.list()));
+        .add("mask", prune.mask,
+             "mask file, from here or elsewhere: what it prunes is pruned before anything else")
+        ->type_name("FILE");
+    options.add("granularity", prune.granularities, granularity_names.list(),
+                "what to prune, one after the other");
     options.add("ratio", prune.ratios,
-                "share to prune of each layer, one for each granularity: 0.5 or FIRST:LAST:STEP");
-    std::vector<std::string> criteria = criterion_names.list();
-    criteria.insert(criteria.begin(), "best-of-n");
-    options.add("criterion", prune.criteria, alternatives(criteria))->check(CLI::IsMember(criteria));
-    options.add("candidates", prune.candidates, "N of best-of-n: random masks tried")->check(at_least_one);
+                "share of the units (of --granularity) of each layer to prune, one for each granularity: 0.5 "
+                "or FIRST:LAST:STEP");
+    options.add("criterion", prune.criteria, criteria(), "which units to prune");
+    options.add("candidates", prune.candidates, between(1, 1e6), "N of best-of-n: random masks tried");
     options.add("layers", prune.layers, "layers to prune, as conv2,conv3; all = every convolution");
-    options.add("stride", prune.stride, "of intra-kernel units")->check(at_least_one);
-    options.add("data-batches", prune.data_batches, "training batches that taylor and spectral look at")
-        ->check(at_least_one);
-    options.add("retrain-epochs", prune.retrain_epochs, "after each step, with the mask held; 0 = none")
-        ->check(at_least_zero);
-    options.add("retrain-rate", prune.retrain_rate, "learning rate of retraining; 0 = by --retrain-share")
-        ->check(CLI::NonNegativeNumber);
+    options.add("stride", prune.stride, at_least(1), "of intra-kernel units");
+    options.add("data-batches", prune.data_batches, at_least(1),
+                "training batches that taylor and spectral look at");
+    options.add("retrain-epochs", prune.retrain_epochs, at_least(0),
+                "after each step, with the mask held; 0 = none");
+    options.add("retrain-rate", prune.retrain_rate, at_least(0),
+                "learning rate of retraining; 0 = by --retrain-share");
     add_selection_options(options, prune);
-    options.add(
-        "budget", prune.budget,
-        "find the largest of the last ratios whose validation MCR stays within so many percent of the "
-        "baseline's, by bisection; negative = try every ratio");
-    options.add("repeat", prune.repeat, "runs with seeds counted up from --seed")->check(at_least_one);
+    options.add("budget", prune.budget,
+                "find the largest of the last ratios whose validation MCR stays within so many percent of "
+                "the baseline's, by bisection; negative = try every ratio");
+    options.add("repeat", prune.repeat, between(1, 1000), "runs with seeds counted up from --seed");
     options
         .add("points", prune.part,
              "i/n: of the points only every n-th from the i-th on, for n processes with an --out each; "
              "fftconv-results merge joins their files")
         ->type_name("PART");
     options.add_flag("compact", prune.compact, "save the thinner network of each point too");
-    options.add("timing-rounds", prune.timing_rounds, "passes whose median gives ms per image")
-        ->check(at_least_one);
-    options.add("figures", prune.figures, "folder of the figures; else FILE.figures beside the result")
-        ->type_name("FOLDER");
-    options.app()
-        .add_option("--report", prune.report, "prune nothing: print and draw a result file again")
-        ->configurable(false)
-        ->type_name("FILE");
+    options.add("timing-rounds", prune.timing_rounds, between(1, 1000),
+                "passes whose median gives ms per image");
     add_train_options(options, prune.train);
+    options.add("figures", prune.figures, "folder of the figures; else FILE.figures next to the result")
+        ->type_name("FOLDER");
+    options.add_call_option("report", prune.report, "prune nothing: print and draw a result file again")
+        ->type_name("FILE");
     options.app().get_option("--out")->description("result file; masks and checkpoints go to FILE.points");
     options.app().get_option("--resume")->description("go on with the points of --out");
     options.app().get_option("--epochs")->description("of the baseline, with --train");
     options.app().get_option("--rate")->description("learning rate of the baseline, with --train");
+    options.example("fftconv-prune --checkpoint network.h5 --ratio 0.5 --retrain-epochs 2 --out half.h5",
+                    "half of the kernels: the best of 100 random masks, retrained");
+    options.example(
+        "fftconv-prune --checkpoint network.h5 --granularity feature-map,kernel --ratio 0.3,0.1:0.9:0.1",
+        "maps, then kernels in nine steps");
 }
 
 PruneOptions prune_options_of(const std::string& resolved_toml) {

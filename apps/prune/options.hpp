@@ -38,12 +38,13 @@ std::vector<double> parse_ratios(const std::string& text);
 struct PruneOptions {
     TrainOptions train;      ///< of the baseline, and of the data, the engine and the optimizer of retraining
     std::string checkpoint;  ///< of the baseline, or
+    std::string mask;        ///< file of what is pruned before anything else; empty: nothing
     bool train_baseline = false;
     std::vector<std::string> granularities{"kernel"}, ratios{"0.1:0.9:0.1"}, criteria{"best-of-n"},
         layers{"all"};
     int candidates = 100, retrain_epochs = 0, repeat = 1, stride = 2, data_batches = 8, timing_rounds = 9;
     double retrain_rate = 0, budget = -1;  ///< budget in percent; negative: none, every ratio
-    bool compact = false;
+    bool compact = false, overrule = false;
     std::string part = "1/1";  ///< "i/n": of the points every n-th, from the i-th (1 …) on
     std::string figures, report;
     int recalibrate = 8;

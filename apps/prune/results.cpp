@@ -3,106 +3,62 @@
 #include <algorithm>
 #include <string>
 
+#include "common/records.hpp"
 #include "fftconv/core/error.hpp"
 
 namespace fftconv {
 
 namespace {
 
-template <class Row>
-struct Label {
-    const char* name;
-    std::string Row::*member;
-};
+const RowFormat<PruningResult> point_format{
+    {{"point", &PruningResult::name},
+     {"criterion", &PruningResult::criterion},
+     {"granularity", &PruningResult::granularity},
+     {"compact_architecture", &PruningResult::architecture}},
+    {{"repeat", "1", &PruningResult::repeat},
+     {"requested_ratio", "percent", &PruningResult::requested},
+     {"pruned_maps", "percent", &PruningResult::pruned_maps},
+     {"pruned_kernels", "percent", &PruningResult::pruned_kernels},
+     {"pruned_weights", "percent", &PruningResult::pruned_weights},
+     {"validation_mcr_before", "percent", &PruningResult::validation_before},
+     {"test_mcr_before", "percent", &PruningResult::test_before},
+     {"validation_mcr", "percent", &PruningResult::validation_mcr},
+     {"test_mcr", "percent", &PruningResult::test_mcr},
+     {"parameters", "1", &PruningResult::parameters},
+     {"direct_macs", "1", &PruningResult::direct_macs},
+     {"spectral_macs", "1", &PruningResult::spectral_macs},
+     {"dense_time", "ms", &PruningResult::dense_ms},
+     {"masked_time", "ms", &PruningResult::masked_ms},
+     {"compact_time", "ms", &PruningResult::compact_ms}}};
 
-template <class Row>
-struct Number {
-    const char *name, *unit;
-    double Row::*member;
-};
+const RowFormat<PruningLayerResult> layer_format{
+    {{"point", &PruningLayerResult::point}, {"layer", &PruningLayerResult::layer}},
+    {{"maps", "1", &PruningLayerResult::maps},
+     {"kept_maps", "1", &PruningLayerResult::kept_maps},
+     {"kernels", "1", &PruningLayerResult::kernels},
+     {"kept_kernels", "1", &PruningLayerResult::kept_kernels},
+     {"requested_ratio", "percent", &PruningLayerResult::requested},
+     {"pruned_kernels", "percent", &PruningLayerResult::pruned_kernels},
+     {"pruned_weights", "percent", &PruningLayerResult::pruned_weights},
+     {"parameters", "1", &PruningLayerResult::parameters},
+     {"direct_macs", "1", &PruningLayerResult::direct_macs},
+     {"spectral_macs", "1", &PruningLayerResult::spectral_macs},
+     {"dense_time", "ms", &PruningLayerResult::dense_ms},
+     {"masked_time", "ms", &PruningLayerResult::masked_ms},
+     {"compact_time", "ms", &PruningLayerResult::compact_ms}}};
 
-const Label<PruningResult> point_labels[] = {{"point", &PruningResult::name},
-                                             {"criterion", &PruningResult::criterion},
-                                             {"granularity", &PruningResult::granularity},
-                                             {"compact_architecture", &PruningResult::architecture}};
-const Number<PruningResult> point_numbers[] = {
-    {"repeat", "1", &PruningResult::repeat},
-    {"requested_ratio", "percent", &PruningResult::requested},
-    {"pruned_maps", "percent", &PruningResult::pruned_maps},
-    {"pruned_kernels", "percent", &PruningResult::pruned_kernels},
-    {"pruned_weights", "percent", &PruningResult::pruned_weights},
-    {"validation_mcr_before", "percent", &PruningResult::validation_before},
-    {"test_mcr_before", "percent", &PruningResult::test_before},
-    {"validation_mcr", "percent", &PruningResult::validation_mcr},
-    {"test_mcr", "percent", &PruningResult::test_mcr},
-    {"parameters", "1", &PruningResult::parameters},
-    {"direct_macs", "1", &PruningResult::direct_macs},
-    {"spectral_macs", "1", &PruningResult::spectral_macs},
-    {"dense_time", "ms", &PruningResult::dense_ms},
-    {"masked_time", "ms", &PruningResult::masked_ms},
-    {"compact_time", "ms", &PruningResult::compact_ms}};
-
-const Label<PruningLayerResult> layer_labels[] = {{"point", &PruningLayerResult::point},
-                                                  {"layer", &PruningLayerResult::layer}};
-const Number<PruningLayerResult> layer_numbers[] = {
-    {"maps", "1", &PruningLayerResult::maps},
-    {"kept_maps", "1", &PruningLayerResult::kept_maps},
-    {"kernels", "1", &PruningLayerResult::kernels},
-    {"kept_kernels", "1", &PruningLayerResult::kept_kernels},
-    {"requested_ratio", "percent", &PruningLayerResult::requested},
-    {"pruned_kernels", "percent", &PruningLayerResult::pruned_kernels},
-    {"pruned_weights", "percent", &PruningLayerResult::pruned_weights},
-    {"parameters", "1", &PruningLayerResult::parameters},
-    {"direct_macs", "1", &PruningLayerResult::direct_macs},
-    {"spectral_macs", "1", &PruningLayerResult::spectral_macs},
-    {"dense_time", "ms", &PruningLayerResult::dense_ms},
-    {"masked_time", "ms", &PruningLayerResult::masked_ms},
-    {"compact_time", "ms", &PruningLayerResult::compact_ms}};
-
-const Label<BudgetRow> budget_labels[] = {{"point", &BudgetRow::name},
+const RowFormat<BudgetRow> budget_format{{{"point", &BudgetRow::name},
                                           {"criterion", &BudgetRow::criterion},
-                                          {"granularity", &BudgetRow::granularity}};
-const Number<BudgetRow> budget_numbers[] = {{"repeat", "1", &BudgetRow::repeat},
-                                            {"requested_ratio", "percent", &BudgetRow::requested},
-                                            {"pruned_kernels", "percent", &BudgetRow::pruned_kernels},
-                                            {"pruned_weights", "percent", &BudgetRow::pruned_weights},
-                                            {"validation_mcr", "percent", &BudgetRow::validation_mcr},
-                                            {"test_mcr", "percent", &BudgetRow::test_mcr}};
+                                          {"granularity", &BudgetRow::granularity}},
+                                         {{"repeat", "1", &BudgetRow::repeat},
+                                          {"requested_ratio", "percent", &BudgetRow::requested},
+                                          {"pruned_kernels", "percent", &BudgetRow::pruned_kernels},
+                                          {"pruned_weights", "percent", &BudgetRow::pruned_weights},
+                                          {"validation_mcr", "percent", &BudgetRow::validation_mcr},
+                                          {"test_mcr", "percent", &BudgetRow::test_mcr}}};
 
 std::string best_of_column(int candidates) {
     return "best_of_" + std::to_string(candidates);
-}
-
-template <class Row, class Labels, class Numbers>
-Table table_of(const std::string& name, const std::string& title, const std::vector<Row>& rows,
-               const Labels& labels, const Numbers& numbers) {
-    Table table{name, title, {}};
-    for (const auto& label : labels) {
-        std::vector<std::string> values;
-        for (const Row& row : rows) values.push_back(row.*label.member);
-        table.columns.push_back({label.name, "", std::move(values)});
-    }
-    for (const auto& number : numbers) {
-        std::vector<double> values;
-        for (const Row& row : rows) values.push_back(row.*number.member);
-        table.columns.push_back({number.name, number.unit, std::move(values)});
-    }
-    return table;
-}
-
-template <class Row, class Labels, class Numbers>
-std::vector<Row> rows_of(const ResultRecord& record, const std::string& file, const std::string& table,
-                         const Labels& labels, const Numbers& numbers) {
-    std::vector<Row> rows(record.column<std::string>(file, table, labels[0].name).size());
-    for (const auto& label : labels) {
-        const auto& values = record.column<std::string>(file, table, label.name);
-        for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*label.member = values[i];
-    }
-    for (const auto& number : numbers) {
-        const auto& values = record.column<double>(file, table, number.name);
-        for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*number.member = values[i];
-    }
-    return rows;
 }
 
 BudgetRow budget_row(const PruningResult& point) {
@@ -119,7 +75,7 @@ const PruningResult* PruningResults::find(const std::string& name) const {
 }
 
 std::vector<Table> PruningResults::tables(const PruneOptions& options) const {
-    Table of_points = table_of("points", "Pruned networks", points, point_labels, point_numbers);
+    Table of_points = point_format.table("points", "Pruned networks", points);
     for (std::size_t n = 0; n < candidate_counts.size(); ++n) {
         std::vector<double> values;
         for (const PruningResult& point : points) values.push_back(point.best_of[n]);
@@ -127,26 +83,21 @@ std::vector<Table> PruningResults::tables(const PruneOptions& options) const {
     }
     std::vector<Table> result{std::move(of_points)};
     if (!layers.empty())
-        result.push_back(
-            table_of("layers", "Layers of the pruned networks", layers, layer_labels, layer_numbers));
+        result.push_back(layer_format.table("layers", "Layers of the pruned networks", layers));
     const std::vector<BudgetRow> within = budget_rows(*this, options);
     if (!within.empty())
-        result.push_back(
-            table_of("budget", "Largest ratios within the budget", within, budget_labels, budget_numbers));
+        result.push_back(budget_format.table("budget", "Largest ratios within the budget", within));
     return result;
 }
 
 PruningResults PruningResults::from(const ResultRecord& record, const std::string& file) {
     PruningResults results;
-    results.points = rows_of<PruningResult>(record, file, "points", point_labels, point_numbers);
+    results.points = point_format.rows(record, file, "points");
     for (std::size_t n = 0; n < candidate_counts.size(); ++n) {
         const auto& values = record.column<double>(file, "points", best_of_column(candidate_counts[n]));
         for (std::size_t i = 0; i < values.size(); ++i) results.points[i].best_of[n] = values[i];
     }
-    const auto has_layers = std::any_of(record.tables.begin(), record.tables.end(),
-                                        [](const Table& t) { return t.name == "layers"; });
-    if (has_layers)
-        results.layers = rows_of<PruningLayerResult>(record, file, "layers", layer_labels, layer_numbers);
+    if (find_table(record.tables, "layers")) results.layers = layer_format.rows(record, file, "layers");
     return results;
 }
 

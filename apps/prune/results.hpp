@@ -1,15 +1,13 @@
 #pragma once
 #include <array>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "common/statistics.hpp"
 #include "fftconv/storage/results.hpp"
 #include "prune/options.hpp"
 
 namespace fftconv {
-
-inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
 
 /// N of the paper's Figure 2a.
 inline constexpr std::array<int, 7> candidate_counts{10, 20, 50, 100, 200, 500, 1000};

@@ -8,8 +8,8 @@ namespace fftconv {
 
 /// Prunes as the options say, or goes on with what --out has; then reports. Every candidate, mask, retrained
 /// network and result is saved as soon as it is found.
-/// @throws Error when interrupted, with the command that goes on; UsageError, FileError.
-void run_pruning(const PruneOptions& prune, const Options& options);
+/// @throws Interrupted, with the command that resumes it; UsageError, FileError.
+void run_pruning(PruneOptions& prune, Options& options);
 
 /// Prints the tables of a result file, with what the paper states, and draws its figures.
 void report_pruning(const std::filesystem::path& file, const std::filesystem::path& figures);

@@ -29,8 +29,7 @@ class Step {
           point_(point),
           step_(point.steps.back()),
           scope_{step_.granularity, context.layers, options_.stride},
-          seed_(seed_of(options_.mask_seed)),
-          retrain_seed_(seed_of(options_.retrain_seed)),
+          seed_(context.mask_seed(point.repeat)),
           pruned_(pruned),
           network_(pruned.network),
           validation_(context.dataset.validation, plain_batches()),
@@ -64,11 +63,6 @@ class Step {
         batches.shuffled = true;
         batches.seed = seed_;
         return batches;
-    }
-
-    /// Of masks or retraining: their own one, else the run's; each repeat has another.
-    std::uint64_t seed_of(int own) const {
-        return (own ? std::uint64_t(own) : options_.train.seed) + std::uint64_t(point_.repeat);
     }
 
     std::vector<std::vector<double>> scores_of(const std::string& criterion) {
@@ -107,7 +101,7 @@ class Step {
             const auto now = std::chrono::steady_clock::now();
             if (on && now - saved < std::chrono::seconds(1)) return true;  // a search loses a second at most
             saved = now;
-            write_masks(mask_file(options_, point_), record(found, {}));
+            write_masks(mask_file(options_, point_.name()), record(found, {}));
             return on;
         };
         SearchOptions search{step_.ratio, std::size_t(options_.candidates), seed_, options_.recalibrate,
@@ -126,7 +120,7 @@ class Step {
 
     /// The candidates that an interrupted run has evaluated, as far as they are this search's.
     SearchState stored_search() const {
-        const std::filesystem::path file = mask_file(options_, point_);
+        const std::filesystem::path file = mask_file(options_, point_.name());
         SearchState state;
         if (!options_.train.resume || !std::filesystem::exists(file)) return state;
         const MaskRecord stored = read_masks(file);
@@ -144,8 +138,9 @@ class Step {
 
     void retrain() {
         if (options_.retrain_epochs == 0) return;
-        retrained_ = std::make_unique<Trainer>(network_, context_.dataset.train, training_batches(),
-                                               &context_.dataset.validation, training());
+        retrained_ = std::make_unique<Trainer>(
+            network_, context_.dataset.train, context_.retraining_batches(point_.repeat),
+            &context_.dataset.validation, context_.retraining(point_.repeat));
         bool stopped = false;
         retrained_->on_batch = [&](const BatchProgress&) {
             stopped = !context_.worked(3L * network_.options().batch);
@@ -154,24 +149,6 @@ class Step {
         retrained_->run();
         if (stopped) throw PruningInterrupted{};
         if (options_.train.keep_best) retrained_->restore_best();
-    }
-
-    BatchOptions training_batches() const {
-        BatchOptions batches = options_.train.batch_options();
-        batches.seed = retrain_seed_;
-        return batches;
-    }
-
-    TrainerOptions training() const {
-        TrainerOptions training = options_.train.trainer_options();
-        training.epochs = options_.retrain_epochs;
-        training.optimizer.rate =
-            float(options_.retrain_rate > 0 ? options_.retrain_rate
-                                            : options_.retrain_share * context_.baseline_rate);
-        training.schedule.kind = parse_schedule(options_.retrain_schedule);
-        training.schedule.warm_up = float(options_.retrain_warm_up);
-        training.seed = retrain_seed_;
-        return training;
     }
 
     void describe() {
@@ -255,6 +232,10 @@ class Step {
             checkpoint.dataset = record_of(context_.dataset);
         }
         checkpoint.masks = pruned.masks();
+        if (network.has_mode()) {
+            checkpoint.state.values["evaluation_mode"] = context_.mode.mode;
+            checkpoint.state.values["mode_is_drawn"] = context_.mode.choice != ModeChoice::fixed;
+        }
         checkpoint.extra.insert(checkpoint.extra.end(), context_.preprocessing.begin(),
                                 context_.preprocessing.end());
         return checkpoint;
@@ -263,7 +244,7 @@ class Step {
     void save() {
         SearchState search = search_;
         if (search.count() == 0) search = {{seed_}, {result_.validation_before}};
-        write_masks(mask_file(options_, point_), record(search, pruned_.masks()));
+        write_masks(mask_file(options_, point_.name()), record(search, pruned_.masks()));
         write_checkpoint(checkpoint_file(options_, point_), checkpoint(pruned_, true));
         if (!options_.compact) return;
         write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"), checkpoint(*compact_, false));
@@ -274,7 +255,7 @@ class Step {
     const PruningPoint& point_;
     PruningStep step_;
     PruningScope scope_;
-    std::uint64_t seed_, retrain_seed_;  ///< of masks, of retraining
+    std::uint64_t seed_;  ///< of masks
     PrunedNetwork& pruned_;
     Network& network_;  ///< pruned_'s
     Batches validation_, training_;
@@ -286,8 +267,34 @@ class Step {
 
 }  // namespace
 
-std::filesystem::path mask_file(const PruneOptions& options, const PruningPoint& point) {
-    return options.folder() / (point.name() + ".mask.h5");
+NetworkOptions PruningContext::network_options(int repeat) const {
+    NetworkOptions how = options.train.network_options();
+    how.mode = mode.mode;
+    how.seed = seed(repeat);
+    return how;
+}
+
+BatchOptions PruningContext::retraining_batches(int repeat) const {
+    BatchOptions batches = options.train.batch_options();
+    batches.seed = retraining_seed(repeat);
+    return batches;
+}
+
+TrainerOptions PruningContext::retraining(int repeat) const {
+    TrainerOptions training = options.train.trainer_options();
+    training.epochs = options.retrain_epochs;
+    training.optimizer.rate =
+        float(options.retrain_rate > 0 ? options.retrain_rate : options.retrain_share * baseline_rate);
+    training.schedule.kind = parse_schedule(options.retrain_schedule);
+    training.schedule.warm_up = float(options.retrain_warm_up);
+    training.seed = retraining_seed(repeat);
+    training.mode_choice = mode.choice;
+    training.mode = mode.mode;
+    return training;
+}
+
+std::filesystem::path mask_file(const PruneOptions& options, const std::string& point) {
+    return options.folder() / (point + ".mask.h5");
 }
 
 std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point) {

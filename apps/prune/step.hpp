@@ -20,14 +20,28 @@ struct PruningContext {
     std::string baseline_sha256;                ///< of the baseline's file
     std::vector<NamedArray> preprocessing;      ///< of the baseline's checkpoint
     double baseline_rate = 0;                   ///< learning rate that the baseline was trained with
+    ModeRule mode{};                            ///< of random and ECP poolings, as the baseline has it
     std::vector<std::string> layers{};          ///< that are pruned
     std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
+
+    std::uint64_t seed(int repeat) const { return options.train.seed + std::uint64_t(repeat); }
+    /// Of masks and of retraining: their own one, else the run's.
+    std::uint64_t mask_seed(int repeat) const { return own_seed(options.mask_seed, repeat); }
+    std::uint64_t retraining_seed(int repeat) const { return own_seed(options.retrain_seed, repeat); }
+    /// How the network of a repeat is computed, and how it is retrained.
+    NetworkOptions network_options(int repeat) const;
+    BatchOptions retraining_batches(int repeat) const;
+    TrainerOptions retraining(int repeat) const;
+
+    std::uint64_t own_seed(int own, int repeat) const {
+        return (own ? std::uint64_t(own) : options.train.seed) + std::uint64_t(repeat);
+    }
 };
 
 /// Thrown when `worked` says stop: what is under way is given up, what is finished is in files.
 struct PruningInterrupted {};
 
-std::filesystem::path mask_file(const PruneOptions& options, const PruningPoint& point);
+std::filesystem::path mask_file(const PruneOptions& options, const std::string& point);
 std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point);
 
 /// Does the last step of a point to the network that the steps before it left: chooses the units, removes

@@ -24,24 +24,15 @@ std::vector<const PruningResult*> repeats(const PruningResults& results, const P
     return found;
 }
 
-double mean(const std::vector<const PruningResult*>& points, double PruningResult::*value) {
-    double sum = 0;
-    for (const PruningResult* point : points) sum += point->*value;
-    return points.empty() ? not_measured : sum / double(points.size());
-}
-
-/// Sample standard deviation; NaN of a single one.
-double spread(const std::vector<const PruningResult*>& points, double PruningResult::*value) {
-    double sum = 0;
-    for (const PruningResult* point : points) sum += std::pow(point->*value - mean(points, value), 2);
-    return points.size() < 2 ? not_measured : std::sqrt(sum / double(points.size() - 1));
+Mean mean_over(const std::vector<const PruningResult*>& points, double PruningResult::*value) {
+    std::vector<double> values;
+    for (const PruningResult* point : points) values.push_back(point->*value);
+    return mean_of(values);
 }
 
 void add(PlotSeries& series, double ratio, const std::vector<double>& values, bool band) {
-    double sum = 0;
-    for (double value : values) sum += value;
     series.x.push_back(100 * ratio);
-    series.y.push_back(sum / double(values.size()));
+    series.y.push_back(mean_of(values).mean);
     if (!band) return;
     series.low.push_back(*std::min_element(values.begin(), values.end()));
     series.high.push_back(*std::max_element(values.begin(), values.end()));
@@ -105,7 +96,7 @@ void add_kernels_pruned(Plot& plot, const PruningRecord& run) {
                 const std::vector<const PruningResult*> found = repeats(run.results, options, point);
                 for (const PruningResult* each : found) values.push_back(each->test_mcr);
                 if (!values.empty())
-                    add(series, mean(found, &PruningResult::pruned_kernels) / 100, values,
+                    add(series, mean_over(found, &PruningResult::pruned_kernels).mean / 100, values,
                         options.repeat > 1);
             };
             PruningPoint on_the_way = start;
@@ -147,18 +138,18 @@ std::string number(double value, int digits = 2) {
 
 std::vector<std::string> row(const std::string& name, const std::vector<const PruningResult*>& points) {
     const auto of = [&](double PruningResult::*value, int digits = 2) {
-        return number(mean(points, value), digits);
+        return number(mean_over(points, value).mean, digits);
     };
     return {name,
             of(&PruningResult::pruned_kernels, 1),
             of(&PruningResult::pruned_weights, 1),
             of(&PruningResult::test_before),
             of(&PruningResult::test_mcr),
-            number(spread(points, &PruningResult::test_mcr)),
+            number(mean_over(points, &PruningResult::test_mcr).deviation),
             of(&PruningResult::validation_mcr),
-            number(mean(points, &PruningResult::direct_macs) / 1e6, 3),
-            number(mean(points, &PruningResult::spectral_macs) / 1e6, 3),
-            number(mean(points, &PruningResult::parameters) / 1e3, 1),
+            number(mean_over(points, &PruningResult::direct_macs).mean / 1e6, 3),
+            number(mean_over(points, &PruningResult::spectral_macs).mean / 1e6, 3),
+            number(mean_over(points, &PruningResult::parameters).mean / 1e3, 1),
             of(&PruningResult::dense_ms, 4),
             of(&PruningResult::masked_ms, 4),
             of(&PruningResult::compact_ms, 4)};

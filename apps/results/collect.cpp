@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/options.hpp"
+#include "common/process.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/results.hpp"
 
@@ -23,7 +24,9 @@ bool nested(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-void collect_results(const std::filesystem::path& out, const std::vector<std::string>& named) {
+void collect_results(const std::filesystem::path& out, const std::vector<std::string>& named,
+                     bool overwrite) {
+    const OutputLock lock(out, true);
     std::vector<Experiment> experiments;
     if (std::filesystem::exists(out)) experiments = read_experiments(out);
     for (const std::string& each : named) {
@@ -43,6 +46,8 @@ void collect_results(const std::filesystem::path& out, const std::vector<std::st
                 throw UsageError(out.string() + ": " +
                                  (known.name.empty() ? "it is no collection, but one result"
                                                      : name + " and " + known.name + " exclude each other"));
+        if (same != experiments.end() && !overwrite)
+            throw UsageError(out.string() + ": it has an experiment " + name + "; --overwrite replaces it");
         if (same == experiments.end())
             experiments.push_back(std::move(found.front()));
         else

@@ -4,10 +4,18 @@
 #include "train/run.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::limit_busy_waiting(argv);
+    fftconv::start_process(argv);
     fftconv::TrainOptions train;
     fftconv::Options options(
         "fftconv-train", "Trains a network, with a checkpoint after each epoch, and tests it at the end.");
     fftconv::add_train_options(options, train);
+    options.group("Training");
+    options.add(
+        "repeat", train.repeat, fftconv::between(1, 1000),
+        "trainings with seeds counted up from --seed, each with a file of its own: FILE-repeat-2.h5, …");
+    options.example("fftconv-train --architecture two-conv --epochs 5 --out network.h5",
+                    "the papers' network");
+    options.example("fftconv-train --resume --out network.h5", "what was interrupted, with all its options");
+    options.example("fftconv-train --init network.h5 --rate 0.0001 --epochs 2 --out tuned.h5", "fine-tuning");
     return options.run(argc, argv, [&] { fftconv::run_training(train, options); });
 }

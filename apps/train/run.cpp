@@ -8,6 +8,9 @@
 
 #include "common/process.hpp"
 #include "common/progress.hpp"
+#include "common/recorded_run.hpp"
+#include "common/statistics.hpp"
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/dataset/preprocess.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
@@ -17,18 +20,17 @@ namespace fftconv {
 
 namespace {
 
-/// Fitted on the training images, or, when going on, taken from the checkpoint.
-Preprocessing preprocessing_of(const TrainOptions& train, const Dataset& dataset,
-                               const std::optional<Checkpoint>& stored) {
-    if (train.preprocess == "none") return {};
-    if (stored) return Preprocessing::from_arrays(stored->extra);
+/// Fitted on the training images, or, of a run that is resumed or starts from another, taken from its file.
+Preprocessing preprocessing_of(const TrainOptions& train, const Dataset& dataset, const Checkpoint* before) {
+    if (train.preprocess == Preprocess::none) return {};
+    if (before) return Preprocessing::from_arrays(before->extra);
     PreprocessOptions options;
-    options.whitening = train.preprocess == "whitening";
+    options.whitening = train.preprocess == Preprocess::whitening;
     return Preprocessing(dataset.train, options, train.thread_count());
 }
 
 void apply(const Preprocessing& preprocessing, const TrainOptions& train, Dataset& dataset) {
-    if (train.preprocess == "none") return;
+    if (train.preprocess == Preprocess::none) return;
     for (LabelledImages* images : {&dataset.train, &dataset.validation, &dataset.test}) {
         if (images->count() > 0) preprocessing.apply(*images, train.thread_count());
     }
@@ -56,11 +58,11 @@ class TrainRun {
           pruned_(Network(train.network_for(dataset.train.maps), train.network_options())),
           network_(pruned_.network),
           trainer_(network_, dataset.train, train.batch_options(),
-                   dataset.validation.count() > 0 ? &dataset.validation : nullptr, train.trainer_options()) {}
+                   dataset.validation.count() > 0 ? &dataset.validation : nullptr, train.trainer_options()) {
+        require_classes(dataset, network_.architecture());
+    }
 
     void restore(const Checkpoint& stored) {
-        options_.require_same(stored.resolved_toml, train_.out,
-                              {"threads", "epochs", "patience", "data", "out"});
         restore_training(stored, train_.out, record_of(dataset_), pruned_, trainer_);
         std::vector<NamedArray> last;
         for (const NamedArray& array : stored.extra)
@@ -69,8 +71,32 @@ class TrainRun {
         if (!last.empty()) network_.load_state(last);
     }
 
-    void run() {
-        save();  // an output that cannot be written is found out now and not after an epoch
+    /// Weights and masks of another training. @throws FileError when they are of another architecture.
+    void start_from(const RecordedRun& init) {
+        const std::string own = to_string(network_.architecture());
+        if (own != init.checkpoint.architecture)
+            throw FileError(init.file, "/model/architecture", own, init.checkpoint.architecture);
+        PrunedNetwork other = load_network(init.checkpoint, init.file, train_.network_options());
+        network_.load_state(other.network.state());
+        pruned_.set_masks(other.masks());
+    }
+
+    /// The test MCR; nothing when it was interrupted: everything is then saved.
+    std::optional<double> run() {
+        if (!train_.overwrite)
+            save();  // so that it can be resumed from now on; what is replaced stays until
+                     // there is something better
+        const bool finished = train_epochs();
+        if (finished)
+            finish();
+        else
+            save();
+        return finished ? std::optional(test_mcr_) : std::nullopt;
+    }
+
+  private:
+    /// False when it was interrupted.
+    bool train_epochs() {
         const long batches = (dataset_.train.count() + train_.batch - 1) / train_.batch;
         Progress progress(batches * train_.epochs, batches * long(trainer_.history().size()));
         progress.describe("training");
@@ -83,11 +109,9 @@ class TrainRun {
             save();
             return !interrupted();
         };
-        if (trainer_.run() == TrainingEnd::interrupted) stop();
-        finish();
+        return trainer_.run() != TrainingEnd::interrupted;
     }
 
-  private:
     void finish() {
         if (train_.keep_best) {
             last_ = network_.state();
@@ -95,6 +119,8 @@ class TrainRun {
         }
         if (network_.has_mode()) network_.set_mode(trainer_.evaluation_mode());
         const Evaluation test = evaluate_test(network_, dataset_.test);
+        finished_ = true;
+        test_mcr_ = test.mcr;
         save();
         fmt::print("{} on {}: test MCR {:.2f} % of {} images after {} epochs; checkpoint {}\n",
                    to_string(network_.architecture()), dataset_.name, test.mcr, test.count,
@@ -107,40 +133,148 @@ class TrainRun {
         for (NamedArray& array : preprocessing_.arrays()) checkpoint.extra.push_back(std::move(array));
         for (const NamedArray& array : last_)
             checkpoint.extra.push_back({last_prefix + array.name, array.shape, array.values});
+        checkpoint.state.values["finished"] = finished_;
+        if (finished_) checkpoint.state.values["test_mcr"] = test_mcr_;
         write_checkpoint(train_.out, checkpoint);
-    }
-
-    [[noreturn]] void stop() const {
-        save();
-        throw Error("interrupted; everything is saved. Go on with:\n  " + options_.command_with("--resume"));
     }
 
     const TrainOptions& train_;
     const Options& options_;
     const Dataset& dataset_;
     const Preprocessing& preprocessing_;
-    PrunedNetwork pruned_;  ///< of nothing, unless it is a pruned network that is trained on
+    PrunedNetwork pruned_;
     Network& network_;
     Trainer trainer_;
     /// Of the last epoch, once the network has those of the best one: a longer run goes on from here.
     std::vector<NamedArray> last_;
+    bool finished_ = false;
+    double test_mcr_ = 0;
 };
+
+/// Options that the calls of one training need not have in common.
+const std::vector<std::string> may_differ{"threads", "epochs", "patience", "data", "repeat", "out", "plans"};
+
+Checkpoint stored_run(const TrainOptions& train, Options& options) {
+    Checkpoint stored = read_checkpoint(train.out);
+    options.resume(stored.resolved_toml, train.out, may_differ);
+    require_same_cosine(train, stored);
+    return stored;
+}
+
+/// The training that this one starts from, with --init; what is not given is as it was there.
+std::optional<RecordedRun> initial_run(TrainOptions& train, const Options& options) {
+    if (train.init.empty()) return std::nullopt;
+    RecordedRun init = read_recorded_run(train.init);
+    if (!options.given("architecture")) {
+        train.architecture = init.checkpoint.architecture;
+        train.batch_norm = init.train.batch_norm;
+    }
+    if (!options.given("preprocess")) train.preprocess = init.train.preprocess;
+    return init;
+}
 
 }  // namespace
 
-void run_training(const TrainOptions& train, const Options& options) {
-    watch_for_interruption();
+/// The rates of a cosine depend on the number of epochs, those of the epochs that are done too.
+void require_same_cosine(const TrainOptions& train, const Checkpoint& stored) {
+    const Configuration then = parse_toml(stored.resolved_toml, train.out);
+    const auto epochs = then.find("epochs");
+    if (train.schedule.kind != Schedule::Kind::cosine || epochs == then.end() || stored.state.step == 0)
+        return;
+    if (text_of(epochs->second) != std::to_string(train.epochs))
+        throw UsageError(
+            fmt::format("{}: --epochs: the cosine schedule of the learning rate was laid out for {}, "
+                        "found {}; a new run with --init goes on from these weights",
+                        train.out, text_of(epochs->second), train.epochs));
+}
+
+std::optional<double> train_network(TrainOptions& train, const Options& options,
+                                    const std::optional<Checkpoint>& stored) {
+    std::optional<RecordedRun> init;
+    if (!stored) init = initial_run(train, options);
+    const bool same_preprocessing = init && init->train.preprocess == train.preprocess;
     parse_architecture(train.architecture);  // before the data is read
     Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
-    const std::filesystem::path out(train.out);
-    if (out.has_parent_path()) make_folder(out.parent_path());
-    std::optional<Checkpoint> stored;
-    if (train.resume && std::filesystem::exists(out)) stored = read_checkpoint(out);
-    const Preprocessing preprocessing = preprocessing_of(train, dataset, stored);
+    train.dataset = dataset.key;
+    const Preprocessing preprocessing = preprocessing_of(train, dataset,
+                                                         stored               ? &*stored
+                                                         : same_preprocessing ? &init->checkpoint
+                                                                              : nullptr);
     apply(preprocessing, train, dataset);
+    use_plans(train.plans);
     TrainRun run(train, options, dataset, preprocessing);
+    train.plans = plans_in_use();
+    if (init) run.start_from(*init);
     if (stored) run.restore(*stored);
-    run.run();
+    watch_for_interruption();
+    return run.run();  // its test MCR
+}
+
+namespace {
+
+/// What an interrupted run ends with.
+[[noreturn]] void stop(const Options& options) {
+    throw Interrupted("interrupted; everything is saved. Resume with:\n  " +
+                      options.command_with("--resume"));
+}
+
+/// Of repeat 0, 1, …: network.h5, network-repeat-2.h5, …
+std::string file_of_repeat(const std::string& out, int repeat) {
+    const std::filesystem::path file(out);
+    if (repeat == 0) return out;
+    const std::string name = file.stem().string() + fmt::format("-repeat-{}", repeat + 1);
+    return (file.parent_path() / (name + file.extension().string())).string();
+}
+
+/// One of several trainings, each with a file of its own, whose seed is counted up. Nothing when interrupted.
+std::optional<double> train_repeat(const TrainOptions& train, int repeat) {
+    TrainOptions own = train;
+    own.repeat = 1;
+    own.seed += std::uint64_t(repeat);
+    own.out = file_of_repeat(train.out, repeat);
+    Options options("fftconv-train", "");
+    add_train_options(options, own);
+    const OutputLock lock(own.out);
+    std::optional<Checkpoint> stored;
+    if (train.resume && std::filesystem::exists(own.out)) {
+        stored = read_checkpoint(own.out);
+        options.require_same(stored->resolved_toml, own.out, may_differ);
+        require_same_cosine(own, *stored);
+    }
+    return train_network(own, options, stored);
+}
+
+void train_repeats(TrainOptions& train, Options& options) {
+    for (int repeat = 0; repeat < train.repeat && !train.resume; ++repeat)
+        require_output({.out = file_of_repeat(train.out, repeat), .overwrite = train.overwrite});
+    if (train.resume) {
+        require_output(train);
+        const int repeat = train.repeat;
+        options.resume(read_checkpoint(train.out).resolved_toml, train.out, may_differ);
+        train.repeat = repeat;
+    }
+    std::vector<double> mcr;
+    for (int repeat = 0; repeat < train.repeat; ++repeat) {
+        const std::optional<double> test = train_repeat(train, repeat);
+        if (!test) stop(options);
+        mcr.push_back(*test);
+    }
+    const Mean mean = mean_of(mcr);
+    fmt::print("test MCR of {} trainings: mean {:.2f} %, standard deviation {:.2f} %\n", mean.count,
+               mean.mean, mean.deviation);
+}
+
+}  // namespace
+
+void run_training(TrainOptions& train, Options& options) {
+    require_threads(train.thread_count());
+    if (train.repeat > 1) return train_repeats(train, options);
+    require_output(train);
+    const OutputLock lock(train.out);
+    require_output(train);  // another run may have made it meanwhile
+    std::optional<Checkpoint> stored;
+    if (train.resume) stored = stored_run(train, options);
+    if (!train_network(train, options, stored)) stop(options);
 }
 
 }  // namespace fftconv

@@ -1,11 +1,26 @@
 #pragma once
+#include <optional>
+
 #include "common/options.hpp"
 #include "common/training_options.hpp"
+#include "fftconv/storage/checkpoint.hpp"
 
 namespace fftconv {
 
-/// Trains one network and tests it at the end; its checkpoint is replaced after each epoch.
-/// @throws Error when the run was interrupted, after saving, with the command that goes on.
-void run_training(const TrainOptions& train, const Options& options);
+/// Trains one network (with --repeat several, with a file each) and tests it at the end; its checkpoint is
+/// replaced after each epoch. Refuses an output that exists, but with --resume or --overwrite, and holds a
+/// lock on it.
+/// @throws Interrupted when the run was interrupted, after saving, with the command that resumes it.
+void run_training(TrainOptions& train, Options& options);
+
+/// The same without checks and lock of the output, which the caller has, going on from `stored` where there
+/// is one. Resolves the data set of `train`. The test MCR, percent; nothing when it was interrupted:
+/// everything is then saved.
+/// @param options recorded with the network
+std::optional<double> train_network(TrainOptions& train, const Options& options,
+                                    const std::optional<Checkpoint>& stored);
+
+/// Throws UsageError when `stored` was trained by a cosine schedule for another number of epochs.
+void require_same_cosine(const TrainOptions& train, const Checkpoint& stored);
 
 }  // namespace fftconv

@@ -56,7 +56,7 @@ EcpResults example(int repeat = 1) {
                       {{"round", "1", std::vector<double>{1, 2, 3}},
                        {"two_conv_direct_full", "s", std::vector<double>{8, 8, 80}},
                        {"two_conv_direct_ecp", "s", std::vector<double>{2, 2.5, 20}}}}};
-    return EcpResults(record);
+    return EcpResults(record, ecp);
 }
 
 }  // namespace
@@ -81,12 +81,12 @@ BOOST_AUTO_TEST_CASE(accuracies_and_first_epochs) {
     BOOST_TEST(results.common_accuracy() == 98);
 }
 
-BOOST_AUTO_TEST_CASE(repeats_give_mean_and_spread) {
+BOOST_AUTO_TEST_CASE(repeats_give_mean_and_deviation) {
     const EcpResults results = example(2);
-    const MeanAndSpread best = results.best_accuracy("two-conv", max_pooling);
+    const Mean best = results.best_accuracy("two-conv", max_pooling);
     BOOST_TEST(best.count == 2);
     BOOST_TEST(best.mean == 99.0);
-    BOOST_TEST(best.spread == std::sqrt(0.5), boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(best.deviation == std::sqrt(0.5), boost::test_tools::tolerance(1e-12));
     BOOST_TEST(!results.first_epoch("two-conv", easy, 98).has_value());  // one of the two never
     BOOST_TEST(results.common_accuracy() == 97);
     BOOST_TEST(contains(ecp_tables(results).front().text(), "epoch of 97 %"));

@@ -132,14 +132,14 @@ BOOST_AUTO_TEST_CASE(a_killed_run_goes_on) {
     const CommandResult one = run(command(whole, options));
     BOOST_REQUIRE_MESSAGE(one.status == 0, one.output);
     int kills = 0;
+    const auto resume = [&] { return std::filesystem::exists(killed / "p.h5") ? " --resume" : ""; };
     const auto killed_after = [&](double seconds) {
-        return run("timeout -s KILL " + std::to_string(seconds) + " " +
-                   command(killed, options + " --resume"))
+        return run("timeout -s KILL " + std::to_string(seconds) + " " + command(killed, options + resume()))
                    .status != 0;
     };
     while (kills < 20 && killed_after(0.1 + 0.2 * kills)) ++kills;
     BOOST_CHECK_GE(kills, 1);
-    const CommandResult rest = run(command(killed, options + " --resume"));
+    const CommandResult rest = run(command(killed, options + resume()));
     BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
     const ResultRecord a = read_results(whole / "p.h5"), b = read_results(killed / "p.h5");
     for (const char* column :
@@ -158,8 +158,8 @@ BOOST_AUTO_TEST_CASE(parts_of_a_run_are_merged) {
         BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
     }
     const auto merge = [&](const TemporaryFolder& second) {
-        return run(app("results") + " merge " + (odd / "all.h5").string() + " " + (even / "p.h5").string() +
-                   " " + (second / "p.h5").string());
+        return run(app("results") + " merge --overwrite " + (odd / "all.h5").string() + " " +
+                   (even / "p.h5").string() + " " + (second / "p.h5").string());
     };
     const CommandResult merged = merge(odd);
     BOOST_REQUIRE_MESSAGE(merged.status == 0, merged.output);
@@ -186,8 +186,8 @@ BOOST_AUTO_TEST_CASE(experiments_are_collected_and_reported) {
         return run(app("results") + " collect " + all + " " + named);
     };
     BOOST_REQUIRE_EQUAL(collect("figure_3/kernels=" + part).status, 0);
-    BOOST_REQUIRE_EQUAL(run(command(folder, "--granularity feature-map --ratio 0.5 --criterion l2")).status,
-                        0);
+    BOOST_REQUIRE_EQUAL(
+        run(command(folder, "--granularity feature-map --ratio 0.5 --criterion l2 --overwrite")).status, 0);
     BOOST_REQUIRE_EQUAL(collect("figure_3/maps=" + part + " figure_2=" + part).status, 0);
     const CommandResult report =
         run(app("prune") + " --report " + all + " --figures " + (folder / "drawn").string());

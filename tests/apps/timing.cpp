@@ -16,12 +16,12 @@ using namespace fftconv;
 BOOST_AUTO_TEST_SUITE(benchmark)
 
 BOOST_AUTO_TEST_CASE(spreads_are_medians_and_quartiles) {
-    const Spread five = spread({5, 1, 4, 2, 3}), four = spread({4, 1, 3, 2}), one = spread({7});
+    const Quartiles five = quartiles({5, 1, 4, 2, 3}), four = quartiles({4, 1, 3, 2}), one = quartiles({7});
     BOOST_TEST((five.lower == 2 && five.median == 3 && five.upper == 4));
     BOOST_TEST((four.lower == 1.75 && four.median == 2.5 && four.upper == 3.25));
     BOOST_TEST((one.lower == 7 && one.median == 7 && one.upper == 7));
     // A round in which everything is ten times slower leaves the ratio alone.
-    const Spread ratios = ratio({2, 20, 2}, {1, 10, 1});
+    const Quartiles ratios = ratio({2, 20, 2}, {1, 10, 1});
     BOOST_TEST((ratios.lower == 2 && ratios.median == 2 && ratios.upper == 2));
 }
 
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(layers_are_read) {
     }
     options.pruned = {"0.5", "half"};
     BOOST_CHECK_EXCEPTION(options.pruned_ratios(), UsageError, [](const UsageError& error) {
-        return std::string(error.what()) == "--pruned: expected a number, found 'half'";
+        return std::string(error.what()) == "--pruned: expected a number from 0 to 1, found 'half'";
     });
 }
 

@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(early_stopping_keeps_the_best_network) {
 
     // Taken up again with more epochs, it goes on from its last weights and not from its best ones.
     const std::string more = std::to_string(int(checkpoint.state.epoch) + 1);
-    const std::string options = " --keep-best --validation 0.2 --rate 0.02 --epochs " + more;
+    const std::string options = " --keep-best --patience 0 --validation 0.2 --rate 0.02 --epochs " + more;
     BOOST_TEST_REQUIRE(run(train.command("a.h5", "--resume" + options)).status == 0);
     BOOST_TEST_REQUIRE(run(train.command("b.h5", options)).status == 0);
     const Checkpoint parts = read_checkpoint(train.file("a.h5")), whole = read_checkpoint(train.file("b.h5"));

@@ -96,7 +96,7 @@ class Apps(Case):
         self.images, self.labels = write_mnist(self.folder / "data")
 
     def evaluated(self, path, *more):
-        output = run("evaluate", path, "--dataset", "mnist", "--data", self.folder / "data", *more)
+        output = run("evaluate", path, "--overrule", "--dataset", "mnist", "--data", self.folder / "data", *more)
         return printed_accuracy_and_loss(output)
 
     def check(self, path, *more, **how):

@@ -1,9 +1,15 @@
 #include "fftconv/convolution/measured_plan.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <locale>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -22,16 +28,22 @@ namespace {
 constexpr int tiles_tried = 4;  // the cheapest in the model
 constexpr int calls = 3;        // of each candidate; the fastest counts
 
-/// What a plan depends on, in one line without tabs.
-std::string key_of(const std::string& engine, const ConvolutionShape& s, const ConvolutionOptions& options) {
+/// What a plan is for, in one line without tabs: the layer, whatever computes it.
+std::string layer_of(const std::string& engine, const ConvolutionShape& s,
+                     const ConvolutionOptions& options) {
     std::ostringstream key;
-    key << processor_name() << ", " << simd_target_name() << ", " << engine << ", " << to_string(s)
-        << ", batch " << s.batch << ", mode " << options.mode
-        << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "") << ", threads "
-        << options.threads;
+    key.imbue(std::locale::classic());  // the same text in every locale
+    key << engine << ", " << to_string(s) << ", batch " << s.batch << ", mode " << options.mode
+        << (options.mode != no_mode && options.inverse == Inverse::full ? " full" : "");
     if (options.surviving < 1) key << ", surviving " << options.surviving;
     if (options.fixed_weights) key << ", fixed weights";
     return key.str();
+}
+
+/// What a plan depends on: also on the machine.
+std::string key_of(const std::string& layer, const ConvolutionOptions& options) {
+    return processor_name() + ", " + simd_target_name() + ", " + layer + ", threads " +
+           std::to_string(options.threads);
 }
 
 struct Remembered {
@@ -44,35 +56,97 @@ std::string tile_text(const PerAxis& tile) {
     return tile == tile.vertical ? std::to_string(tile.vertical) : to_string(tile);
 }
 
-PerAxis tile_of(const std::string& text, char** end) {
-    const int vertical = int(std::strtol(text.c_str(), end, 10));
-    if (**end != 'x') return vertical;
-    return {vertical, int(std::strtol(*end + 1, end, 10))};
+/// A whole number of at least 0; nothing of other text.
+std::optional<int> edge_of(const std::string& text) {
+    int edge = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), edge);
+    if (error != std::errc() || end != text.data() + text.size() || edge < 0) return std::nullopt;
+    return edge;
 }
 
-/// Lines "key<tab>engine<tab>tile".
+std::optional<PerAxis> tile_of(const std::string& text) {
+    const std::size_t cross = text.find('x');
+    const std::optional<int> vertical = edge_of(text.substr(0, cross)),
+                             horizontal = cross == text.npos ? vertical : edge_of(text.substr(cross + 1));
+    if (!vertical || !horizontal) return std::nullopt;
+    return PerAxis(*vertical, *horizontal);
+}
+
+/// Once for each text: what is wrong with the memory costs a measurement, not the run.
+void warn(const std::string& text) {
+    static std::mutex mutex;
+    static std::set<std::string> said;
+    const std::lock_guard lock(mutex);
+    if (said.insert(text).second) std::fprintf(stderr, "fftconv: warning: %s\n", text.c_str());
+}
+
+/// Of "key<tab>engine<tab>tile"; nothing of another line.
+std::optional<Remembered> remembered(const std::string& line) {
+    const std::size_t first = line.find('\t'), second = line.find('\t', first + 1);
+    if (first == line.npos || second == line.npos) return std::nullopt;
+    Remembered found{line.substr(0, first), {line.substr(first + 1, second - first - 1), 0}};
+    const std::optional<PerAxis> tile = tile_of(line.substr(second + 1));
+    const bool known = found.plan.engine == "fft" || found.plan.engine == "spatial";
+    if (!tile || !known) return std::nullopt;
+    found.plan.tile = *tile;
+    return found;
+}
+
+/// The lines that can be read, and a warning about the others.
 std::vector<Remembered> read_memory(const std::filesystem::path& file) {
     std::vector<Remembered> plans;
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(file, ignored)) return plans;
     std::ifstream in(file);
     int number = 0;
     for (std::string line; std::getline(in, line);) {
         ++number;
-        std::istringstream fields(line);
-        Remembered found;
-        std::string tile;
-        char* end = nullptr;
-        if (std::getline(fields, found.key, '\t') && std::getline(fields, found.plan.engine, '\t') &&
-            std::getline(fields, tile))
-            found.plan.tile = tile_of(tile, &end);
-        const bool known = found.plan.engine == "fft" || found.plan.engine == "spatial";
-        if (!end || *end != '\0' || tile.empty() || !known || found.plan.tile.vertical < 0 ||
-            found.plan.tile.horizontal < 0)
-            throw FileError(file.string(), "line " + std::to_string(number),
-                            "a layer, fft or spatial, and a tile, with tabs between them (delete the file to "
-                            "measure again)",
-                            line);
-        plans.push_back(std::move(found));
+        if (std::optional<Remembered> found = remembered(line))
+            plans.push_back(std::move(*found));
+        else
+            warn(file.string() + ": line " + std::to_string(number) +
+                 ": expected a layer, fft or spatial, and a tile, with tabs between them; it is left out");
     }
+    if (!in.eof()) warn(file.string() + ": plan memory: cannot be read; layers are measured again");
+    return plans;
+}
+
+std::string line_of(const Remembered& remembered) {
+    return remembered.key + '\t' + remembered.plan.engine + '\t' + tile_text(remembered.plan.tile);
+}
+
+/// The plans that this process has used or was told to use, by layer.
+class PlansInUse {
+  public:
+    std::optional<Plan> find(const std::string& layer) {
+        const std::lock_guard lock(mutex_);
+        for (const Remembered& each : plans_)
+            if (each.key == layer) return each.plan;
+        return std::nullopt;
+    }
+    Plan add(const Remembered& plan) {
+        const std::lock_guard lock(mutex_);
+        plans_.push_back(plan);
+        return plan.plan;
+    }
+    void replace(std::vector<Remembered> plans) {
+        const std::lock_guard lock(mutex_);
+        plans_ = std::move(plans);
+    }
+    std::vector<std::string> lines() {
+        const std::lock_guard lock(mutex_);
+        std::vector<std::string> lines;
+        for (const Remembered& each : plans_) lines.push_back(line_of(each));
+        return lines;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::vector<Remembered> plans_;
+};
+
+PlansInUse& in_use() {
+    static PlansInUse plans;
     return plans;
 }
 
@@ -85,18 +159,22 @@ std::filesystem::path variable(const char* name) {
 /// Replaces the file in one step, so that processes that measure at the same time leave it whole.
 void write_memory(const std::filesystem::path& file, const std::vector<Remembered>& plans) {
     if (file.empty()) return;
-    std::error_code failed;
-    std::filesystem::create_directories(file.parent_path(), failed);
+    std::error_code failed, ignored;
+    if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
+        warn(file.string() + ": plan memory: no ordinary file; layers are measured again next time");
+        return;
+    }
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), ignored);
     const std::filesystem::path part = file.string() + "." + std::to_string(ticks()) + ".part";
     {
         std::ofstream out(part);
-        for (const auto& [key, plan] : plans)
-            out << key << '\t' << plan.engine << '\t' << tile_text(plan.tile) << '\n';
-        if (!out.flush())
-            throw FileError(file.string(), "plan memory", "a place that can be written", "no way to write");
+        for (const Remembered& plan : plans) out << line_of(plan) << '\n';
+        if (!out.flush()) failed = std::make_error_code(std::errc::io_error);
     }
-    std::filesystem::rename(part, file, failed);
-    if (failed) throw FileError(file.string(), "plan memory", "a file to replace", failed.message());
+    if (!failed) std::filesystem::rename(part, file, failed);
+    if (!failed) return;
+    std::filesystem::remove(part, ignored);
+    warn(file.string() + ": plan memory: cannot be written; layers are measured again next time");
 }
 
 double seconds_of_forward(const Plan& plan, const ConvolutionShape& shape, ConvolutionOptions options) {
@@ -133,13 +211,30 @@ std::filesystem::path plan_memory() {
     return home.is_absolute() ? home / ".cache" / "fftconv" / "plans" : std::filesystem::path();
 }
 
+std::vector<std::string> plans_in_use() {
+    return in_use().lines();
+}
+
+void use_plans(const std::vector<std::string>& lines) {
+    std::vector<Remembered> plans;
+    for (const std::string& line : lines) {
+        std::optional<Remembered> plan = remembered(line);
+        if (!plan)
+            throw UsageError(
+                "plan: expected a layer, fft or spatial, and a tile, with tabs between them, found " + line);
+        plans.push_back(std::move(*plan));
+    }
+    in_use().replace(std::move(plans));
+}
+
 Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
                    const ConvolutionOptions& given) {
     ConvolutionOptions options = given;
     options.measure = false;
-    const std::string key = key_of(engine, shape, options);
+    const std::string layer = layer_of(engine, shape, options), key = key_of(layer, options);
+    if (const std::optional<Plan> plan = in_use().find(layer)) return *plan;
     for (const auto& [known, plan] : read_memory(plan_memory()))
-        if (known == key) return plan;
+        if (known == key) return in_use().add({layer, plan});
     std::vector<Plan> candidates;
     for (const PerAxis& tile : ranked_tiles(shape, options)) {
         candidates.push_back({"fft", tile});
@@ -156,7 +251,7 @@ Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
     std::vector<Remembered> plans = read_memory(plan_memory());  // what another process added meanwhile too
     plans.push_back({key, best});
     write_memory(plan_memory(), plans);
-    return best;
+    return in_use().add({layer, best});
 }
 
 }  // namespace fftconv

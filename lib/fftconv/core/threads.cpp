@@ -3,12 +3,17 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
+
+#include "fftconv/core/processor.hpp"
 
 namespace fftconv {
 
 int available_threads() {
-    return std::max(1, omp_get_num_procs());
+    static const double limit = processor_limit();
+    const int processors = std::min(omp_get_num_procs(), omp_get_max_threads());
+    return std::max(1, int(std::min(double(processors), std::ceil(limit))));
 }
 
 void parallel_for(int threads, int count, const std::function<void(int index)>& body) {

@@ -5,7 +5,8 @@
 
 namespace FFTCONV_PUBLIC fftconv {
 
-/// Processors that this process may use.
+/// Threads worth starting: the processors that this process may use, by its affinity and by the limits of
+/// control groups (processor_limit), and no more than OMP_NUM_THREADS where that is set.
 int available_threads();
 
 /// Runs body(index) for 0 ≤ index < count on up to `threads` threads; which thread runs which index is not

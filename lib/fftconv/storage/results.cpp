@@ -17,6 +17,7 @@ struct Series {
     std::vector<double> Curve::*values;
 };
 constexpr Series all_series[] = {{"train_loss", "nat", &Curve::train_loss},
+                                 {"train_mcr", "percent", &Curve::train_mcr},
                                  {"validation_mcr", "percent", &Curve::validation_mcr},
                                  {"test_mcr", "percent", &Curve::test_mcr},
                                  {"train_seconds", "s", &Curve::train_seconds},

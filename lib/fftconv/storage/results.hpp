@@ -18,6 +18,7 @@ struct Curve {
     std::string method;
     std::vector<double> epoch = {};           ///< 1, 2, …
     std::vector<double> train_loss = {};      ///< mean cross-entropy, nats
+    std::vector<double> train_mcr = {};       ///< percent, of the batches as they were met
     std::vector<double> validation_mcr = {};  ///< percent
     std::vector<double> test_mcr = {};        ///< percent
     std::vector<double> train_seconds = {};   ///< of this epoch

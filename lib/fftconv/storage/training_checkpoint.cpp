@@ -59,6 +59,7 @@ std::vector<EpochRecord> history_of(const Checkpoint& checkpoint, const TrainerO
         record.epoch = int(curve.epoch[i]);
         record.rate = options.schedule.rate(options.optimizer.rate, int(i), options.epochs);
         record.train_loss = element(curve.train_loss, i);
+        record.train_mcr = element(curve.train_mcr, i);
         record.validation_mcr = element(curve.validation_mcr, i);
         record.train_seconds = element(curve.train_seconds, i);
         history.push_back(record);
@@ -267,9 +268,12 @@ Curve curve_of(const std::string& method, const std::vector<EpochRecord>& histor
     for (const EpochRecord& record : history) {
         curve.epoch.push_back(record.epoch);
         curve.train_loss.push_back(record.train_loss);
+        curve.train_mcr.push_back(record.train_mcr);
         curve.validation_mcr.push_back(record.validation_mcr);
         curve.train_seconds.push_back(record.train_seconds);
     }
+    const bool older = !history.empty() && std::isnan(history.front().train_mcr);  // it did not store it
+    if (older) curve.train_mcr.clear();
     const bool validated = !history.empty() && !std::isnan(history.front().validation_mcr);
     if (!validated) curve.validation_mcr.clear();
     return curve;
@@ -287,6 +291,12 @@ Checkpoint make_checkpoint(const PrunedNetwork& pruned, const Trainer& trainer, 
     checkpoint.optimizer = optimizer_name(trainer);
     checkpoint.optimizer_state = state.optimizer;
     checkpoint.state = {state.epoch, std::int64_t(state.steps), values_of(state)};
+    if (network.has_mode()) {
+        const ModeChoice choice = trainer.options().mode_choice;
+        checkpoint.state.values["evaluation_mode"] = trainer.evaluation_mode();
+        checkpoint.state.values["mode_is_drawn"] =
+            choice == ModeChoice::per_epoch || choice == ModeChoice::per_batch;
+    }
     checkpoint.random = {{"mode", trainer.options().seed, mode_draws(trainer.options().mode_choice, state)}};
     checkpoint.curves = std::move(curves);
     checkpoint.resolved_toml = resolved_toml;

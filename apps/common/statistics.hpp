@@ -1,0 +1,33 @@
+#pragma once
+#include <limits>
+#include <vector>
+
+namespace fftconv {
+
+/// A number that has not been measured; files and tables leave its place empty.
+inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+
+/// Linear interpolation between the two values around this share (0 to 1) of the sorted values; not_measured
+/// of none.
+double quantile(std::vector<double> values, double share);
+/// not_measured of no values.
+double median(std::vector<double> values);
+
+/// A median and the quartiles around it.
+struct Quartiles {
+    double lower = 0, median = 0, upper = 0;
+};
+Quartiles quartiles(std::vector<double> values);
+
+/// A mean and the sample standard deviation around it; not_measured of no values, and the deviation of a
+/// single one.
+struct Mean {
+    double mean = not_measured, deviation = not_measured;
+    int count = 0;
+};
+Mean mean_of(const std::vector<double>& values);
+
+/// numerators[i] / denominators[i], as many as both have.
+std::vector<double> ratios(const std::vector<double>& numerators, const std::vector<double>& denominators);
+
+}  // namespace fftconv

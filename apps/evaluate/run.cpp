@@ -1,0 +1,166 @@
+#include "evaluate/run.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/process.hpp"
+#include "common/recorded_run.hpp"
+#include "common/records.hpp"
+#include "evaluate/results.hpp"
+#include "fftconv/pruning/compact.hpp"
+#include "fftconv/pruning/cost.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
+
+namespace fftconv {
+
+namespace {
+
+/// The run of the checkpoint with what the options say in place of it.
+RecordedRun chosen_run(const EvaluateOptions& evaluate, const Options& options) {
+    RecordedRun run = read_recorded_run(evaluate.checkpoint);
+    const auto agree = [&](const char* option, const std::string& recorded, const std::string& found) {
+        require_agreement(run, option, options.given(option) && found != "", recorded, found,
+                          evaluate.overrule);
+    };
+    if (!run.checkpoint.dataset.name.empty()) agree("dataset", run.train.dataset, evaluate.dataset);
+    if (!run.any_mode && evaluate.mode != "all")
+        agree("mode", std::to_string(run.train.mode.mode), evaluate.mode);
+    if (!evaluate.dataset.empty()) run.train.dataset = evaluate.dataset;
+    if (evaluate.mode.size() == 1) run.train.mode.mode = evaluate.mode.front() - '0';
+    if (!evaluate.engine.empty()) run.train.engine = evaluate.engine;
+    if (options.given("measure")) run.train.measure = evaluate.measure;
+    if (options.given("limit")) run.train.limit = evaluate.limit;
+    run.train.batch = evaluate.batch;
+    run.train.threads = evaluate.threads;
+    return run;
+}
+
+/// The test set, prepared as the network's training images were.
+Dataset test_data(const EvaluateOptions& evaluate, const RecordedRun& run, int threads) {
+    RecordedRun wanted = run;
+    DatasetRecord& recorded = wanted.checkpoint.dataset;
+    recorded.n_train = 0;  // how the others were split does not matter here
+    if (evaluate.overrule) recorded.sha256 = "";
+    return load_recorded_data(wanted, evaluate.data, threads);
+}
+
+class EvaluationRun {
+  public:
+    EvaluationRun(const EvaluateOptions& evaluate, const RecordedRun& run, Dataset dataset)
+        : evaluate_(evaluate), run_(run), dataset_(std::move(dataset)) {
+        how_ = run.network_options();
+        how_.threads = evaluate.thread_count();
+        how_.batch = std::clamp(evaluate.batch, 1, std::max(1, dataset_.test.count()));
+        how_.fixed_weights = true;
+    }
+
+    void run() {
+        pruned_.emplace(load_network(run_.checkpoint, run_.file, how_));
+        network_ = &pruned_->network;
+        require_classes(dataset_, network_->architecture());
+        network_->reset_profile();
+        const Evaluation first = evaluate_test(*network_, dataset_.test);
+        results_.classes = network_->classes();
+        results_.confusion = first.confusion;
+        results_.layers = layer_times(*network_, passes() * first.count);
+        add_evaluations(first);
+        if (!run_.checkpoint.masks.empty()) time_forms();
+        print(first);
+    }
+
+    const EvaluationResults& results() const { return results_; }
+    const Dataset& dataset() const { return dataset_; }
+
+  private:
+    /// Of an image: ten crops where the network takes smaller ones.
+    double passes() const {
+        return network_->architecture().input.height < dataset_.test.maps.height ? 10 : 1;
+    }
+
+    void add_evaluations(const Evaluation& first) {
+        const bool all = evaluate_.mode == "all" && network_->has_mode();
+        const int own = how_.mode;
+        const double shown = network_->has_mode() ? own : not_measured;
+        results_.evaluations.push_back(
+            result_of(all ? fmt::format("mode {} (the network's)", own) : "network", shown, first));
+        for (int mode = 0; all && mode < 4; ++mode) {
+            if (mode == own) continue;
+            network_->set_mode(mode);
+            results_.evaluations.push_back(
+                result_of(fmt::format("mode {}", mode), mode, evaluate_test(*network_, dataset_.test)));
+        }
+        if (all) network_->set_mode(own);
+    }
+
+    /// Masked, dense and compact, in turns, so that what else the machine does hits all alike.
+    void time_forms() {
+        Network dense(parse_architecture(run_.checkpoint.architecture), how_);
+        dense.load_state(run_.checkpoint.model);
+        PrunedNetwork thin = compact(*pruned_);
+        const std::vector<Network*> networks{network_, &dense, &thin.network};
+        const Tensor images = first_batch();
+        milliseconds_per_image(networks, images, 1);  // kernel spectra, memory
+        const std::vector<double> ms = milliseconds_per_image(networks, images, evaluate_.timing_rounds);
+        const char* names[] = {"masked", "dense", "compact"};
+        for (std::size_t i = 0; i < networks.size(); ++i)
+            results_.forms.push_back({names[i], to_string(networks[i]->architecture()), ms[i]});
+    }
+
+    Tensor first_batch() const {
+        BatchOptions plain;
+        plain.size = how_.batch;
+        Batches batches(dataset_.test,
+                        fitted(plain, dataset_.test.maps, network_->architecture().input, true));
+        batches.start(0);
+        return batches.next()->images;
+    }
+
+    void print(const Evaluation& first) const {
+        const std::string mode = network_->has_mode() ? fmt::format(", K = {}", how_.mode) : "";
+        fmt::print("{}\n{} after {} epochs{}, on the test set of {}\n\n", run_.file,
+                   run_.checkpoint.architecture, run_.checkpoint.state.epoch, mode, dataset_.name);
+        fmt::print("accuracy {:.2f} % of {} images, cross-entropy {:.4f}\n", 100 - first.mcr, first.count,
+                   first.loss);
+        fmt::print("{:.4f} ms per image (batch {}, {} {}, {} engine)\n\n", 1000 * first.seconds / first.count,
+                   how_.batch, how_.threads, how_.threads == 1 ? "thread" : "threads", how_.engine);
+        fmt::print("{}", results_.text());
+    }
+
+    const EvaluateOptions& evaluate_;
+    const RecordedRun& run_;
+    Dataset dataset_;
+    NetworkOptions how_;
+    std::optional<PrunedNetwork> pruned_;
+    Network* network_ = nullptr;  ///< of pruned_
+    EvaluationResults results_;
+};
+
+}  // namespace
+
+void run_evaluation(EvaluateOptions& evaluate, const Options& options) {
+    require_threads(evaluate.thread_count());
+    std::optional<OutputLock> lock;
+    if (!evaluate.out.empty()) {
+        require_output({.out = evaluate.out, .overwrite = evaluate.overwrite});
+        lock.emplace(evaluate.out);
+    }
+    const RecordedRun run = chosen_run(evaluate, options);
+    evaluate.dataset = run.train.dataset;  // what was not given is recorded too
+    evaluate.engine = run.train.engine;
+    evaluate.measure = run.train.measure;
+    if (evaluate.mode.empty()) evaluate.mode = std::to_string(run.train.mode.mode);
+    EvaluationRun evaluation(evaluate, run, test_data(evaluate, run, evaluate.thread_count()));
+    evaluation.run();
+    if (evaluate.out.empty()) return;
+    std::vector<Table> tables = evaluation.results().tables();
+    tables.push_back(network_table("network", run));
+    tables.push_back(machine_table(evaluate.thread_count()));
+    write_results(evaluate.out, {.resolved_toml = options.resolved_toml(),
+                                 .dataset = record_of(evaluation.dataset()),
+                                 .tables = std::move(tables)});
+    fmt::print(stderr, "results: {}\n", evaluate.out);
+}
+
+}  // namespace fftconv

@@ -1,0 +1,352 @@
+// Numbers that the apps store, computed again by a plain loop over the library: from which images, network,
+// mask, K and prepared how.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "apps/app.hpp"
+#include "fftconv/core/tensor.hpp"
+#include "fftconv/dataset/dataset.hpp"
+#include "fftconv/dataset/preprocess.hpp"
+#include "fftconv/network/network.hpp"
+#include "fftconv/pruning/search.hpp"
+#include "fftconv/pruning/units.hpp"
+#include "fftconv/storage/checkpoint.hpp"
+#include "fftconv/storage/masks.hpp"
+#include "fftconv/storage/results.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+/// Answers of a network to images, one image at a time.
+struct Plain {
+    double mcr = 0, loss = 0;
+    std::vector<int> confusion;
+};
+
+Plain plain(Network& network, const LabelledImages& images) {
+    Plain result;
+    const int classes = network.classes(),
+              border = (network.architecture().input.height - images.maps.height) / 2;
+    result.confusion.assign(std::size_t(classes * classes), 0);
+    int wrong = 0;
+    for (int i = 0; i < images.count(); ++i) {
+        std::vector<float> pixels(images.maps.size());
+        images.copy_image(i, pixels);
+        Tensor x(network.architecture().input, 1);
+        for (int h = 0; h < images.maps.height; ++h)
+            for (int w = 0; w < images.maps.width; ++w)
+                x(0, h + border, w + border, 0) = pixels[std::size_t(h * images.maps.width + w)];
+        const Tensor& logits = network.forward(x);
+        double largest = -INFINITY, sum = 0;
+        int answer = 0;
+        for (int c = 0; c < classes; ++c)
+            if (logits(c, 0, 0, 0) > largest) largest = logits(answer = c, 0, 0, 0);
+        for (int c = 0; c < classes; ++c) sum += std::exp(double(logits(c, 0, 0, 0)) - largest);
+        const int label = images.labels[std::size_t(i)];
+        result.loss -= (double(logits(label, 0, 0, 0)) - largest - std::log(sum)) / images.count();
+        ++result.confusion[std::size_t(label * classes + answer)];
+        wrong += answer != label;
+    }
+    result.mcr = 100.0 * wrong / images.count();
+    return result;
+}
+
+/// A folder with made-up digits whose training, validation and test images differ in difficulty, so that a
+/// number of one set is not that of another.
+struct Recomputation {
+    TemporaryFolder folder;
+    std::filesystem::path data = write_mnist(folder.path() / "data");
+
+    std::string path(const std::string& name) const { return (folder / name).string(); }
+    void command(const std::string& name, const std::string& options) const {
+        const CommandResult done = run(app(name) + " --data " + data.string() + " --threads 2 " + options);
+        BOOST_REQUIRE_MESSAGE(done.status == 0, name << ' ' << options << '\n' << done.output);
+    }
+    Dataset dataset(double validation, std::uint64_t seed, int limit = 0) const {
+        return load_dataset("mnist", data,
+                            {.validation_fraction = validation, .split_seed = seed, .limit = limit});
+    }
+    PrunedNetwork network(const std::string& name, int mode = 0) const {
+        return load_network(read_checkpoint(folder / name), name,
+                            {.engine = "direct", .batch = 1, .threads = 1, .mode = mode});
+    }
+};
+
+const std::vector<double>& numbers_of(const ResultRecord& record, const std::string& table,
+                                      const std::string& column) {
+    return record.column<double>("result", table, column);
+}
+
+/// The units that a mask file's search chose, without what follows from them (maps that nothing is left of).
+void choose(PrunedNetwork& network, const MaskRecord& mask) {
+    const PruningScope scope{Granularity::kernel, {"conv1", "conv2"}, 2};
+    if (mask.search.criterion == "best-of-n") {
+        const std::uint64_t seed = mask.search.seed[std::size_t(mask.search.selected)];
+        network.set_masks(random_masks(network, scope, mask.search.ratio, seed));
+        return;
+    }
+    std::vector<std::vector<double>> norms;
+    for (const UnitGroup& group : live_units(network, scope)) {
+        norms.emplace_back();
+        for (const PruningUnit& unit : group) {
+            double sum = 0;
+            unit.for_each_weight(scope,
+                                 [&](std::size_t i) { sum += std::pow(unit.layer.weight->value[i], 2.0); });
+            norms.back().push_back(sum);
+        }
+    }
+    network.set_masks(masks_of_least(network, scope, mask.search.ratio, norms));
+}
+
+const std::string small = "--architecture 1x28x28:4C5v-P2-6C3v-P2-10Softmax --batch 16 --rate 0.0015 ";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(recomputed)
+
+BOOST_AUTO_TEST_CASE(a_training_s_curves_and_test) {
+    const Recomputation bench;
+    bench.command("train", small + "--epochs 2 --validation 0.3 --seed 5 --out " + bench.path("n.h5"));
+    const Checkpoint checkpoint = read_checkpoint(bench.path("n.h5"));
+    const Dataset dataset = bench.dataset(0.3, 5);
+    BOOST_TEST(checkpoint.dataset.n_validation == 60);
+    BOOST_TEST(checkpoint.dataset.split_seed == 5);
+    PrunedNetwork pruned = bench.network("n.h5");
+    const Curve& curve = checkpoint.curves.at(0);
+    BOOST_TEST(curve.validation_mcr.back() == plain(pruned.network, dataset.validation).mcr);
+    BOOST_TEST(checkpoint.state.values.at("test_mcr") == plain(pruned.network, dataset.test).mcr);
+    BOOST_TEST(curve.train_mcr.size() == 2u);
+    BOOST_TEST(curve.validation_mcr.back() != plain(pruned.network, dataset.train).mcr);
+    BOOST_TEST(curve.validation_mcr.back() != plain(pruned.network, dataset.test).mcr);
+}
+
+BOOST_AUTO_TEST_CASE(keep_best_ends_with_the_best_epoch_s_weights) {
+    const Recomputation bench;
+    bench.command("train",
+                  small + "--epochs 12 --rate 0.05 --validation 0.3 --keep-best --out " + bench.path("n.h5"));
+    const Checkpoint checkpoint = read_checkpoint(bench.path("n.h5"));
+    const std::vector<double>& validation = checkpoint.curves.at(0).validation_mcr;
+    PrunedNetwork pruned = bench.network("n.h5");
+    const Dataset dataset = bench.dataset(0.3, 1);
+    BOOST_TEST(plain(pruned.network, dataset.validation).mcr ==
+               *std::min_element(validation.begin(), validation.end()));
+    BOOST_TEST(checkpoint.state.values.at("test_mcr") == plain(pruned.network, dataset.test).mcr);
+}
+
+// Fitted on the training images alone, and applied to those that are evaluated, by evaluate and prune too.
+BOOST_AUTO_TEST_CASE(whitening) {
+    const Recomputation bench;
+    bench.command("train",
+                  small + "--epochs 2 --validation 0.3 --preprocess whitening --out " + bench.path("n.h5"));
+    Dataset dataset = bench.dataset(0.3, 1);
+    const Preprocessing fitted(dataset.train, {}, 1);
+    const Checkpoint checkpoint = read_checkpoint(bench.path("n.h5"));
+    const std::vector<NamedArray> arrays = fitted.arrays();
+    BOOST_TEST((Preprocessing::from_arrays(checkpoint.extra).arrays() == arrays));
+    for (LabelledImages* images : {&dataset.validation, &dataset.test}) fitted.apply(*images, 1);
+    PrunedNetwork pruned = bench.network("n.h5");
+    const double test = plain(pruned.network, dataset.test).mcr;
+    BOOST_TEST(checkpoint.state.values.at("test_mcr") == test);
+    bench.command("evaluate", bench.path("n.h5") + " --out " + bench.path("e.h5"));
+    BOOST_TEST(numbers_of(read_results(bench.path("e.h5")), "evaluation", "test_mcr").at(0) == test);
+    bench.command("prune", "--checkpoint " + bench.path("n.h5") +
+                               " --ratio 0 --criterion l2 --timing-rounds 1 --out " + bench.path("p.h5"));
+    const ResultRecord record = read_results(bench.path("p.h5"));
+    BOOST_TEST(numbers_of(record, "points", "test_mcr").at(0) == test);
+    BOOST_TEST(numbers_of(record, "points", "validation_mcr").at(0) ==
+               plain(pruned.network, dataset.validation).mcr);
+}
+
+BOOST_AUTO_TEST_CASE(an_evaluation) {
+    const Recomputation bench;
+    bench.command("train", small + "--epochs 2 --out " + bench.path("n.h5"));
+    bench.command("evaluate",
+                  bench.path("n.h5") + " --batch 16 --out " + bench.path("e.h5"));  // a partial batch
+    const ResultRecord record = read_results(bench.path("e.h5"));
+    PrunedNetwork pruned = bench.network("n.h5");
+    const Dataset dataset = bench.dataset(0.1, 1);
+    const Plain expected = plain(pruned.network, dataset.test);
+    BOOST_TEST(numbers_of(record, "evaluation", "accuracy").at(0) == 100 - expected.mcr,
+               boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(numbers_of(record, "evaluation", "cross_entropy").at(0) == expected.loss,
+               boost::test_tools::tolerance(1e-4));
+    for (int label = 0; label < 10; ++label)
+        for (int answer = 0; answer < 10; ++answer)
+            BOOST_TEST(
+                numbers_of(record, "confusion", "answer_" + std::to_string(answer)).at(std::size_t(label)) ==
+                expected.confusion[std::size_t(10 * label + answer)]);
+    // Of an image, not of a batch: all layers together take about what the pass takes.
+    const std::vector<double>& times = numbers_of(record, "layers", "time");
+    const auto& phases = record.column<std::string>("result", "layers", "phase");
+    double sum = 0;
+    for (std::size_t i = 0; i < times.size(); ++i) sum += phases[i] == "in all" ? times[i] : 0;
+    const double time = numbers_of(record, "evaluation", "time").at(0);
+    BOOST_TEST(sum <= 1.05 * time);
+    BOOST_TEST(sum >= 0.3 * time);
+    Network network(pruned.network.architecture(), {.batch = 16, .threads = 2});
+    const Tensor x(network.architecture().input, 16);
+    network.forward(x);
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; ++i) network.forward(x);
+    const double own =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / 320;
+    BOOST_TEST(time < 8 * own);
+    BOOST_TEST(time > own / 8);
+}
+
+BOOST_AUTO_TEST_CASE(every_number_of_a_pruned_network) {
+    const Recomputation bench;
+    bench.command("train", small + "--epochs 3 --validation 0.3 --seed 3 --out " + bench.path("n.h5"));
+    bench.command("prune",
+                  "--checkpoint " + bench.path("n.h5") +
+                      " --ratio 0.5:0.75:0.25 --criterion l2,best-of-n --candidates 10 --retrain-epochs 1 "
+                      "--repeat 2 --batch 16 --timing-rounds 1 --optimizer adam --out " +
+                      bench.path("p.h5"));
+    const ResultRecord record = read_results(bench.path("p.h5"));
+    const Dataset dataset = bench.dataset(0.3, 3);  // the baseline's split
+    const auto& names = record.column<std::string>("result", "points", "point");
+    BOOST_TEST_REQUIRE(names.size() == 9u);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        BOOST_TEST_CONTEXT(names[i]) {
+            const std::string file = i == 0 ? "n.h5" : "p.h5.points/" + names[i] + ".h5";
+            PrunedNetwork pruned = bench.network(file);
+            BOOST_TEST(numbers_of(record, "points", "validation_mcr")[i] ==
+                       plain(pruned.network, dataset.validation).mcr);
+            BOOST_TEST(numbers_of(record, "points", "test_mcr")[i] ==
+                       plain(pruned.network, dataset.test).mcr);
+            if (i == 0) continue;
+            // Before retraining: the baseline's weights under the units that were chosen.
+            const MaskRecord mask = read_masks(bench.path("p.h5.points/" + names[i] + ".mask.h5"));
+            PrunedNetwork before = bench.network("n.h5");
+            choose(before, mask);
+            BOOST_TEST(numbers_of(record, "points", "validation_mcr_before")[i] ==
+                       plain(before.network, dataset.validation).mcr);
+            BOOST_TEST(numbers_of(record, "points", "test_mcr_before")[i] ==
+                       plain(before.network, dataset.test).mcr);
+            // The stored mask is the checkpoint's zeros.
+            BOOST_TEST((read_checkpoint(bench.path(file)).masks == mask.masks));
+            std::size_t kernels = 0, absent = 0;
+            double macs = 0;
+            const int outputs[] = {24 * 24, 10 * 10};
+            for (int c = 1; c <= 2; ++c) {
+                const LayerMask& layer = *find_mask(mask.masks, "conv" + std::to_string(c));
+                const Network& network = pruned.network;
+                for (const NamedArray& array : network.state())
+                    if (array.name == "conv" + std::to_string(c) + "/weight") {
+                        const std::size_t area = std::size_t(array.shape[2] * array.shape[3]);
+                        for (std::size_t k = 0; k < array.values.size() / area; ++k) {
+                            const auto first = array.values.begin() + long(k * area);
+                            const bool zero =
+                                std::all_of(first, first + long(area), [](float w) { return w == 0; });
+                            const bool map =
+                                layer.feature_map.empty() || layer.feature_map[k / std::size_t(layer.in)];
+                            const LayerMask* before_it = c == 2 ? find_mask(mask.masks, "conv1") : nullptr;
+                            const std::size_t from = k % std::size_t(layer.in);
+                            const bool read =
+                                !before_it || before_it->feature_map.empty() || before_it->feature_map[from];
+                            const bool kept = map && read && (layer.kernel.empty() || layer.kernel[k]);
+                            BOOST_TEST(zero == !kept);
+                            ++kernels;
+                            absent += zero;
+                            macs += zero ? 0 : double(area) * outputs[c - 1];
+                        }
+                    }
+            }
+            BOOST_TEST(
+                numbers_of(record, "points", "pruned_kernels")[i] == 100.0 * double(absent) / double(kernels),
+                boost::test_tools::tolerance(1e-9));
+            for (const NamedArray& array : pruned.network.state())
+                if (array.name == "dense1/weight")
+                    macs += double(std::count_if(array.values.begin(), array.values.end(),
+                                                 [](float w) { return w != 0; }));
+            BOOST_TEST(numbers_of(record, "points", "direct_macs")[i] == macs,
+                       boost::test_tools::tolerance(1e-9));
+        }
+    }
+}
+
+// Candidates of a search: their seeds, what they score on validation images, and who wins; other repeats try
+// others.
+BOOST_AUTO_TEST_CASE(candidates_of_a_search) {
+    const Recomputation bench;
+    bench.command("train", small + "--epochs 3 --validation 0.3 --out " + bench.path("n.h5"));
+    bench.command(
+        "prune",
+        "--checkpoint " + bench.path("n.h5") +
+            " --ratio 0.5 --candidates 10 --repeat 2 --seed 4 --layers conv2 --timing-rounds 1 --out " +
+            bench.path("p.h5"));
+    const Dataset dataset = bench.dataset(0.3, 1);
+    const MaskRecord first = read_masks(bench.path("p.h5.points/best-of-n-kernel-0.5.mask.h5"));
+    const MaskRecord second = read_masks(bench.path("p.h5.points/best-of-n-kernel-0.5-repeat-2.mask.h5"));
+    BOOST_TEST_REQUIRE(first.search.seed.size() == 10u);
+    const PruningScope scope{Granularity::kernel, {"conv2"}, 2};
+    for (std::size_t i = 0; i < 10; ++i) {
+        BOOST_TEST(first.search.seed[i] == candidate_seed(4, i));
+        BOOST_TEST(second.search.seed[i] == candidate_seed(5, i));
+        PrunedNetwork network = bench.network("n.h5");
+        network.set_masks(random_masks(network, scope, 0.5, first.search.seed[i]));
+        BOOST_TEST(first.search.validation_mcr[i] == plain(network.network, dataset.validation).mcr);
+    }
+    BOOST_TEST(first.search.selected ==
+               std::min_element(first.search.validation_mcr.begin(), first.search.validation_mcr.end()) -
+                   first.search.validation_mcr.begin());
+    BOOST_TEST((first.masks != second.masks));
+}
+
+// Every K is tested under its own K, a drawn one under each.
+BOOST_AUTO_TEST_CASE(ecp_under_each_k) {
+    const Recomputation bench;
+    bench.command("ecp",
+                  "--network one-conv --method ecp --mode all,per-batch --epochs 2 --batch 16 "
+                  "--convolution-rounds 0 --out " +
+                      bench.path("e.h5"));
+    const ResultRecord record = read_results(bench.path("e.h5"));
+    const Dataset dataset = bench.dataset(0, 1);
+    const auto last = [&](const std::string& name) {
+        for (const Curve& curve : record.curves)
+            if (curve.method == name) return curve.test_mcr.back();
+        throw std::runtime_error("no curve " + name);
+    };
+    std::vector<double> of_drawn;
+    for (int mode = 0; mode < 4; ++mode) {
+        const std::string own = "one-conv-ecp-" + std::to_string(mode);
+        PrunedNetwork fixed = bench.network("e.h5.checkpoints/" + own + ".h5", mode);
+        BOOST_TEST(last(own) == plain(fixed.network, dataset.test).mcr);
+        PrunedNetwork drawn = bench.network("e.h5.checkpoints/one-conv-ecp-per-batch.h5", mode);
+        of_drawn.push_back(plain(drawn.network, dataset.test).mcr);
+        BOOST_TEST(last("one-conv-ecp-per-batch-k" + std::to_string(mode)) == of_drawn.back());
+    }
+    BOOST_TEST(last("one-conv-ecp-per-batch") == of_drawn.front());
+    // fftconv-evaluate takes K from the file.
+    bench.command("evaluate",
+                  bench.path("e.h5.checkpoints/one-conv-ecp-2.h5") + " --out " + bench.path("v.h5"));
+    BOOST_TEST(numbers_of(read_results(bench.path("v.h5")), "evaluation", "test_mcr").at(0) ==
+               last("one-conv-ecp-2"));
+    bench.command("evaluate", "--mode all " + bench.path("e.h5.checkpoints/one-conv-ecp-per-batch.h5") +
+                                  " --out " + bench.path("w.h5"));
+    BOOST_TEST(numbers_of(read_results(bench.path("w.h5")), "evaluation", "test_mcr") == of_drawn,
+               boost::test_tools::per_element());
+}
+
+// Streams that must differ: repeats start from other weights, layers from each other's.
+BOOST_AUTO_TEST_CASE(random_streams_differ) {
+    const Recomputation bench;
+    bench.command(
+        "ecp",
+        "--network one-conv --method max --epochs 1 --repeat 2 --batch 16 --convolution-rounds 0 --out " +
+            bench.path("e.h5"));
+    const Checkpoint one = read_checkpoint(bench.path("e.h5.checkpoints/one-conv-max.h5")),
+                     two = read_checkpoint(bench.path("e.h5.checkpoints/one-conv-max-repeat-2.h5"));
+    BOOST_TEST((one.model != two.model));
+    BOOST_TEST(one.random.at(0).seed + 1 == two.random.at(0).seed);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,199 @@
+// A file is the one truth about what it holds: what is taken from it, and what contradicts it is refused.
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "apps/app.hpp"
+#include "common/configuration.hpp"
+#include "fftconv/core/sha256.hpp"
+#include "fftconv/storage/checkpoint.hpp"
+#include "fftconv/storage/masks.hpp"
+#include "fftconv/storage/results.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+struct Recorded {
+    TemporaryFolder folder;
+    std::filesystem::path data = write_mnist(folder.path() / "data");
+
+    Recorded() { ::setenv("FFTCONV_DATA", data.c_str(), 1); }
+    ~Recorded() { ::unsetenv("FFTCONV_DATA"); }
+    std::string path(const std::string& name) const { return (folder / name).string(); }
+    void works(const std::string& command) const {
+        const CommandResult done = run(command);
+        BOOST_REQUIRE_MESSAGE(done.status == 0, command << '\n' << done.output);
+    }
+    void fails(const std::string& command, int status, const std::string& part) const {
+        const CommandResult done = run(command);
+        BOOST_CHECK_MESSAGE(done.status == status && contains(done.output, part),
+                            command << "\nstatus " << done.status << '\n'
+                                    << done.output);
+    }
+    std::string train(const std::string& more) const {
+        return app("train") +
+               " --threads 1 --batch 20 --epochs 2 --architecture '1x28x28:4C5v-P2(ecp)-10Softmax' " + more;
+    }
+    std::string prune(const std::string& more) const {
+        return app("prune") + " --threads 1 --batch 20 --criterion l2 --timing-rounds 1 " + more;
+    }
+};
+
+std::string configured(const std::string& toml, const std::string& name) {
+    return text_of(parse_toml(toml, "recorded").at(name));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(truth)
+
+BOOST_AUTO_TEST_CASE(what_contradicts_a_checkpoint_is_refused_unless_it_overrules) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5");
+    bench.works(bench.train("--mode 2 --validation 0.2 --out " + net));
+    BOOST_TEST(configured(read_checkpoint(net).resolved_toml, "dataset") == "mnist");  // never auto
+    const std::string evaluate = app("evaluate") + " --threads 1 " + net + " ";
+    bench.works(evaluate + "--mode 2 --dataset mnist");
+    bench.fails(evaluate + "--mode 1", 2, "--mode: " + net + " was made with 2, found 1");
+    bench.fails(evaluate + "--dataset fashion-mnist", 2, "--dataset");
+    bench.works(evaluate + "--mode 1 --overrule");
+    bench.works(evaluate + "--mode all");
+    const std::string prune =
+        bench.prune("--ratio 0.5 --checkpoint " + net + " --out " + bench.path("p.h5") + " ");
+    bench.fails(prune + "--validation 0.3", 2, "--validation: " + net + " was made with 0.2, found 0.3");
+    bench.fails(prune + "--mode 1", 2, "--mode");
+    bench.fails(prune + "--architecture two-conv", 2, "--architecture");
+    bench.fails(prune + "--preprocess contrast", 2, "--preprocess");
+    bench.fails(prune + "--layers conv9", 2, "--layers: expected conv1 or dense1, found conv9");
+    BOOST_TEST(!std::filesystem::exists(bench.path("p.h5")));
+    // Another data set under the same name.
+    const TemporaryFolder other;
+    write_mnist(other.path());
+    write_digits(other.path() / "mnist", "train", 201);
+    bench.fails(evaluate + "--data " + other.path().string(), 1, net + ": /dataset/sha256");
+    bench.fails(prune + "--data " + other.path().string(), 1, net + ": /dataset/sha256");
+}
+
+BOOST_AUTO_TEST_CASE(a_pruning_result_records_its_network) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("p.h5");
+    bench.works(bench.train("--mode 1 --validation 0.2 --preprocess contrast --seed 7 --out " + net));
+    bench.works(bench.prune("--ratio 0.5 --retrain-epochs 1 --checkpoint " + net + " --out " + out));
+    const ResultRecord record = read_results(out);
+    BOOST_TEST(configured(record.resolved_toml, "architecture") == "1x28x28:4C5v-P2(ecp)-10Softmax");
+    BOOST_TEST(configured(record.resolved_toml, "batch-norm") == "false");
+    BOOST_TEST(configured(record.resolved_toml, "mode") == "1");
+    BOOST_TEST(configured(record.resolved_toml, "validation") == "0.2");
+    BOOST_TEST(configured(record.resolved_toml, "preprocess") == "contrast");
+    BOOST_TEST(configured(record.resolved_toml, "dataset") == "mnist");
+    const auto of_baseline = [&](const char* column) {
+        return record.column<std::string>(out, "baseline", column).at(0);
+    };
+    BOOST_TEST(of_baseline("sha256") == sha256_of_file(net));
+    BOOST_TEST(of_baseline("configuration") == read_checkpoint(net).resolved_toml);
+    BOOST_TEST(record.dataset.split_seed == 7);
+    // A pruned checkpoint says what it is, too.
+    const std::string point = bench.path("p.h5.points/l2-kernel-0.5.h5");
+    BOOST_TEST(read_checkpoint(point).state.values.at("evaluation_mode") == 1);
+    const CommandResult evaluated = run(app("evaluate") + " --threads 1 " + point);
+    BOOST_TEST(contains(evaluated.output, "K = 1"), evaluated.output);
+    BOOST_TEST(contains(evaluated.output, "compact"), evaluated.output);
+    // A file that grew by another call has both configurations.
+    bench.works(bench.prune("--ratio 0.25:0.5:0.25 --retrain-epochs 1 --resume --checkpoint " + net +
+                            " --out " + out));
+    const ResultRecord grown = read_results(out);
+    const auto& calls = grown.column<std::string>(out, "calls", "configuration");
+    BOOST_TEST_REQUIRE(calls.size() == 2u);
+    BOOST_TEST(configured(calls[0], "ratio") == "[0.5]");
+    BOOST_TEST(configured(calls[1], "ratio") == "[0.25:0.5:0.25]");
+    // Everything comes from the file.
+    bench.works(app("prune") + " --resume --out " + out);
+    // Trained anew, it is another network.
+    bench.works(bench.train(
+        "--mode 1 --validation 0.2 --preprocess contrast --seed 7 --epochs 3 --overwrite --out " + net));
+    bench.fails(bench.prune("--ratio 0.25:0.75:0.25 --retrain-epochs 1 --resume --checkpoint " + net +
+                            " --out " + out),
+                1, net);
+}
+
+BOOST_AUTO_TEST_CASE(points_are_not_deleted_unasked) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("p.h5");
+    const std::string first = bench.path("p.h5.points/l2-kernel-0.5.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    bench.works(bench.prune("--ratio 0.5 --checkpoint " + net + " --out " + out));
+    bench.fails(bench.prune("--ratio 0.25 --checkpoint " + net + " --out " + out), 2, "--overwrite");
+    std::filesystem::remove(out);
+    bench.fails(bench.prune("--ratio 0.25 --checkpoint " + net + " --out " + out), 2, "--overwrite");
+    bench.fails(bench.prune("--ratio 0.25 --overwrite --checkpoint typo.h5 --out " + out), 1, "typo.h5");
+    BOOST_TEST(std::filesystem::exists(first));
+    bench.works(bench.prune("--ratio 0.25 --overwrite --checkpoint " + net + " --out " + out));
+    BOOST_TEST(!std::filesystem::exists(first));
+}
+
+BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), a = bench.path("a.h5"), b = bench.path("b.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    for (const auto& [part, out] : {std::pair{"1/2", a}, {"2/2", b}})
+        bench.works(bench.prune("--ratio 0.25:0.5:0.25 --points " + std::string(part) + " --checkpoint " +
+                                net + " --out " + out));
+    const auto merge = [&](const std::string& files) { return app("results") + " merge " + files; };
+    const std::string all = bench.path("all.h5"), before = test::text_of(a);
+    bench.fails(merge(all + " " + a), 2, "part 2/2 is missing");
+    bench.fails(merge(all + " " + a + " " + a), 2, "both are part 1/2");
+    bench.fails(merge(a + " " + b), 2, a + ": it exists");
+    bench.fails(merge("--overwrite " + a + " " + a + " " + b), 2, "one of the parts");
+    BOOST_TEST(test::text_of(a) == before);
+    BOOST_TEST(!std::filesystem::exists(all));
+    bench.works(merge(all + " " + a + " " + b));
+    bench.fails(merge(all + " " + a + " " + b), 2, "--overwrite");
+    const CommandResult compared = run(app("results") + " compare " + a + " " + all);
+    BOOST_TEST(compared.status == 0, compared.output);
+    BOOST_TEST(contains(compared.output, "points: l2-kernel-0.25: test_mcr"), compared.output);
+    BOOST_TEST(contains(compared.output, "+0.00 ±"), compared.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_training_starts_from_another_and_a_recorded_one_runs_again) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5");
+    bench.works(bench.train("--mode 3 --preprocess contrast --out " + net));
+    bench.works(app("train") + " --threads 1 --config " + net + " --out " + bench.path("again.h5"));
+    BOOST_TEST((read_checkpoint(bench.path("again.h5")).model == read_checkpoint(net).model));
+    bench.works(app("train") + " --threads 1 --init " + net + " --mode 3 --epochs 1 --rate 1e-9 --out " +
+                bench.path("tuned.h5"));
+    const Checkpoint tuned = read_checkpoint(bench.path("tuned.h5")), start = read_checkpoint(net);
+    BOOST_TEST(tuned.architecture == start.architecture);
+    for (std::size_t i = 0; i < tuned.model.size(); ++i)
+        for (std::size_t j = 0; j < tuned.model[i].values.size(); ++j)
+            BOOST_REQUIRE_SMALL(tuned.model[i].values[j] - start.model[i].values[j], 1e-5f);
+    BOOST_TEST(configured(tuned.resolved_toml, "preprocess") == "contrast");
+    bench.fails(app("train") + " --init " + net + " --architecture two-conv --out " + bench.path("x.h5"), 1,
+                "/model/architecture");
+    bench.works(bench.train("--epochs 1 --repeat 2 --out " + bench.path("r.h5")));
+    BOOST_TEST(configured(read_checkpoint(bench.path("r-repeat-2.h5")).resolved_toml, "seed") == "2");
+    BOOST_TEST(
+        (read_checkpoint(bench.path("r-repeat-2.h5")).model != read_checkpoint(bench.path("r.h5")).model));
+}
+
+BOOST_AUTO_TEST_CASE(a_mask_from_elsewhere) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("p.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    MaskRecord mask;
+    mask.search = {.criterion = "by hand", .granularity = "kernel", .seed = {1}, .validation_mcr = {0}};
+    mask.masks = {{.layer = "conv1", .out = 4, .in = 1, .kernel = {1, 0, 1, 0}}};
+    write_masks(bench.path("m.h5"), mask);
+    bench.works(
+        bench.prune("--ratio 0 --mask " + bench.path("m.h5") + " --checkpoint " + net + " --out " + out));
+    BOOST_TEST(read_results(out).column<double>(out, "points", "pruned_kernels").back() == 50);
+    mask.masks.front().layer = "conv7";
+    write_masks(bench.path("m7.h5"), mask);
+    bench.fails(bench.prune("--ratio 0 --mask " + bench.path("m7.h5") + " --checkpoint " + net + " --out " +
+                            bench.path("q.h5")),
+                1, "m7.h5");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
