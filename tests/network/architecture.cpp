@@ -32,7 +32,8 @@ BOOST_AUTO_TEST_CASE(every_full_form_round_trips) {
           "1x28x28:20C5v-P2(ecp)-32C5v-P2(random)-100FC-10Softmax",
           "3x32x32:2x128C3-MP2-2x128C3-MP2-2x256C3-256FC-10Softmax",
           "3x32x31:128C3-97C3+BN-MP2-3x64C3p2-P2(average)-8C4v-8C4p1-8C1-256FC+BN-31FC-7Softmax",
-          "1x8x8:10Softmax", "1x8x8:P2-MP2-10Softmax"}) {
+          "4x64x64:2x8C31x7s2g4+BN-16C5d2dw-16C5s2x1d1x2-8C4p1x2x2x1-P2-8C3p2x1-7Softmax", "1x8x8:10Softmax",
+          "1x8x8:P2-MP2-10Softmax"}) {
         const Architecture parsed = parse_architecture(text);
         BOOST_CHECK_EQUAL(to_string(parsed), text);
         BOOST_CHECK(parse_architecture(to_string(parsed)) == parsed);
@@ -86,10 +87,13 @@ BOOST_AUTO_TEST_CASE(errors_show_the_place) {
     check_caret("128C3-10Softmax-MP2", 16, "nothing after the Softmax");
     check_caret("128C3-10Softmax+BN", 15, "the end");
     check_caret("128C4-10Softmax", 5, "even kernel");
-    check_caret("128C12-10Softmax", 4, "from 1 to 11");
+    check_caret("128C99999-10Softmax", 4, "from 1 to 65536");
+    check_caret("3x8x8:4C3g2-10Softmax", 6, "2 groups do not divide 3 maps");
+    check_caret("3x8x8:4C3dw-10Softmax", 6, "3 groups do not divide");
+    check_caret("3x8x8:4C4s2-10Softmax", 9, "even kernel");
     check_caret("0C3-10Softmax", 0, "from 1");
     check_caret("99999999999999999999C3-10Softmax", 0, "from 1 to 1000000");
-    check_caret("8C3p3-10Softmax", 4, "from 0 to 2");
+    check_caret("8C3p99999-10Softmax", 4, "from 0 to 65536");
     check_caret("P2(least)-10Softmax", 3, "ecp)");
     check_caret("1x28:8C3-10Softmax", 4, "expected x");
     check_caret("1x8x8:4C5v-4C5v-10Softmax", 11, "does not fit");

@@ -2,9 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <optional>
 
 namespace fftconv {
 namespace {
+
+/// Pixels from the first tap to the last.
+PerAxis reach_of(const ConvolutionSpec& layer) {
+    const auto reach = [](int taps, int distance) {
+        return int(std::min<std::int64_t>(std::int64_t(taps - 1) * distance, 1 << 30));
+    };
+    return {reach(layer.kernel.vertical, layer.dilation.vertical),
+            reach(layer.kernel.horizontal, layer.dilation.horizontal)};
+}
 
 /// Reads one architecture text from left to right.
 class Parser {
@@ -102,14 +113,17 @@ class Parser {
     void parse_convolution(int before, int outputs, std::size_t start) {
         const bool lenet = take("(");
         require("C");
-        ConvolutionSpec layer{.outputs = outputs, .kernel = number(1, 11)};
+        ConvolutionSpec layer{.outputs = outputs, .kernel = pair(1)};
         if (lenet) {
             require(")");
             layer.padding = 0;
             add_lenet_convolution(before, layer, start);
             return;
         }
-        layer.padding = parse_padding(layer.kernel);
+        const std::optional<Padding> padding = parse_padding();
+        const std::size_t behind_kernel = position_;
+        parse_strides_and_groups(layer);
+        layer.padding = padding ? *padding : same_padding(layer, behind_kernel);
         layer.batch_norm = parse_batch_norm();
         if (before > 1000) fail_at(start, "expected a number from 1 to 1000");
         for (int i = 0; i < std::max(before, 1); ++i) add(layer, start);
@@ -129,11 +143,44 @@ class Parser {
         add(layer, start);
     }
 
-    int parse_padding(int kernel) {
-        if (take("v")) return 0;
-        if (take("p")) return number(0, kernel - 1);
-        if (kernel % 2 == 0) fail("expected v or p and a number: an even kernel has no 'same' padding");
-        return kernel / 2;
+    static constexpr int most_pixels = 65536;  ///< of kernels, padding, strides and dilations
+
+    /// "5", or "5x3": vertical, horizontal.
+    PerAxis pair(int least) {
+        const int vertical = number(least, most_pixels);
+        return {vertical, take("x") ? number(least, most_pixels) : vertical};
+    }
+
+    std::optional<Padding> parse_padding() {
+        if (take("v")) return Padding(0);
+        if (!take("p")) return std::nullopt;
+        const PerAxis first = pair(0);
+        if (!take("x")) return Padding(first);
+        const int bottom = number(0, most_pixels);
+        require("x");
+        return Padding(first.vertical, first.horizontal, bottom, number(0, most_pixels));
+    }
+
+    void parse_strides_and_groups(ConvolutionSpec& layer) {
+        for (;;)
+            if (take("dw"))
+                layer.groups = ConvolutionSpec::depthwise;
+            else if (take("s"))
+                layer.stride = pair(1);
+            else if (take("d"))
+                layer.dilation = pair(1);
+            else if (take("g"))
+                layer.groups = number(1, 65536);
+            else
+                return;
+    }
+
+    /// As many zeros before the first pixel as behind the last, so that stride 1 keeps the size.
+    Padding same_padding(const ConvolutionSpec& layer, std::size_t position) const {
+        const PerAxis reach = reach_of(layer);
+        if (reach.vertical % 2 != 0 || reach.horizontal % 2 != 0)
+            fail_at(position, "expected v or p and a number: an even kernel has no 'same' padding");
+        return PerAxis(reach.vertical / 2, reach.horizontal / 2);
     }
 
     void parse_dense(int outputs, std::size_t start) {
@@ -174,11 +221,28 @@ std::string maps_text(MapShape maps) {
            std::to_string(maps.width);
 }
 
+std::string pair_text(const PerAxis& pair) {
+    return pair == pair.vertical ? std::to_string(pair.vertical) : to_string(pair);
+}
+
+std::string padding_text(const ConvolutionSpec& layer) {
+    const Padding p = layer.padding;
+    const PerAxis reach = reach_of(layer);
+    if (2 * p.top == reach.vertical && 2 * p.left == reach.horizontal && p == Padding(p.top, p.left))
+        return "";
+    if (p == 0) return "v";
+    if (p == Padding(p.top, p.left)) return "p" + pair_text({p.top, p.left});
+    return "p" + to_string(PerAxis(p.top, p.left)) + "x" + to_string(PerAxis(p.bottom, p.right));
+}
+
 std::string text_of(const ConvolutionSpec& layer) {
-    std::string text = std::to_string(layer.outputs) + "C" + std::to_string(layer.kernel);
-    const bool same = 2 * layer.padding + 1 == layer.kernel;
-    if (!same) text += layer.padding == 0 ? "v" : "p";
-    if (!same && layer.padding != 0) text += std::to_string(layer.padding);
+    std::string text = std::to_string(layer.outputs) + "C" + pair_text(layer.kernel) + padding_text(layer);
+    if (layer.stride != 1) text += "s" + pair_text(layer.stride);
+    if (layer.dilation != 1) text += "d" + pair_text(layer.dilation);
+    if (layer.groups == ConvolutionSpec::depthwise)
+        text += "dw";
+    else if (layer.groups != 1)
+        text += "g" + std::to_string(layer.groups);
     return text + (layer.batch_norm ? "+BN" : "");
 }
 
@@ -192,11 +256,14 @@ std::string text_of(const DenseSpec& layer) {
 }
 
 MapShape maps_behind(MapShape maps, const ConvolutionSpec& layer, const LayerSpec*) {
-    const int cut = layer.kernel - 1 - 2 * layer.padding;
-    if (maps.height <= cut || maps.width <= cut)
-        throw ShapeError("a " + std::to_string(layer.kernel) + "x" + std::to_string(layer.kernel) +
-                         " kernel does not fit maps of " + maps_text(maps));
-    return {layer.outputs, maps.height - cut, maps.width - cut};
+    const ConvolutionShape shape = convolution_shape(layer, maps, 1);
+    if (maps.channels % shape.groups != 0 || layer.outputs % shape.groups != 0)
+        throw ShapeError(std::to_string(shape.groups) + " groups do not divide " +
+                         std::to_string(maps.channels) + " maps before and " + std::to_string(layer.outputs) +
+                         " behind a convolution");
+    if (shape.output_height() < 1 || shape.output_width() < 1)
+        throw ShapeError("a " + to_string(layer.kernel) + " kernel does not fit maps of " + maps_text(maps));
+    return {layer.outputs, shape.output_height(), shape.output_width()};
 }
 
 MapShape maps_behind(MapShape maps, const PoolingSpec& layer, const LayerSpec* before) {
@@ -250,6 +317,19 @@ const std::vector<std::pair<std::string, std::string>>& known_architectures() {
         {"cnn-large", "3x28x28:2x128C3-MP2-2x256C3-MP2-2x256C3-512C3-1024FC-1024FC-10Softmax"},
         {"svhn", "3x32x32:2x64C3-MP2-2x128C3-MP2-2x128C3-512FC-512FC-10Softmax"}};
     return known;
+}
+
+ConvolutionShape convolution_shape(const ConvolutionSpec& spec, MapShape maps, int batch) {
+    return {.batch = batch,
+            .in_channels = maps.channels,
+            .out_channels = spec.outputs,
+            .height = maps.height,
+            .width = maps.width,
+            .kernel = spec.kernel,
+            .padding = spec.padding,
+            .stride = spec.stride,
+            .dilation = spec.dilation,
+            .groups = spec.groups == ConvolutionSpec::depthwise ? maps.channels : spec.groups};
 }
 
 std::vector<MapShape> layer_maps(const Architecture& architecture, std::size_t* failing) {

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "fftconv/convolution/shape.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/names.hpp"
 #include "fftconv/core/public.hpp"
@@ -14,10 +15,14 @@ namespace FFTCONV_PUBLIC fftconv {
 
 /// One convolution; ReLU follows it, after its batch normalisation and the pooling right behind it.
 struct ConvolutionSpec {
-    int outputs = 1;          ///< feature maps
-    int kernel = 3;           ///< k × k
-    int padding = 1;          ///< zeros on every side
-    bool batch_norm = false;  ///< instead of a bias
+    int outputs = 1;                     ///< feature maps
+    PerAxis kernel = 3;                  ///< k_h × k_w
+    Padding padding = 1;                 ///< zeros on each side
+    bool batch_norm = false;             ///< instead of a bias
+    PerAxis stride = 1;                  ///< pixels from one output to the next
+    PerAxis dilation = 1;                ///< pixels from one tap to the next
+    int groups = 1;                      ///< of maps; `depthwise`: as many as there are maps before it
+    static constexpr int depthwise = 0;  ///< of `groups`
     bool operator==(const ConvolutionSpec&) const = default;
 };
 
@@ -70,9 +75,12 @@ class ArchitectureError : public UsageError {
 ///  - a name: one-conv, two-conv (EasyConvPooling), lenet-6-16-120, mnist-16-32-64, cnn-small, cnn-large,
 ///  svhn;
 ///  - `CxHxW:` and layers joined by `-`: `20C5` a convolution to 20 maps with 5×5 kernels, 'same' padding;
-///    `20C5v` valid; `20C5p1` one zero on every side; `2x128C3` two of them; `P2` max pooling of 2×2 windows,
-///    `P2(average)`, `P2(random)`, `P2(ecp)` the other methods; `MP2` overlapped 3×3/2 max pooling; `100FC`
-///    dense; `10Softmax` the last; `+BN` behind a convolution or FC: batch normalisation;
+///    `20C5v` valid; `20C5p1` one zero on every side (`p1x2` above and below, before and
+///    behind; `p1x2x3x4` top, left, bottom, right); `20C5x3` 5×3 kernels; then, in any order, `s2` stride,
+///    `d2` dilation (`s2x1`: vertical, horizontal), `g4` four groups, `dw` depthwise; `2x128C3` two of them;
+///    `P2` max pooling of 2×2 windows, `P2(average)`, `P2(random)`, `P2(ecp)` the other methods; `MP2`
+///    overlapped 3×3/2 max pooling; `100FC` dense; `10Softmax` the last; `+BN` behind a convolution or FC:
+///    batch normalisation;
 ///  - the same without `CxHxW:`, as the coarse pruning paper's Table 1 writes it: images are 3x32x32;
 ///  - the paper's form `1x6(C5)-16(C5)-120(C5)-84-10`: valid convolutions, `1x6` meaning 1 map in and 6 out,
 ///    MP2 behind each but the last; images are 32×32.
@@ -85,6 +93,9 @@ std::string to_string(const Architecture& architecture);
 
 /// Names and full forms of the papers' networks.
 const std::vector<std::pair<std::string, std::string>>& known_architectures();
+
+/// The convolution of a spec behind these maps; `groups` resolved.
+ConvolutionShape convolution_shape(const ConvolutionSpec& spec, MapShape maps, int batch);
 
 /// The maps behind each layer. @throws ShapeError when a layer does not fit what is before it; `failing`,
 /// when given, gets its index.

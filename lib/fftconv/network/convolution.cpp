@@ -18,7 +18,8 @@ ConvolutionLayer::ConvolutionLayer(std::string name, const std::string& engine, 
       options_(options),
       engine_(make_engine(engine, shape, options)),
       with_bias_(with_bias),
-      weight_("weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel}),
+      weight_("weight",
+              {shape.out_channels, shape.group_channels(), shape.kernel.vertical, shape.kernel.horizontal}),
       bias_("bias", {shape.out_channels}, 0, false) {
     Layer::set_threads(options.threads);
 }
@@ -51,7 +52,7 @@ void ConvolutionLayer::set_kernel_mask(std::span<const std::uint8_t> mask) {
     if (!mask.empty() && mask.size() != shape().kernels())
         throw ShapeError(name() + ": kernel mask: expected " + std::to_string(shape().kernels()) +
                          " bytes, found " + std::to_string(mask.size()));
-    const int area = shape().kernel * shape().kernel;
+    const std::size_t area = shape().kernel.area();
     std::vector<std::uint8_t> weights(mask.size() * area);
     for (std::size_t kernel = 0; kernel < mask.size(); ++kernel)
         std::fill_n(weights.begin() + kernel * area, area, mask[kernel]);
@@ -61,7 +62,7 @@ void ConvolutionLayer::set_kernel_mask(std::span<const std::uint8_t> mask) {
 std::vector<std::uint8_t> ConvolutionLayer::kernel_mask() const {
     std::vector<std::uint8_t> mask(shape().kernels(), 1);
     if (weight_.held.empty()) return mask;
-    const int area = shape().kernel * shape().kernel;
+    const std::size_t area = shape().kernel.area();
     for (std::size_t kernel = 0; kernel < mask.size(); ++kernel) {
         const auto first = weight_.held.begin() + kernel * area;
         mask[kernel] = std::any_of(first, first + area, [](std::uint8_t kept) { return kept != 0; });

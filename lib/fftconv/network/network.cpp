@@ -52,13 +52,7 @@ class Builder {
     void add_convolution_block(const ConvolutionSpec& spec, const PoolingSpec* pooling) {
         const bool ecp = pooling && pooling->method == PoolingMethod::ecp;
         const bool random = pooling && pooling->method == PoolingMethod::random;
-        const ConvolutionShape shape{.batch = options_.batch,
-                                     .in_channels = maps_.channels,
-                                     .out_channels = spec.outputs,
-                                     .height = maps_.height,
-                                     .width = maps_.width,
-                                     .kernel = spec.kernel,
-                                     .padding = spec.padding};
+        const ConvolutionShape shape = convolution_shape(spec, maps_, options_.batch);
         const ConvolutionOptions engine{.tile = options_.tile,
                                         .mode = ecp ? options_.mode : no_mode,
                                         .inverse = options_.inverse,

@@ -73,8 +73,8 @@ void copy(const WeightedLayer& from, const WeightedLayer& to, const Maps& out, c
 /// The pruned kernels of a convolution as a mask: whole ones, and where some are pruned in part, weights.
 void add_kernel_mask(const WeightedLayer& layer, const Bytes& kept, Masks& masks) {
     if (!layer.convolution || std::count(kept.begin(), kept.end(), 0) == 0) return;
-    const int edge = layer.convolution->shape().kernel;
-    LayerMask mask{layer.name(), layer.out, layer.in, edge, edge};
+    const PerAxis edges = layer.convolution->shape().kernel;
+    LayerMask mask{layer.name(), layer.out, layer.in, edges.vertical, edges.horizontal};
     bool in_part = false;
     for (std::size_t kernel = 0; kernel < layer.units(); ++kernel) {
         const auto first = kept.begin() + std::ptrdiff_t(kernel * layer.area);
@@ -93,13 +93,18 @@ PrunedNetwork compact(const PrunedNetwork& pruned) {
     const std::vector<WeightedLayer> layers = weighted_layers(network);
     const std::vector<Bytes> kept = pruned.kept_weights();
     std::vector<Maps> maps;
-    for (const WeightedLayer& layer : layers) maps.push_back(surviving_maps(layer, pruned.masks()));
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        // Maps of groups stay, or the groups would no longer be alike: their pruned kernels stay masked.
+        const bool grouped = layers[i].groups > 1 || (i + 1 < layers.size() && layers[i + 1].groups > 1);
+        maps.push_back(grouped ? all_maps(layers[i].out) : surviving_maps(layers[i], pruned.masks()));
+    }
 
     Network thin_network(thin_architecture(network.architecture(), maps), network.options());
     const std::vector<WeightedLayer> thin = weighted_layers(thin_network);
     Masks masks;
     Maps in = all_maps(layers.front().in);
     for (std::size_t i = 0; i < layers.size(); ++i) {
+        if (layers[i].groups > 1) in = all_maps(layers[i].in);
         copy(layers[i], thin[i], maps[i], in);
         add_kernel_mask(thin[i], part(kept[i], layers[i], maps[i], in), masks);
         in = maps[i];

@@ -42,7 +42,9 @@ class Removal {
     bool has_outgoing(std::size_t i, int o) const {
         const WeightedLayer& next = layers_[i + 1];
         for (int to = 0; to < next.out; ++to) {
-            const auto first = kept_[i + 1].begin() + std::ptrdiff_t(next.at(to, o));
+            const int input = next.input_of(to, o);
+            if (input < 0) continue;
+            const auto first = kept_[i + 1].begin() + std::ptrdiff_t(next.at(to, input));
             if (std::any_of(first, first + next.area, [](std::uint8_t kept) { return kept != 0; }))
                 return true;
         }
@@ -58,7 +60,7 @@ class Removal {
 
     bool foldable(std::size_t i, float value) const {
         const WeightedLayer& next = layers_[i + 1];
-        const bool padded = next.convolution && next.convolution->shape().padding > 0;
+        const bool padded = next.convolution && !(next.convolution->shape().padding == 0);
         const bool takes_it = next.bias != nullptr || next.norm != nullptr;
         return value == 0 || (!padded && takes_it);
     }
@@ -79,8 +81,10 @@ class Removal {
     void fold(std::size_t i, int o, float value) {
         const WeightedLayer& next = layers_[i + 1];
         for (int to = 0; to < next.out; ++to) {
+            const int input = next.input_of(to, o);
+            if (input < 0) continue;
             double sum = 0;
-            for (float weight : next.kernel(to, o)) sum += weight;
+            for (float weight : next.kernel(to, input)) sum += weight;
             const float share = float(sum * value);
             if (next.norm)  // y = f·(x + share − mean) + shift
                 next.norm->buffers().front()->value[std::size_t(to)] -= share;
@@ -100,7 +104,8 @@ class Removal {
                     0);
         const WeightedLayer& next = layers_[i + 1];
         for (int to = 0; to < next.out; ++to)
-            std::fill_n(kept_[i + 1].begin() + std::ptrdiff_t(next.at(to, o)), next.area, 0);
+            if (const int input = next.input_of(to, o); input >= 0)
+                std::fill_n(kept_[i + 1].begin() + std::ptrdiff_t(next.at(to, input)), next.area, 0);
         found_.push_back(dead_end);
     }
 

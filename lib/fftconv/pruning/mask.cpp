@@ -33,8 +33,10 @@ void check_mask(const LayerMask& mask, const WeightedLayer& layer, bool last) {
     check_extent(mask.layer, "maps behind the layer", layer.out, mask.out);
     check_extent(mask.layer, "maps before the layer", layer.in, mask.in);
     if (layer.convolution) {
-        check_extent(mask.layer, "kernel height", layer.convolution->shape().kernel, mask.kernel_height);
-        check_extent(mask.layer, "kernel width", layer.convolution->shape().kernel, mask.kernel_width);
+        check_extent(mask.layer, "kernel height", layer.convolution->shape().kernel.vertical,
+                     mask.kernel_height);
+        check_extent(mask.layer, "kernel width", layer.convolution->shape().kernel.horizontal,
+                     mask.kernel_width);
     } else if (!mask.kernel.empty() || !mask.intra_kernel.empty()) {
         throw ShapeError("mask: " + mask.layer + ": expected a convolution for kernels, found a dense layer");
     }
@@ -55,7 +57,7 @@ Bytes kept_weights(const LayerMask* mask, const LayerMask* before, const Weighte
     for (int o = 0; o < layer.out; ++o)
         for (int c = 0; c < layer.in; ++c) {
             const std::size_t unit = std::size_t(o) * layer.in + c, first = layer.at(o, c);
-            const bool pair = keeps_map(mask, o) && keeps_map(before, c) &&
+            const bool pair = keeps_map(mask, o) && keeps_map(before, layer.map_of(o, c)) &&
                               (!mask || mask->kernel.empty() || mask->kernel[unit] != 0);
             for (std::size_t i = first; i < first + layer.area; ++i)
                 kept[i] = pair && (!mask || mask->intra_kernel.empty() || mask->intra_kernel[i] != 0);
@@ -82,13 +84,14 @@ const LayerMask* find_mask(const Masks& masks, const std::string& layer) {
 
 LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer) {
     const std::size_t index = index_of(layers, layer);
-    const int edge = layers[index].convolution ? int(layers[index].convolution->shape().kernel) : 0;
+    const PerAxis kernel = layers[index].convolution ? layers[index].convolution->shape().kernel : PerAxis(0);
     auto place = std::find_if(masks.begin(), masks.end(),
                               [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
     if (place == masks.end() || place->layer != layer) place = masks.insert(place, LayerMask{.layer = layer});
     place->out = layers[index].out;  // files leave out the extents that none of their arrays has
     place->in = layers[index].in;
-    place->kernel_height = place->kernel_width = edge;
+    place->kernel_height = kernel.vertical;
+    place->kernel_width = kernel.horizontal;
     return *place;
 }
 

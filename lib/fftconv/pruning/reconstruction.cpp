@@ -119,7 +119,11 @@ struct Reconstruction::MeasuredLayer {
           spectra(std::max(std::max(height, width) + edge - 1, 2)),
           cross(std::size_t(spectra.bins()), ComplexMatrix::Zero(layer.in, layer.in)),
           sums(std::size_t(layer.in), 0.0),
-          slopes(std::size_t(layer.out), 0.0) {}
+          slopes(std::size_t(layer.out), 0.0) {
+        if (layer.groups > 1)
+            throw UsageError("criterion: reconstruction: expected layers without groups, found " +
+                             layer.name());
+    }
 
     void add_inputs(const Tensor& x, int valid);
     void add_slopes(const Tensor& dy, int valid);

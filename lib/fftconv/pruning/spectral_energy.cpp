@@ -43,7 +43,8 @@ std::vector<double> kernel_energies(const ConvolutionShape& shape, std::span<con
     std::vector<double> means(std::size_t(x.channels()), 0.0);
     if (without_mean) means = map_sums(x, valid);
     for (double& mean : means) mean /= double(x.height()) * x.width();
-    const int k = shape.kernel, tile = std::max(std::max(x.height(), x.width()) + k - 1, 2);
+    const PerAxis k = shape.kernel;
+    const int tile = std::max({x.height() + k.vertical - 1, x.width() + k.horizontal - 1, 2});
     MapSpectra spectrum(tile);
     const std::vector<double> maps = map_spectra(x, means, valid, tile, spectrum);
     std::vector<double> energies(shape.kernels(), 0.0);
@@ -51,13 +52,16 @@ std::vector<double> kernel_energies(const ConvolutionShape& shape, std::span<con
         const int count = int(std::min<std::size_t>(MapSpectra::lanes, energies.size() - first));
         spectrum.clear();
         for (int n = 0; n < count; ++n)
-            for (int tap = 0; tap < k * k; ++tap)
-                spectrum.pixel(tap / k, tap % k, n) = weights[(first + std::size_t(n)) * k * k + tap];
-        spectrum.run(k);
+            for (int tap = 0; tap < int(k.area()); ++tap)
+                spectrum.pixel(tap / k.horizontal, tap % k.horizontal, n) =
+                    weights[(first + std::size_t(n)) * k.area() + std::size_t(tap)];
+        spectrum.run(k.vertical);
         for (int n = 0; n < count; ++n) {
-            const double* map = maps.data() + (first + n) % shape.in_channels * spectrum.bins();
+            const int kernel = int(first) + n, own = shape.group_channels();
+            const int channel = shape.first_channel(kernel / own) + kernel % own;
+            const double* map = maps.data() + std::size_t(channel) * std::size_t(spectrum.bins());
             for (int bin = 0; bin < spectrum.bins(); ++bin)
-                energies[first + n] += spectrum.energy(bin, n) * map[bin];
+                energies[std::size_t(kernel)] += spectrum.energy(bin, n) * map[bin];
         }
     }
     return energies;

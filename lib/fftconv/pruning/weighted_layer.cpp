@@ -8,8 +8,9 @@ WeightedLayer of(ConvolutionLayer& layer) {
     return {&layer,
             &layer,
             shape.out_channels,
-            shape.in_channels,
-            shape.kernel * shape.kernel,
+            shape.group_channels(),
+            int(shape.kernel.area()),
+            shape.groups,
             &layer.weight(),
             layer.has_bias() ? &layer.bias() : nullptr,
             nullptr};
@@ -22,6 +23,7 @@ WeightedLayer of(DenseLayer& layer) {
             layer.outputs(),
             input.channels,
             input.height * input.width,
+            1,
             &layer.weight(),
             layer.has_bias() ? &layer.bias() : nullptr,
             nullptr};

@@ -16,7 +16,8 @@ struct WeightedLayer {
     /// The layer itself.
     Layer* layer = nullptr;
     ConvolutionLayer* convolution = nullptr;  ///< null: dense
-    int out = 0, in = 0, area = 0;            ///< output maps, input maps, weights of a pair
+    int out = 0, in = 0, area = 0;            ///< output maps, input maps (of a group), weights of a pair
+    int groups = 1;                           ///< of maps: an output reads the input maps of its own
     /// (out, in, area).
     Parameter* weight = nullptr;
     Parameter* bias = nullptr;  ///< null where a batch normalisation follows
@@ -33,7 +34,11 @@ struct WeightedLayer {
     std::size_t at(int o, int c) const {
         return (std::size_t(o) * std::size_t(in) + std::size_t(c)) * std::size_t(area);
     }
-    /// The weights between map c before the layer and map o behind it.
+    /// The map before the layer that is input c of output o.
+    int map_of(int o, int c) const { return o / (out / groups) * in + c; }
+    /// Which input of output o that map is, or −1 where it is of another group.
+    int input_of(int o, int map) const { return map / in == o / (out / groups) ? map % in : -1; }
+    /// The weights between input c and map o behind the layer.
     std::span<float> kernel(int o, int c) const {
         return {weight->value.data() + at(o, c), std::size_t(area)};
     }
