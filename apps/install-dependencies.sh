@@ -6,7 +6,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config git libfftw3-dev libeigen3-dev libhdf5-dev libhwy-dev libcli11-dev
        libtomlplusplus-dev libspdlog-dev zlib1g-dev libssl-dev libmatio-dev libarchive-dev libpng-dev)
 run=(gnuplot-nox dataset-fashion-mnist)
-tests=(libboost-test-dev hdf5-tools python3-h5py python3-pandas python3-xarray python3-onnx pybind11-dev libdnnl-dev libopenmpi-dev openmpi-bin
+tests=(libboost-test-dev hdf5-tools python3-h5py python3-pandas python3-xarray python3-onnx pybind11-dev python3-dev libdnnl-dev libopenmpi-dev openmpi-bin
        clang clang-format clang-tidy libomp-dev doxygen binutils)
 
 packages=("${build[@]}" "${run[@]}")
