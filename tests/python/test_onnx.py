@@ -24,6 +24,8 @@ ARCHITECTURES = [
     "1x28x28:4C5v-P2(average)-6C3p1-P2(random)-10Softmax",
     "1x29x28:4C5v+BN-P2(random)-6C3-P2(ecp)-12FC-10Softmax",
     "1x28x29:5C5v-P2(ecp)-12FC-10Softmax",
+    "4x20x18:2x8C5x3s2g4+BN-16C5d2dw-16C5s2x1d1x2-8C4p1x2x2x1-P2-8C3p2x1-7Softmax",
+    "2x16x17:6C3p1x2x0x1s2-P2(ecp)-4C3d2-P2(random)-5Softmax",
     "3x21x20:2x3C3-MP2-5C4p2-MP2-P2-7FC+BN-10Softmax",
 ]
 
@@ -84,7 +86,7 @@ class Export(Case):
 
 class Import(Case):
     def test_there_and_back_keeps_every_bit(self):
-        architecture = "1x28x28:4C5v-P2-6C3+BN-MP2-5C3p2-P2(average)-12FC+BN-11FC-10Softmax"
+        architecture = "1x28x28:4C5v-P2-6C3x5s2x1g2+BN-MP2-5C3d2-8C2p1x0x0x1-P2(average)-12FC+BN-11FC-10Softmax"
         fftconv.save_checkpoint(self.folder / "a.h5", architecture, random_state(architecture))
         fftconv.export_onnx(self.folder / "a.h5", self.folder / "a.onnx")
         self.assertEqual(fftconv.import_onnx(self.folder / "a.onnx", self.folder / "b.h5"), architecture)
@@ -130,11 +132,11 @@ class Import(Case):
     def test_what_has_no_place_is_named(self):
         dense = [("Flatten", [], {}), ("MatMul", ["d"], {})]
         cases = [
-            ([("Conv", ["w", "b"], {"strides": [2, 2]}), ("Relu", [], {}), *dense], "Conv node0: strides"),
+            ([("Conv", ["w", "b"], {"group": 2}), ("Relu", [], {}), *dense], "Conv node0: weight"),
+            ([("Conv", ["w", "b"], {"auto_pad": "SAME_UPPER", "strides": [2, 2]}), ("Relu", [], {}), *dense], "Conv node0: auto_pad"),
             ([("Conv", ["w", "b"], {}), *dense], "expected a Relu"),
             ([("Conv", ["w", "b"], {}), ("Sigmoid", [], {}), *dense], "Sigmoid node1: no architecture string"),
             ([("Conv", ["w", "b"], {}), ("Relu", [], {}), ("GlobalAveragePool", [], {}), *dense], "GlobalAveragePool node2"),
-            ([("Conv", ["w", "b"], {"pads": [1, 0, 1, 0]}), ("Relu", [], {}), *dense], "pads"),
             ([("Conv", ["w", "b"], {}), ("Relu", [], {}), ("AveragePool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}), *dense],
              "AveragePool node2"),
             ([("Conv", ["w", "b"], {}), ("Relu", [], {})], "fully connected layer at the end"),

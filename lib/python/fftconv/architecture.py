@@ -12,6 +12,23 @@ BATCH_NORM_MOMENTUM = 0.1  # share of the batch in the running statistics, PyTor
 POOLINGS = {"MP2": "overlapped-max", "P2": "max", "P2(average)": "average", "P2(random)": "random", "P2(ecp)": "ecp"}
 
 
+PAIR = r"\d+(?:x\d+)?"
+CONVOLUTION = (rf"(?P<outputs>\d+)C(?P<kernel>{PAIR})(?:(?P<valid>v)|p(?P<padding>\d+(?:x\d+(?:x\d+x\d+)?)?))?"
+               rf"(?P<more>(?:s{PAIR}|d{PAIR}|g\d+|dw)*)(?P<norm>\+BN)?")
+
+
+def pair_of(text):
+    """"5" or "5x3" as (vertical, horizontal)."""
+    numbers = tuple(int(number) for number in text.split("x"))
+    return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def same_padding(kernel, dilation):
+    """The zeros with which stride 1 keeps the size, or None where there is no middle tap."""
+    reach = [(taps - 1) * step for taps, step in zip(kernel, dilation)]
+    return None if any(each % 2 for each in reach) else (reach[0] // 2, reach[1] // 2) * 2
+
+
 @dataclass
 class Layer:
     """One layer of the network. `arrays` are its arrays and their shapes, in the order of a checkpoint."""
@@ -21,8 +38,11 @@ class Layer:
     inputs: tuple  # (C, H, W) of its input
     outputs: tuple
     arrays: dict = field(default_factory=dict)
-    kernel: int = 0
-    padding: int = 0
+    kernel: tuple = (0, 0)  # taps, vertical and horizontal
+    padding: tuple = (0, 0, 0, 0)  # zeros: top, left, bottom, right
+    stride: tuple = (1, 1)
+    dilation: tuple = (1, 1)
+    groups: int = 1
     method: str = ""  # of a pooling; "ecp" of a convolution that computes the mode-K outputs alone
 
 
@@ -45,7 +65,7 @@ class _Builder:
             raise ShapeError(f"architecture: expected a Softmax at the end of {text!r}")
 
     def _add(self, part, before, after):
-        convolution = re.fullmatch(r"(\d+)C(\d+)(?:(v)|p(\d+))?(\+BN)?", part)
+        convolution = re.fullmatch(CONVOLUTION, part)
         dense = re.fullmatch(r"(\d+)(FC|Softmax)(\+BN)?", part)
         if convolution:
             self._convolution(convolution, POOLINGS.get(after, ""))
@@ -65,17 +85,21 @@ class _Builder:
 
     def _convolution(self, match, pooling):
         """Pooling comes before ReLU; random pooling comes before the normalisation too."""
-        outputs, kernel, norm = int(match[1]), int(match[2]), bool(match[5])
-        padding = 0 if match[3] else int(match[4]) if match[4] else kernel // 2
-        channels, height, width = (self.maps[0], *(extent + 2 * padding - kernel + 1 for extent in self.maps[1:]))
-        if min(height, width) < 1:
-            raise ShapeError(f"architecture: {match[0]!r}: the kernel does not fit maps of {self.maps}")
+        outputs, kernel, norm = int(match["outputs"]), pair_of(match["kernel"]), bool(match["norm"])
+        channels, more = self.maps[0], dict(re.findall(rf"(s|d(?!w)|g)({PAIR})", match["more"]))
+        stride, dilation = pair_of(more.get("s", "1")), pair_of(more.get("d", "1"))
+        groups = channels if "dw" in match["more"] else int(more.get("g", 1))
+        padding = self._padding(match, kernel, dilation)
+        height, width = (self._outputs(i, kernel, padding, stride, dilation) for i in (0, 1))
+        if min(height, width) < 1 or channels % groups or outputs % groups:
+            raise ShapeError(f"architecture: {match[0]!r} does not fit maps of {self.maps}")
         ecp = pooling == "ecp"
-        arrays = {"weight": (outputs, channels, kernel, kernel)}
+        arrays = {"weight": (outputs, channels // groups, *kernel)}
         if not norm:
             arrays["bias"] = (outputs,)
         maps = (outputs, height // 2, width // 2) if ecp else (outputs, height, width)
-        self._layer("convolution", "conv", maps, arrays, kernel=kernel, padding=padding, method="ecp" if ecp else "")
+        self._layer("convolution", "conv", maps, arrays, kernel=kernel, padding=padding, stride=stride,
+                    dilation=dilation, groups=groups, method="ecp" if ecp else "")
         if pooling == "random":
             self._pooling(pooling)
         if norm:
@@ -83,6 +107,21 @@ class _Builder:
         if pooling and pooling not in ("ecp", "random"):
             self._pooling(pooling)
         self._layer("relu", "relu", self.maps)
+
+    def _padding(self, match, kernel, dilation):
+        if match["valid"]:
+            return (0, 0, 0, 0)
+        if match["padding"]:
+            numbers = [int(number) for number in match["padding"].split("x")]
+            return tuple(numbers * (4 // len(numbers)))
+        same = same_padding(kernel, dilation)
+        if same is None:
+            raise ShapeError(f"architecture: {match[0]!r}: an even kernel has no 'same' padding")
+        return same
+
+    def _outputs(self, axis, kernel, padding, stride, dilation):
+        room = self.maps[1 + axis] + padding[axis] + padding[2 + axis] - (kernel[axis] - 1) * dilation[axis] - 1
+        return room // stride[axis] + 1
 
     def _pooling(self, method):
         if method == "ecp":

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from .architecture import BATCH_NORM_EPSILON, parse
+from .architecture import BATCH_NORM_EPSILON, same_padding
 from .checkpoint import masked_arrays, open_checkpoint, save_checkpoint
 from .errors import ShapeError
 from .hdf5 import VERSION, replace_file
@@ -94,17 +94,21 @@ class _Graph:
         self._node("Sub", output, b)
 
     def _convolution(self, layer, output):
-        parameters = [self._array(layer, name) for name in layer.arrays]
-        pads, strides = [layer.padding] * 4, [1, 1]
-        if layer.method == "ecp":
-            pads, strides = self._mode_window(layer), [2, 2]
-        self._node("Conv", output, *parameters, kernel_shape=[layer.kernel] * 2, pads=pads, strides=strides)
+        how = dict(kernel_shape=layer.kernel, pads=layer.padding, strides=layer.stride, dilations=layer.dilation, group=layer.groups)
+        plain = layer.stride == layer.dilation == (1, 1)
+        if layer.method == "ecp" and plain:
+            how.update(pads=self._mode_window(layer), strides=[2, 2])
+        whole = f"{layer.name}.whole" if layer.method == "ecp" and not plain else output
+        self._node("Conv", whole, *[self._array(layer, name) for name in layer.arrays], **how)
+        if whole != output:
+            ends = [2 * extent for extent in layer.outputs[1:]]
+            self._slice(layer, output, [self.mode // 2, self.mode % 2], ends, 2)
 
     def _mode_window(self, layer):
         """Padding, or where that is less than nothing a slice, so that a convolution of stride 2 gives pixel K of each
         window."""
-        begin = [self.mode // 2 - layer.padding, self.mode % 2 - layer.padding]
-        end = [start + 2 * (extent - 1) + layer.kernel for start, extent in zip(begin, layer.outputs[1:])]
+        begin = [self.mode // 2 - layer.padding[0], self.mode % 2 - layer.padding[1]]
+        end = [start + 2 * (extent - 1) + taps for start, extent, taps in zip(begin, layer.outputs[1:], layer.kernel)]
         sizes = layer.inputs[1:]
         if any(start > 0 for start in begin) or any(stop < size for stop, size in zip(end, sizes)):
             starts, ends = [max(start, 0) for start in begin], [min(stop, size) for stop, size in zip(end, sizes)]
@@ -147,8 +151,8 @@ class _Graph:
 
 
 def import_onnx(file, checkpoint, dataset="", overwrite=False):
-    """Writes a checkpoint of an ONNX network and returns its architecture. Known are, in a row: Conv (square, the same
-    zeros on all sides, stride 1), BatchNormalization, Relu, MaxPool and AveragePool of 2×2 with stride 2, MaxPool of 3×3
+    """Writes a checkpoint of an ONNX network and returns its architecture. Known are, in a row: Conv (two axes; any
+    kernel, padding, stride, dilation and groups), BatchNormalization, Relu, MaxPool and AveragePool of 2×2 with stride 2, MaxPool of 3×3
     with stride 2, Flatten and Reshape to rows, Gemm, MatMul with Add; Dropout, Identity, Constant and a Softmax at the end
     change nothing. A bias before a batch normalisation moves into its mean, another ε into its variance.
     Raises OnnxError naming the node that has no place in an architecture string."""
@@ -225,23 +229,24 @@ class _Reader:
     def _conv(self, attributes, inputs):
         self._finish_block()
         weight, *bias = self._values(inputs, (1, 2))
-        kernel = weight.shape[2]
-        self._require("shape of the weight", weight.shape, (weight.shape[0], self.maps[0], kernel, kernel))
-        self._require("strides", list(attributes.get("strides", [1, 1])), [1, 1])
-        self._require("dilations", list(attributes.get("dilations", [1, 1])), [1, 1])
-        self._require("group", attributes.get("group", 1), 1)
-        pads = self._pads(attributes, kernel)
-        self._require("pads", pads, [pads[0]] * 4)
-        self.maps = (weight.shape[0], *(extent + 2 * pads[0] - kernel + 1 for extent in self.maps[1:]))
-        self.blocks.append({"conv": (weight, bias[0] if bias else None), "padding": pads[0]})
+        kernel, groups = weight.shape[2:], attributes.get("group", 1)
+        if len(kernel) != 2 or self.maps[0] != weight.shape[1] * groups:
+            raise OnnxError(f"{self.name}: weight: expected (O, {self.maps[0]} / {groups}, k, k), found {weight.shape}")
+        stride, dilation = (tuple(attributes.get(name, [1, 1])) for name in ("strides", "dilations"))
+        padding = self._pads(attributes, kernel, stride, dilation)
+        room = [extent + padding[i] + padding[2 + i] - (kernel[i] - 1) * dilation[i] - 1 for i, extent in enumerate(self.maps[1:])]
+        self.maps = (len(weight), *(each // step + 1 for each, step in zip(room, stride)))
+        how = dict(padding=padding, stride=stride, dilation=dilation, groups=groups)
+        self.blocks.append({"conv": (weight, bias[0] if bias else None), "how": how})
 
-    def _pads(self, attributes, kernel):
+    def _pads(self, attributes, kernel, stride, dilation):
         automatic = attributes.get("auto_pad", b"NOTSET").decode()
-        if automatic in ("SAME_UPPER", "SAME_LOWER") and kernel % 2:
-            return [kernel // 2] * 4
+        same = same_padding(kernel, dilation)
+        if automatic in ("SAME_UPPER", "SAME_LOWER") and same and stride == (1, 1):
+            return same
         if automatic not in ("NOTSET", "VALID"):
             raise OnnxError(f"{self.name}: auto_pad: expected NOTSET, VALID or SAME of an odd kernel, found {automatic}")
-        return list(attributes.get("pads", [0] * 4))
+        return tuple(attributes.get("pads", [0] * 4))
 
     def _batchnormalization(self, attributes, inputs):
         block = self._last("conv", "dense")
@@ -340,10 +345,7 @@ class _Reader:
             return [f"{len(block['dense'][0])}{'Softmax' if last else 'FC'}{norm}"]
         if "conv" not in block:
             return [block["pool"]]
-        outputs, _, kernel, _ = block["conv"][0].shape
-        padding = block["padding"]
-        where = "" if 2 * padding + 1 == kernel else f"p{padding}" if padding else "v"
-        return [f"{outputs}C{kernel}{where}{norm}"] + ([block["pool"]] if block.get("pool") else [])
+        return [_convolution_text(block) + norm] + ([block["pool"]] if block.get("pool") else [])
 
     def _state(self):
         """The arrays under the library's names."""
@@ -362,3 +364,20 @@ class _Reader:
             else:
                 state[f"{kind}{counts[kind]}/bias"] = np.zeros(len(weight)) if bias is None else bias
         return state
+
+
+def _pair_text(pair):
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
+
+
+def _convolution_text(block):
+    """Its part of an architecture string, as the library prints it."""
+    weight, how = block["conv"][0], block["how"]
+    kernel, padding = weight.shape[2:], how["padding"]
+    text = f"{len(weight)}C{_pair_text(kernel)}"
+    if padding != same_padding(kernel, how["dilation"]):
+        symmetric = padding[:2] == padding[2:]
+        text += "v" if not any(padding) else "p" + (_pair_text(padding[:2]) if symmetric else "x".join(map(str, padding)))
+    for letter, pair in (("s", how["stride"]), ("d", how["dilation"])):
+        text += "" if pair == (1, 1) else letter + _pair_text(pair)
+    return text + (f"g{how['groups']}" if how["groups"] != 1 else "")

@@ -38,13 +38,17 @@ def preprocess(images, preprocessing):
 
 
 def _convolution(layer, x, own, mode):
-    """Cross-correlation, y[o](m, n) = Σ W[o, c](u, v) x[c](m + u − p, n + v − p)."""
-    pad = layer.padding
-    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (layer.kernel, layer.kernel), axis=(2, 3))
+    """Cross-correlation, y[o](m, n) = Σ W[o, c](u, v) x[c](s m + d u − top, s n + d v − left), over the channels of o's
+    group."""
+    top, left, bottom, right = layer.padding
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    reach = [(taps - 1) * step + 1 for taps, step in zip(layer.kernel, layer.dilation)]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
+    windows = windows[:, :, :: layer.stride[0], :: layer.stride[1], :: layer.dilation[0], :: layer.dilation[1]]
     if layer.method == "ecp":
         windows = _mode_pixels(windows, mode)
-    y = np.einsum("ncmuij,ocij->nomu", windows, own["weight"], optimize=True)
+    groups = zip(np.split(windows, layer.groups, axis=1), np.split(own["weight"], layer.groups))
+    y = np.concatenate([np.einsum("ncmuij,ocij->nomu", group, weight, optimize=True) for group, weight in groups], axis=1)
     return y + own["bias"].reshape(1, -1, 1, 1) if "bias" in own else y
 
 
