@@ -14,7 +14,8 @@ const std::vector<std::string> resumed_otherwise{"threads", "epochs", "patience"
 
 /// Throws where a given option says something else about the network than its file does.
 void require_agreement(const RecordedRun& run, const PruneOptions& prune, const Options& options) {
-    const TrainOptions& given = prune.train;
+    TrainOptions given = prune.train;
+    if (!options.given("batch-norm")) given.batch_norm = run.train.batch_norm;
     const auto agree = [&](const char* option, const std::string& recorded, const std::string& found) {
         require_agreement(run, option, options.given(option), recorded, found, prune.overrule);
     };
