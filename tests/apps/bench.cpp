@@ -98,7 +98,8 @@ BOOST_AUTO_TEST_CASE(networks_are_timed) {
 
 BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
     bench_fails("--layer 3,4,9", 2, "expected C,O,H,k,padding");
-    bench_fails("--layer 3,4,9,12,1", 1, "height: expected room for the kernel (and a pooling window), found 9");
+    bench_fails("--layer 3,4,9,12,1", 1,
+                "height: expected room for the kernel (and a pooling window), found 9");
     bench_fails("--pass sideways", 2, "--pass");
     bench_fails("--mode 4", 2, "--mode");
     bench_fails("--pruned 2", 2, "--pruned");

@@ -23,7 +23,8 @@ double limit_of(const fs::path& file) {
 double limit_of_version_1(const fs::path& group) {
     std::ifstream quota_file(group / "cpu.cfs_quota_us"), period_file(group / "cpu.cfs_period_us");
     double quota = 0, period = 0;
-    return quota_file >> quota && period_file >> period && quota > 0 && period > 0 ? quota / period : no_limit;
+    return quota_file >> quota && period_file >> period && quota > 0 && period > 0 ? quota / period
+                                                                                   : no_limit;
 }
 
 /// The least limit of a group and of those above it.
