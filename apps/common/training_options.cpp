@@ -54,6 +54,7 @@ void add_schedule_options(Options& options, TrainOptions& train) {
 void add_augmentation_options(Options& options, TrainOptions& train) {
     options.group("Augmentation of training images");
     options.add_flag("flip", train.flip, "mirror them left to right, every second one");
+    options.add_flag("flip-vertical", train.flip_vertical, "turn them upside down, every second one");
     options.add("rotation", train.rotation, at_least(0), "turn them, up to so many degrees either way");
     options.add("translation", train.translation, at_least(0), "move them, up to so many pixels each way");
     options.add("scale", train.scale, share, "scale them by 1 ± this");
@@ -158,6 +159,7 @@ BatchOptions TrainOptions::batch_options() const {
     options.shuffled = true;
     options.seed = seed;
     options.augmentation.flip_horizontal = flip;
+    options.augmentation.flip_vertical = flip_vertical;
     options.augmentation.rotation = float(rotation);
     options.augmentation.translation = float(translation);
     options.augmentation.scale_low = float(1 - scale);

@@ -77,7 +77,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     int patience = 0, repeat = 1;  ///< repeat: of fftconv-train alone
     double weight_decay = 0, dropout = 0, width = 1, validation = 0.1;
     double rotation = 0, translation = 0, scale = 0;
-    bool batch_norm = false, keep_best = false, flip = false;
+    bool batch_norm = false, keep_best = false, flip = false, flip_vertical = false;
 
     TrainOptions() { out = "network.h5"; }
     DatasetOptions dataset_options() const;

@@ -207,6 +207,7 @@ std::vector<Wire> train_wires() {
         {{"--patience", "6"}, {{"trainer.patience", "6"}}},
         {{"--keep-best"}, {{"trainer.keep_best", "true"}}},
         {{"--flip"}, {{"batches.flip", "true"}}},
+        {{"--flip-vertical"}, {{"batches.flip_vertical", "true"}}},
         {{"--rotation", "15"}, {{"batches.rotation", "15"}}},
         {{"--translation", "2"}, {{"batches.translation", "2"}}},
         {{"--scale", "0.25"}, {{"batches.scale", "0.75 to 1.25"}}},
@@ -242,7 +243,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_prune) {
     for (const char* option :
          {"--engine", "--measure", "--threads", "--batch", "--mode", "--dropout", "--optimizer",
           "--schedule-every", "--schedule-factor", "--weight-decay", "--patience", "--keep-best", "--flip",
-          "--rotation", "--translation", "--scale"}) {
+          "--flip-vertical", "--rotation", "--translation", "--scale"}) {
         Fields& changes = wire_of(wires, option).changes;
         for (const auto& [field, value] : Fields(changes)) {
             if (field.starts_with("network.")) changes["pruned " + field] = value;
