@@ -43,14 +43,14 @@ std::string json(const std::vector<std::string>& values) {
 }
 
 std::string colour(std::size_t i) {
-    return fmt::format("c{}", i % 8 + 1);
+    return fmt::format("c{}", i % 10 + 1);
 }
 
 std::string legend(const std::vector<std::pair<std::string, bool>>& names) {
     std::string html = "<ul class=legend>";
     for (std::size_t i = 0; i < names.size(); ++i)
         html += fmt::format("<li class={}><i{}></i>{}</li>", colour(i),
-                            names[i].second || i >= 8 ? " class=dashed" : "", escaped(names[i].first));
+                            names[i].second || i >= 10 ? " class=dashed" : "", escaped(names[i].first));
     return html + "</ul>";
 }
 

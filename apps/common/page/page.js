@@ -9,7 +9,7 @@
     return node;
   };
   const finite = (values) => values.filter((value) => value !== null && Number.isFinite(value));
-  const colour = (i) => 'c' + ((i % 8) + 1);
+  const colour = (i) => 'c' + ((i % 10) + 1);
   const number = (value) => {
     if (value === 0) return '0';
     const size = Math.abs(value);
@@ -118,7 +118,7 @@
       if (this.data.kind === 'line') {
         let path = '';
         points.forEach((point, k) => { if (point) path += (k && points[k - 1] ? 'L' : 'M') + point.map((v) => v.toFixed(1)).join(' '); });
-        make('path', {class: 'series' + (series.dashed || i >= 8 ? ' dashed' : ''), d: path}, group);
+        make('path', {class: 'series' + (series.dashed || i >= 10 ? ' dashed' : ''), d: path}, group);
       }
       if (this.data.kind === 'scatter' || (points.length <= 30 && !series.dashed))
         points.forEach((point) => point && make('circle', {class: 'dot', cx: point[0], cy: point[1], r: this.data.kind === 'scatter' ? 5 : 3}, group));
