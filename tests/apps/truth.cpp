@@ -8,6 +8,8 @@
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/results.hpp"
+#include "prune/options.hpp"
+#include "prune/results.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -176,6 +178,30 @@ BOOST_AUTO_TEST_CASE(a_training_starts_from_another_and_a_recorded_one_runs_agai
     BOOST_TEST(configured(read_checkpoint(bench.path("r-repeat-2.h5")).resolved_toml, "seed") == "2");
     BOOST_TEST(
         (read_checkpoint(bench.path("r-repeat-2.h5")).model != read_checkpoint(bench.path("r.h5")).model));
+}
+
+// Where validation and test images disagree, the budget goes by the former: the latter are for the result.
+BOOST_AUTO_TEST_CASE(a_budget_is_judged_by_validation_images) {
+    PruneOptions options;
+    options.criteria = {"l2"};
+    options.ratios = {"0.1:0.3:0.1"};
+    options.budget = 1;
+    PruningResults results;
+    const auto add_point = [&](const char* name, double validation, double test) {
+        PruningResult point;
+        point.name = name;
+        point.validation_mcr = validation;
+        point.test_mcr = test;
+        results.points.push_back(point);
+    };
+    add_point("baseline", 10, 10);
+    add_point("l2-kernel-0.1", 10.5, 30);
+    add_point("l2-kernel-0.2", 11, 30);
+    add_point("l2-kernel-0.3", 20, 5);
+    const std::vector<BudgetRow> rows = budget_rows(results, options);
+    BOOST_TEST_REQUIRE(rows.size() == 1u);
+    BOOST_TEST(rows.front().name == "l2-kernel-0.2");
+    BOOST_TEST(rows.front().test_mcr == 30);
 }
 
 BOOST_AUTO_TEST_CASE(a_mask_from_elsewhere) {
