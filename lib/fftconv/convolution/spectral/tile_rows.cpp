@@ -204,7 +204,7 @@ struct Reader {
     }
 
     Row<const float> operator()(int row) const {
-        if (!stream->map || stream->rows[row] < 0) return {zeros, W};
+        if (!stream->map || stream->rows[row] < 0 || run.first == run.last) return {zeros, W};
         const float* from = stream->map + stream->rows[row] * row_step;
         __builtin_prefetch(from + stream->columns[run.first] * column_step + rows_ahead * row_step);
         if (direct) return {from + stream->columns[0] * column_step, column_step};
