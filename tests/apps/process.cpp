@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_training_is_never_replaced_unasked) {
     expect_status(train.command("n.h5", "--resume --seed 2"), 2,
                   "--seed: this run was started with 1, found 2");
     expect_status(train.command("n.h5", "--overwrite --architecture 1x28x28:3C5v-P2-5Softmax"), 1,
-                  "labels less than 5");
+                  "expected less than 5, the classes of the network");
     expect_status(train.command("typo.h5", "--resume"), 2, "no " + train.path("typo.h5"));
     BOOST_TEST(test::text_of(train.path("n.h5")) == before);
     BOOST_TEST(!std::filesystem::exists(train.path("typo.h5")));

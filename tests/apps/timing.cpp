@@ -79,9 +79,9 @@ BOOST_AUTO_TEST_CASE(layers_are_read) {
 
 BOOST_AUTO_TEST_CASE(masks_prune_what_was_asked_for) {
     const ConvolutionShape shape{.in_channels = 20, .out_channels = 10};
-    BOOST_TEST(random_mask(shape, 0).empty());
+    BOOST_TEST(random_mask(shape, 0, false).empty());
     for (double pruned : {0.25, 0.5, 0.85}) {
-        const auto mask = random_mask(shape, pruned);
+        const auto mask = random_mask(shape, pruned, false);
         BOOST_TEST(std::count(mask.begin(), mask.end(), 0) == long(std::lround(200 * pruned)));
     }
 }

@@ -315,7 +315,7 @@ Reading picture(const fs::path& file) {
 
 const std::string configuration =
     "architecture = '1x28x28:20C5v-P2(ecp)-10Softmax'\nbatch = 50\ndata = \"datasets\"\nepochs = 20\n"
-    "keep-best = true\nmode = 'per-batch'\nrate = 1e-3\nseed = 9223372036854775807\nvalidation = 0.1\n";
+    "keep-best = true\nmode = 'per-batch'\nrate = 1e-3\nseed = 999999999999999999\nvalidation = 0.1\n";
 
 }  // namespace
 
