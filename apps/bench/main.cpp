@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
         "Times convolution layers on the FFT engine and on its rivals, in turn, in one process: "
         "medians, ratios with their quartiles, effective GFLOP/s, seconds of each phase.");
     fftconv::add_benchmark_options(options, benchmark);
+    options.allow_team();  // of --shards
     return options.run(argc, argv, [&] {
         if (!benchmark.simd.empty()) fftconv::pin_simd_target(benchmark.simd);
         if (benchmark.transforms)

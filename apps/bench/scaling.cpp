@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/markdown_table.hpp"
+#include "common/team.hpp"
 #include "common/timing.hpp"
 #include "fftconv/core/clock.hpp"
 #include "fftconv/core/error.hpp"
@@ -16,9 +17,6 @@
 #include "fftconv/network/batch_norm.hpp"
 #include "fftconv/training/optimizer.hpp"
 #include "fftconv/training/shards.hpp"
-#ifdef FFTCONV_HAVE_MPI
-#include "fftconv/distributed/processes.hpp"
-#endif
 
 namespace fftconv {
 namespace {
@@ -152,22 +150,13 @@ double modelled_step(const std::vector<LayerLoad>& layers, int nodes, const Link
 
 void time_scaling(const BenchmarkOptions& options) {
     const Architecture architecture = parse_architecture(options.network);
-#ifdef FFTCONV_HAVE_MPI
-    const Processes processes;
-    const std::unique_ptr<Shards> shards = processes.shards(options.shards);
-    const bool prints = processes.first(), alone = processes.count() == 1;
-    const int count = processes.count();
-#else
-    const auto shards = std::make_unique<Shards>(options.shards);
-    constexpr bool prints = true, alone = true;
-    constexpr int count = 1;
-#endif
+    const std::unique_ptr<Shards> shards = team().shards(options.shards);
     const Measured measured = measure(architecture, options, *shards);
-    if (!prints) return;
+    if (!team().first()) return;
     std::cout << fmt::format("## {}, training step, batch {} in {} shards, {} processes\n\n",
-                             to_string(architecture), options.batch, options.shards, count);
+                             to_string(architecture), options.batch, options.shards, team().count());
     print_layers(measured);
-    if (alone && options.shards == 1) print_model(architecture, options);
+    if (team().count() == 1 && options.shards == 1) print_model(architecture, options);
 }
 
 }  // namespace fftconv

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <numeric>
+#include <thread>
 
+#include "common/team.hpp"
 #include "fftconv/core/version.hpp"
 
 namespace fftconv {
@@ -333,15 +336,31 @@ std::string Options::unknown_option() const {
     return "unknown option " + first + (meant.empty() ? "" : ": did you mean " + meant + "?");
 }
 
+/// What is wrong everywhere is said by the first process, which ends the others before they get to say it;
+/// where only some are interrupted they all are, and leave together.
 int Options::fail(const std::exception& error, int status) const {
+    constexpr int interrupted = 3;
+    if (!team().first()) {
+        if (status == interrupted) return 0;  // mpirun ends the others of one that does not
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+        std::cerr << "process " << team().rank() << ": ";
+    }
     std::cerr << app_.get_name() << ": " << error.what() << '\n';
     if (status == 2) std::cerr << "See " << app_.get_name() << " --help\n";
+    if (status != interrupted) team().abort(status);
     return status;
+}
+
+void Options::require_team() const {
+    if (team().count() > 1 && !team_allowed_)
+        throw UsageError("works in one process, found " + std::to_string(team().count()) +
+                         ": start it without mpirun");
 }
 
 int Options::run(int argc, char** argv, const std::function<void()>& body) {
     try {
         parse(argc, argv);
+        require_team();
         body();
         if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout))
             throw Error("standard output: cannot be written");

@@ -111,6 +111,8 @@ class Options {
     CLI::Option* add_call_option(const std::string& name, std::string& variable, const std::string& help);
 
     CLI::App& app() { return app_; }
+    /// The app can share its work among the processes that mpirun starts; others refuse to be several.
+    void allow_team() { team_allowed_ = true; }
 
     /// Whether the command line or --config has this option.
     bool given(const std::string& name) const;
@@ -137,7 +139,8 @@ class Options {
     /// UsageError
     void parse(int argc, char** argv);
     /// Parses, runs `body`, and returns what main must return: 0, 1 (an error), 2 (wrong usage) or 3
-    /// (interrupted, can be resumed), the error having been printed on the standard error output.
+    /// (interrupted, can be resumed), the error having been printed on the standard error output. Of several
+    /// processes one that fails ends them all.
     int run(int argc, char** argv, const std::function<void()>& body);
 
   private:
@@ -170,8 +173,10 @@ class Options {
     void configure(const Entry& entry, const OptionValue& value);
     std::string unknown_option() const;
     int fail(const std::exception& error, int status) const;
+    void require_team() const;
 
     CLI::App app_;
+    bool team_allowed_ = false;
     std::string group_ = "Options", config_, examples_;
     std::vector<Entry> entries_;
     std::vector<std::string> configured_;  ///< switches that --config's file has

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "common/team.hpp"
+
 namespace fftconv {
 
 namespace {
@@ -46,7 +48,8 @@ Progress::Progress(long total, long done)
     : total_(total),
       done_before_(done),
       done_(done),
-      terminal_(isatty(STDERR_FILENO) == 1),
+      silent_(!team().first()),
+      terminal_(!silent_ && isatty(STDERR_FILENO) == 1),
       start_(Clock::now()),
       last_draw_(start_) {}
 
@@ -67,6 +70,7 @@ std::string Progress::time_left() const {
 }
 
 void Progress::line(const std::string& text) {
+    if (silent_) return;
     erase();
     log().info("{} · {} left", text, time_left());
     if (terminal_) draw();

@@ -32,6 +32,7 @@ class Progress {
 
     long total_, done_before_, done_;
     std::string what_;
+    bool silent_;  ///< of several processes only the first tells
     bool terminal_, drawn_ = false;
     Clock::time_point start_, last_draw_;
 };

@@ -1,5 +1,8 @@
 #include "common/training_options.hpp"
 
+#include <algorithm>
+
+#include "common/team.hpp"
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
@@ -73,7 +76,7 @@ void add_data_options(Options& options, DataOptions& data) {
 }
 
 int ComputeOptions::thread_count() const {
-    return threads > 0 ? threads : available_threads();
+    return threads > 0 ? threads : std::max(1, available_threads() / team().on_this_machine());
 }
 
 NetworkOptions ComputeOptions::compute() const {
@@ -108,8 +111,10 @@ void add_compute_options(Options& options, ComputeOptions& compute) {
     add_measure_option(options, compute.measure);
     options.add_record("plans", compute.plans);
     options.add("batch", compute.batch, between(1, 1 << 20), "images of a batch");
-    options.add("threads", compute.threads, at_least(0),
-                "threads; 0 = as many as processors, or as OMP_NUM_THREADS says");
+    options.add(
+        "threads", compute.threads, at_least(0),
+        "threads of a process; 0 = as many as processors, or as OMP_NUM_THREADS says, shared with the other "
+        "processes of mpirun on this machine");
 }
 
 void add_fit_options(Options& options, FitOptions& fit) {
@@ -147,6 +152,7 @@ Architecture TrainOptions::network_for(MapShape images) const {
 
 NetworkOptions TrainOptions::network_options() const {
     NetworkOptions options = compute();
+    options.batch = Shards(shards).images(batch);
     options.mode = mode.mode;
     options.dropout = float(dropout);
     options.seed = seed;
@@ -192,6 +198,14 @@ void add_train_options(Options& options, TrainOptions& train) {
     add_augmentation_options(options, train);
     add_compute_options(options, train);
     add_output_options(options, train, "checkpoint, replaced after each epoch");
+}
+
+void add_shards_option(Options& options, TrainOptions& train) {
+    options.group("Training");
+    options.add(
+        "shards", train.shards, between(1, 4096),
+        "pieces of each batch whose gradients are added in their order; as many processes as mpirun starts "
+        "share them, any number with the same weights");
 }
 
 }  // namespace fftconv

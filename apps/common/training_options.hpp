@@ -75,6 +75,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     ModeRule mode{};
     Preprocess preprocess = Preprocess::none;
     int patience = 0, repeat = 1;  ///< repeat: of fftconv-train alone
+    int shards = 1;                ///< of each batch; of fftconv-train alone
     double weight_decay = 0, dropout = 0, width = 1, validation = 0.1;
     double rotation = 0, translation = 0, scale = 0;
     bool batch_norm = false, keep_best = false, flip = false, flip_vertical = false;
@@ -85,6 +86,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     /// cropped.
     /// @throws ArchitectureError
     Architecture network_for(MapShape images) const;
+    /// Its batch is a shard's.
     NetworkOptions network_options() const;
     BatchOptions batch_options() const;
     TrainerOptions trainer_options() const;
@@ -92,5 +94,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
 
 /// Binds the options of fftconv-train to `train`, which must outlive `options`.
 void add_train_options(Options& options, TrainOptions& train);
+/// --shards, of fftconv-train alone.
+void add_shards_option(Options& options, TrainOptions& train);
 
 }  // namespace fftconv

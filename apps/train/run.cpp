@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -10,8 +11,10 @@
 #include "common/progress.hpp"
 #include "common/recorded_run.hpp"
 #include "common/statistics.hpp"
+#include "common/team.hpp"
 #include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/version.hpp"
 #include "fftconv/dataset/preprocess.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
@@ -46,6 +49,21 @@ std::string epoch_text(const EpochRecord& record, int epochs) {
 
 const std::string last_prefix = "last/";
 
+/// Nothing for one shard in one process: then a pass may do more at once.
+std::unique_ptr<Shards> several_shards(int count) {
+    if (count == 1 && team().count() == 1) return nullptr;
+    return team().shards(count);
+}
+
+/// What every process must have, or their weights would part. Threads may differ, and folders.
+void require_same_everywhere(const Options& options, const Dataset& dataset) {
+    Configuration values = options.values();
+    for (const char* name : {"threads", "data", "out"}) values.erase(name);
+    team().require_same("version", std::string(library_version()) + ", commit " + std::string(git_commit()));
+    team().require_same("configuration", to_toml(values));
+    team().require_same("digest of the data set", record_of(dataset).sha256);
+}
+
 /// One run: the network, its trainer, and the file that both go to.
 class TrainRun {
   public:
@@ -57,8 +75,10 @@ class TrainRun {
           preprocessing_(preprocessing),
           pruned_(Network(train.network_for(dataset.train.maps), train.network_options())),
           network_(pruned_.network),
+          shards_(several_shards(train.shards)),
           trainer_(network_, dataset.train, train.batch_options(),
-                   dataset.validation.count() > 0 ? &dataset.validation : nullptr, train.trainer_options()) {
+                   dataset.validation.count() > 0 ? &dataset.validation : nullptr, train.trainer_options(),
+                   shards_.get()) {
         require_classes(dataset, network_.architecture());
     }
 
@@ -122,12 +142,17 @@ class TrainRun {
         finished_ = true;
         test_mcr_ = test.mcr;
         save();
+        if (team().first()) print_result(test);
+    }
+
+    void print_result(const Evaluation& test) const {
         fmt::print("{} on {}: test MCR {:.2f} % of {} images after {} epochs; checkpoint {}\n",
                    to_string(network_.architecture()), dataset_.name, test.mcr, test.count,
                    trainer_.history().size(), train_.out);
     }
 
     void save() const {
+        if (!team().first()) return;
         Checkpoint checkpoint = make_checkpoint(pruned_, trainer_, {curve_of("training", trainer_.history())},
                                                 options_.resolved_toml(), record_of(dataset_));
         for (NamedArray& array : preprocessing_.arrays()) checkpoint.extra.push_back(std::move(array));
@@ -144,6 +169,7 @@ class TrainRun {
     const Preprocessing& preprocessing_;
     PrunedNetwork pruned_;
     Network& network_;
+    std::unique_ptr<Shards> shards_;  ///< none: batches are not cut
     Trainer trainer_;
     /// Of the last epoch, once the network has those of the best one: a longer run goes on from here.
     std::vector<NamedArray> last_;
@@ -206,6 +232,7 @@ std::optional<double> train_network(TrainOptions& train, const Options& options,
     train.plans = plans_in_use();
     if (init) run.start_from(*init);
     if (stored) run.restore(*stored);
+    require_same_everywhere(options, dataset);
     watch_for_interruption();
     return run.run();  // its test MCR
 }
@@ -216,6 +243,11 @@ namespace {
 [[noreturn]] void stop(const Options& options) {
     throw Interrupted("interrupted; everything is saved. Resume with:\n  " +
                       options.command_with("--resume"));
+}
+
+/// Of several processes the first one has the lock.
+std::unique_ptr<OutputLock> lock_output(const std::string& out) {
+    return team().first() ? std::make_unique<OutputLock>(out) : nullptr;
 }
 
 /// Of repeat 0, 1, …: network.h5, network-repeat-2.h5, …
@@ -234,9 +266,11 @@ std::optional<double> train_repeat(const TrainOptions& train, int repeat) {
     own.out = file_of_repeat(train.out, repeat);
     Options options("fftconv-train", "");
     add_train_options(options, own);
-    const OutputLock lock(own.out);
+    add_shards_option(options, own);
+    const auto lock = lock_output(own.out);
     std::optional<Checkpoint> stored;
-    if (train.resume && std::filesystem::exists(own.out)) {
+    const bool there = std::filesystem::exists(own.out);  // the first process makes it before the others look
+    if (train.resume && team().from_first(there ? "there" : "") == "there") {
         stored = read_checkpoint(own.out);
         options.require_same(stored->resolved_toml, own.out, may_differ);
         require_same_cosine(own, *stored);
@@ -245,7 +279,7 @@ std::optional<double> train_repeat(const TrainOptions& train, int repeat) {
 }
 
 void train_repeats(TrainOptions& train, Options& options) {
-    for (int repeat = 0; repeat < train.repeat && !train.resume; ++repeat)
+    for (int repeat = 0; repeat < train.repeat && !train.resume && team().first(); ++repeat)
         require_output({.out = file_of_repeat(train.out, repeat), .overwrite = train.overwrite});
     if (train.resume) {
         require_output(train);
@@ -260,6 +294,7 @@ void train_repeats(TrainOptions& train, Options& options) {
         mcr.push_back(*test);
     }
     const Mean mean = mean_of(mcr);
+    if (!team().first()) return;
     fmt::print("test MCR of {} trainings: mean {:.2f} %, standard deviation {:.2f} %\n", mean.count,
                mean.mean, mean.deviation);
 }
@@ -269,9 +304,9 @@ void train_repeats(TrainOptions& train, Options& options) {
 void run_training(TrainOptions& train, Options& options) {
     require_threads(train.thread_count());
     if (train.repeat > 1) return train_repeats(train, options);
-    require_output(train);
-    const OutputLock lock(train.out);
-    require_output(train);  // another run may have made it meanwhile
+    if (team().first()) require_output(train);
+    const auto lock = lock_output(train.out);
+    if (team().first()) require_output(train);  // another run may have made it meanwhile
     std::optional<Checkpoint> stored;
     if (train.resume) stored = stored_run(train, options);
     if (!train_network(train, options, stored)) stop(options);

@@ -11,8 +11,9 @@ namespace {
 /// Processes on one machine, more than it has processors, as root where the tests are.
 CommandResult start(int processes, const std::string& words) {
     const std::string root = ::geteuid() == 0 ? " --allow-run-as-root" : "";
-    return run("OMP_WAIT_POLICY=passive mpirun" + root + " --oversubscribe --mca mpi_yield_when_idle 1 -np " +
-               std::to_string(processes) + " " FFTCONV_WORKER " " + words);
+    return run("ASAN_OPTIONS=detect_leaks=0 OMP_WAIT_POLICY=passive mpirun" + root +
+               " --oversubscribe --mca mpi_yield_when_idle 1 -np " + std::to_string(processes) +
+               " " FFTCONV_WORKER " " + words);
 }
 
 bool contains(const std::string& text, const std::string& part) {
