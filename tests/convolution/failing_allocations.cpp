@@ -30,6 +30,9 @@ void* allocate(std::size_t bytes) {
 void* operator new(std::size_t bytes) {
     return allocate(bytes);
 }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {  // of std::stable_sort's buffer
+    return next_fails() ? nullptr : std::malloc(bytes ? bytes : 1);
+}
 void operator delete(void* memory) noexcept {
     std::free(memory);
 }

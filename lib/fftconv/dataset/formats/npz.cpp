@@ -7,7 +7,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+// GCC 12 warns of an uninitialised std::function inside its own <regex> when sanitizers are on (bug 105562).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <regex>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/ordinary_file.hpp"
