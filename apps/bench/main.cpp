@@ -6,6 +6,7 @@
 #include "bench/scaling.hpp"
 #include "bench/transforms.hpp"
 #include "common/process.hpp"
+#include "common/team.hpp"
 #include "common/timing.hpp"
 
 int main(int argc, char** argv) {
@@ -18,6 +19,8 @@ int main(int argc, char** argv) {
     fftconv::add_benchmark_options(options, benchmark);
     options.allow_team();  // of --shards
     return options.run(argc, argv, [&] {
+        if (benchmark.shards == 0 && fftconv::team().count() > 1)
+            throw fftconv::UsageError("works in one process but for --shards: start it without mpirun");
         if (!benchmark.simd.empty()) fftconv::pin_simd_target(benchmark.simd);
         if (benchmark.transforms)
             std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});

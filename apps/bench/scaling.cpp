@@ -12,9 +12,7 @@
 #include "common/team.hpp"
 #include "common/timing.hpp"
 #include "fftconv/core/clock.hpp"
-#include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
-#include "fftconv/network/batch_norm.hpp"
 #include "fftconv/training/optimizer.hpp"
 #include "fftconv/training/shards.hpp"
 

@@ -234,6 +234,8 @@ BOOST_AUTO_TEST_CASE(every_option_of_train) {
     check_wires<TrainOptions>(
         {}, {{{"--mode", "per-epoch"}, {{"trainer.mode_choice", "per-epoch"}}}},
         [](Options& options, TrainOptions& train) { options.add("mode", train.mode, mode_rule_names, ""); });
+    // Engines plan for a shard's images.
+    check_wires<TrainOptions>({}, {{{"--shards", "2"}, {{"network.batch", "25"}}}}, add_shards_option);
 }
 
 BOOST_AUTO_TEST_CASE(every_option_of_prune) {

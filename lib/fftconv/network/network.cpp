@@ -1,13 +1,13 @@
 #include "fftconv/network/network.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <numeric>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
+#include "fftconv/core/scoped_seconds.hpp"
 #include "fftconv/network/activation.hpp"
 #include "fftconv/network/batch_norm.hpp"
 
@@ -129,19 +129,6 @@ std::string text(const std::vector<int>& shape) {
     return result + ")";
 }
 
-/// Adds the time from construction to destruction.
-class Stopwatch {
-  public:
-    explicit Stopwatch(double& seconds) : seconds_(seconds) {}
-    ~Stopwatch() {
-        seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    }
-
-  private:
-    double& seconds_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 }  // namespace
 
 Network::Network(const Architecture& architecture, const NetworkOptions& options)
@@ -187,7 +174,7 @@ const Tensor& Network::forward(const Tensor& x, const PassContext& context, std:
                          std::to_string(x.channels()) + " x " + std::to_string(x.height()) + " x " +
                          std::to_string(x.width()));
     for (std::size_t i = first; i < last; ++i) {
-        const Stopwatch stopwatch(profile_[i].forward);
+        const ScopedSeconds stopwatch(profile_[i].forward);
         Tensor& y = activations_[output_of_[i]];
         y.reshape(layers_[i]->output_maps(), x.batch());
         layers_[i]->forward(i == first ? x : input_of(i, x), y, context);
@@ -199,7 +186,7 @@ void Network::backward(const Tensor& images, const Tensor& gradient, const PassC
     const Tensor* dy = &gradient;
     int free = 0;  // of the two gradient tensors, the one that dy is not
     for (std::size_t i = layers_.size(); i-- > 0;) {
-        const Stopwatch stopwatch(profile_[i].backward);
+        const ScopedSeconds stopwatch(profile_[i].backward);
         const Tensor& x = input_of(i, images);
         const bool in_place = layers_[i]->in_place() && dy != &gradient;
         Tensor* dx = i == 0 ? nullptr : in_place ? &gradients_[1 - free] : &gradients_[free];

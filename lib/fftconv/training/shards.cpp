@@ -1,26 +1,13 @@
 #include "fftconv/training/shards.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/scoped_seconds.hpp"
 
 namespace fftconv {
 
 namespace {
-
-/// Adds the time from construction to destruction.
-class Stopwatch {
-  public:
-    explicit Stopwatch(double& seconds) : seconds_(seconds) {}
-    ~Stopwatch() {
-        seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    }
-
-  private:
-    double& seconds_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// Lanes first … first + to.batch() − 1 of a tensor; lanes that it does not have become zero.
 void copy_lanes(const Tensor& from, int first, Tensor& to) {
@@ -125,13 +112,13 @@ Loss ShardedPass::run(const Batch& batch, std::uint64_t step) {
     for (std::size_t layer = 0; layer < layers; ++layer) forward(layer, step);
     const Loss of_batch = loss();
     for (std::size_t layer = layers; layer-- > 0;) backward(layer, step);
-    const Stopwatch stopwatch(waiting_);
+    const ScopedSeconds stopwatch(waiting_);
     shards_.finish();
     return of_batch;
 }
 
 void ShardedPass::forward(std::size_t layer, std::uint64_t step) {
-    const Stopwatch stopwatch(times_[layer].forward);
+    const ScopedSeconds stopwatch(times_[layer].forward);
     Layer& current = *network_.layers()[layer];
     for (auto& shard : own_)
         shard->activations[output_of_[layer]].reshape(current.output_maps(), shard->images->batch());
@@ -150,7 +137,7 @@ void ShardedPass::normalise(BatchNorm& norm, std::size_t layer, std::uint64_t st
         for (std::size_t i = 0; i < own_.size(); ++i)
             if (own_[i]->valid)
                 sum_of_shard(*own_[i], std::span(rows).subspan(i * maps.channels, maps.channels));
-        const Stopwatch stopwatch(times_[layer].exchange);
+        const ScopedSeconds stopwatch(times_[layer].exchange);
         shards_.sum(rows, total);
         return total;
     };
@@ -183,14 +170,14 @@ Loss ShardedPass::loss() {
 }
 
 void ShardedPass::backward(std::size_t layer, std::uint64_t step) {
-    const Stopwatch stopwatch(times_[layer].backward);
+    const ScopedSeconds stopwatch(times_[layer].backward);
     Layer& current = *network_.layers()[layer];
     for (auto& shard : own_) shard->place_gradient(layer, current, output_of_);
     if (auto* norm = dynamic_cast<BatchNorm*>(&current)) {
         backward_norm(*norm, layer, step);
     } else {
         for (std::size_t i = 0; i < own_.size(); ++i) backward_shard(i, layer, step);
-        const Stopwatch exchange(times_[layer].exchange);
+        const ScopedSeconds exchange(times_[layer].exchange);
         for (std::size_t p = 0; p < current.parameters().size(); ++p)
             shards_.start_sum(gradients_[layer][p], current.parameters()[p]->gradient);
     }
@@ -224,7 +211,7 @@ void ShardedPass::backward_norm(BatchNorm& norm, std::size_t layer, std::uint64_
                            row.first(channels), row.last(channels));
     }
     {
-        const Stopwatch exchange(times_[layer].exchange);
+        const ScopedSeconds exchange(times_[layer].exchange);
         shards_.sum(rows, total);
     }
     const std::span sums = std::span(total).first(channels), products = std::span(total).last(channels);
