@@ -136,11 +136,22 @@ class Step {
         return state;
     }
 
+    std::unique_ptr<Trainer> trainer(Network& network) const {
+        return std::make_unique<Trainer>(network, context_.dataset.train,
+                                         context_.retraining_batches(point_.repeat),
+                                         &context_.dataset.validation, context_.retraining(point_.repeat));
+    }
+
     void retrain() {
         if (options_.retrain_epochs == 0) return;
-        retrained_ = std::make_unique<Trainer>(
-            network_, context_.dataset.train, context_.retraining_batches(point_.repeat),
-            &context_.dataset.validation, context_.retraining(point_.repeat));
+        Compaction compaction(pruned_);
+        retrained_ = trainer(compaction.thinner() ? compaction.thin().network : network_);
+        run_retraining();
+        if (compaction.thinner()) widen(compaction);
+        if (options_.train.keep_best) retrained_->restore_best();
+    }
+
+    void run_retraining() {
         bool stopped = false;
         retrained_->on_batch = [&](const BatchProgress&) {
             stopped = !context_.worked(3L * network_.options().batch);
@@ -148,7 +159,17 @@ class Step {
         };
         retrained_->run();
         if (stopped) throw PruningInterrupted{};
-        if (options_.train.keep_best) retrained_->restore_best();
+    }
+
+    /// The network, and its trainer, as if it had been trained itself and not the thinner one.
+    void widen(Compaction& compaction) {
+        TrainerState state = retrained_->state();
+        state.optimizer = compaction.widened(state.optimizer);
+        state.best = compaction.widened(state.best, network_.state());
+        network_.load_state(compaction.widened(compaction.thin().network.state(), network_.state()));
+        retrained_ = trainer(network_);
+        retrained_->load_state(state);
+        if (network_.has_mode()) network_.set_mode(retrained_->evaluation_mode());
     }
 
     void describe() {

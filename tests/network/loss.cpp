@@ -50,6 +50,48 @@ BOOST_AUTO_TEST_CASE(gradient_to_the_logits) {
     }
 }
 
+// Central differences of the mixed loss; a share of 0 is the loss of the labels alone.
+BOOST_AUTO_TEST_CASE(gradient_of_distillation) {
+    const Tensor teacher = random_tensor({4, 1, 1}, 9, "teacher");
+    for (const SoftTargets mix : {SoftTargets{0, 4}, SoftTargets{0.3f, 4}, SoftTargets{1, 1.5f}})
+        for (int valid : {9, 5}) {
+            Tensor logits = random_tensor({4, 1, 1}, 9, "logits"), gradient, hard;
+            const auto mean = [&] { return distillation_loss(logits, teacher, labels, mix, valid).mean(); };
+            gradient.reshape({4, 1, 1}, 9);
+            gradient.fill(NAN);
+            const Loss loss = distillation_loss(logits, teacher, labels, mix, valid, &gradient);
+            const Loss of_labels = softmax_cross_entropy(logits, labels, valid, &hard);
+            BOOST_CHECK_EQUAL(loss.count, valid);
+            BOOST_CHECK_EQUAL(loss.correct, of_labels.correct);
+            if (mix.share == 0) BOOST_CHECK_EQUAL(loss.sum, of_labels.sum);
+            for (int c = 0; c < 4; ++c)
+                for (int n = 0; n < logits.batch_stride(); ++n) {
+                    float& value = logits.pixel(c, 0, 0)[n];
+                    const float centre = value, step = 0.01f;
+                    value = centre + step;
+                    const double above = mean();
+                    value = centre - step;
+                    const double below = mean();
+                    value = centre;
+                    if (n >= valid)
+                        BOOST_CHECK_EQUAL(gradient.pixel(c, 0, 0)[n], 0.0f);
+                    else
+                        BOOST_CHECK_SMALL(gradient.pixel(c, 0, 0)[n] - (above - below) / (2 * step), 2e-5);
+                }
+        }
+}
+
+// Two classes at T = 2: p = (3/4, 1/4), q = (1/2, 1/2), KL(q ‖ p) = ½ ln(2/3) + ½ ln 2.
+BOOST_AUTO_TEST_CASE(distillation_by_hand) {
+    Tensor logits(2, 1, 1, 1), teacher(2, 1, 1, 1);
+    logits(0, 0, 0, 0) = 2 * std::log(3.0f);
+    const std::vector<std::uint8_t> zero = {0};
+    const double kl = 0.5 * std::log(2.0 / 3) + 0.5 * std::log(2.0), hard = -std::log(0.9);
+    BOOST_CHECK_CLOSE(distillation_loss(logits, teacher, zero, {0.25f, 2}).sum, 0.75 * hard + 0.25 * 4 * kl,
+                      1e-4);
+    BOOST_CHECK_THROW(distillation_loss(logits, Tensor(3, 1, 1, 1), zero, {}), ShapeError);
+}
+
 BOOST_AUTO_TEST_CASE(huge_logits_stay_finite) {
     Tensor logits(2, 1, 1, 1), gradient;
     logits(0, 0, 0, 0) = 3e4f;

@@ -2,7 +2,9 @@
 
 #include "fftconv/pruning/dead_ends.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
+#include "fftconv/training/trainer.hpp"
 #include "pruning/pruned.hpp"
+#include "support/small_images.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -35,6 +37,21 @@ bool has_dead_ends(const PrunedNetwork& pruned) {
         }
     }
     return false;
+}
+
+/// Of arrays of the same names and shapes.
+double largest_difference(const std::vector<NamedArray>& a, const std::vector<NamedArray>& b) {
+    BOOST_REQUIRE_EQUAL(a.size(), b.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        BOOST_REQUIRE_EQUAL(a[i].name, b[i].name);
+        BOOST_REQUIRE(a[i].shape == b[i].shape);
+        for (std::size_t j = 0; j < a[i].values.size(); ++j) {
+            const double apart = std::abs(double(a[i].values[j]) - b[i].values[j]);
+            worst = std::max(worst, std::isfinite(apart) ? apart : INFINITY);
+        }
+    }
+    return worst;
 }
 
 }  // namespace
@@ -176,6 +193,66 @@ BOOST_AUTO_TEST_CASE(a_layer_of_which_nothing_is_left) {
     BOOST_CHECK_EQUAL(to_string(thin.network.architecture()),
                       "2x14x14:1C3v-P2-1C3v-P2(average)-1FC-4Softmax");
     BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
+}
+
+// What is trained as the thinner network and widened again is what the masked network would have become:
+// weights, statistics and the optimizer's memory.
+BOOST_AUTO_TEST_CASE(training_compacted_equals_training_masked) {
+    const LabelledImages images = small_images(40, {2, 14, 14}, 4, "train");
+    const TrainerOptions options{.epochs = 2,
+                                 .optimizer = {.method = OptimizerMethod::momentum, .rate = 0.01f}};
+    for (const std::string engine : {"direct", "fft"})
+        for (const char* architecture : {valid_network, normalised_network})
+            for (double ratio : {0.0, 0.5, 0.9})
+                BOOST_TEST_CONTEXT(engine << " " << architecture << " " << ratio) {
+                    PrunedNetwork masked = trained_whole(architecture, engine);
+                    masked.set_masks(mixed_masks(masked.network, ratio));
+                    remove_dead_ends(masked);
+                    const std::vector<NamedArray> before = masked.network.state();
+                    Compaction compaction(masked);
+                    BOOST_CHECK_EQUAL(compaction.thinner(), ratio > 0);
+                    Trainer of_masked(masked.network, images, {.size = 8}, nullptr, options);
+                    Trainer of_thin(compaction.thin().network, images, {.size = 8}, nullptr, options);
+                    of_masked.run();
+                    of_thin.run();
+                    const std::vector<NamedArray> after =
+                        compaction.widened(compaction.thin().network.state(), before);
+                    // Of maps that are gone the masked network's statistics alone go on, and nothing reads
+                    // them.
+                    const std::vector<NamedArray> state = masked.network.state();
+                    BOOST_CHECK_LT(largest_difference(
+                                       compaction.widened(compaction.thin().network.state(), state), state),
+                                   1e-4);
+                    BOOST_CHECK_GT(largest_difference(after, before), 0.01);
+                    BOOST_CHECK_LT(largest_difference(compaction.widened(of_thin.state().optimizer),
+                                                      of_masked.state().optimizer),
+                                   1e-4);
+                    PrunedNetwork widened = trained_whole(architecture, engine);
+                    widened.set_masks(masked.masks());
+                    widened.network.load_state(after);
+                    const Tensor x = images_for(masked.network);
+                    BOOST_CHECK_LT(difference(widened.network.forward(x), masked.network.forward(x)), 1e-4);
+                }
+}
+
+// Maps that are held at zero without being gone stay so when the thin network is trained.
+BOOST_AUTO_TEST_CASE(what_is_held_stays_held_in_the_thin_network) {
+    PrunedNetwork masked = trained_whole("4x12x12:8C3v+BN-P2-6C3vg2+BN-4Softmax");
+    Masks masks;
+    mask_of(masks, weighted_layers(masked.network), "conv2").feature_map = {1, 0, 1, 1, 1, 0};
+    masked.set_masks(masks);
+    PrunedNetwork thin = compact(masked);
+    const LabelledImages images = small_images(16, {4, 12, 12}, 4, "train");
+    Trainer(thin.network, images, {.size = 8}, nullptr, {.epochs = 1}).run();
+    Trainer(masked.network, images, {.size = 8}, nullptr, {.epochs = 1}).run();
+    const Tensor x = images_for(masked.network);
+    BOOST_CHECK_LT(difference(thin.network.forward(x), masked.network.forward(x)), 1e-4);
+}
+
+BOOST_AUTO_TEST_CASE(an_array_of_no_layer_is_refused) {
+    const PrunedNetwork pruned = trained_whole(valid_network);
+    const Compaction compaction(pruned);
+    BOOST_CHECK_THROW(compaction.widened({{"conv9/weight", {1}, {1}}}), ShapeError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,11 +9,12 @@
 namespace fftconv {
 namespace {
 
-/// The softmax of one image's logits, in double; `p` gets (classes).
-void softmax_of(const Tensor& logits, int n, std::vector<double>& p) {
+/// The softmax of one image's logits divided by the temperature, in double; `p` gets (classes).
+void softmax_of(const Tensor& logits, int n, std::vector<double>& p, double temperature = 1) {
     double most = logits(0, 0, 0, n), sum = 0;
     for (int c = 1; c < logits.channels(); ++c) most = std::max<double>(most, logits(c, 0, 0, n));
-    for (int c = 0; c < logits.channels(); ++c) sum += p[c] = std::exp(logits(c, 0, 0, n) - most);
+    for (int c = 0; c < logits.channels(); ++c)
+        sum += p[c] = std::exp((logits(c, 0, 0, n) - most) / temperature);
     for (double& probability : p) probability /= sum;
 }
 
@@ -53,6 +54,30 @@ Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> l
         if (!gradient) continue;
         for (int c = 0; c < logits.channels(); ++c)
             (*gradient)(c, 0, 0, n) = float((p[c] - (c == labels[n])) / (of ? of : valid));
+    }
+    return loss;
+}
+
+Loss distillation_loss(const Tensor& logits, const Tensor& teacher, std::span<const std::uint8_t> labels,
+                       const SoftTargets& mix, int valid, Tensor* gradient) {
+    if (!(teacher.maps() == logits.maps()) || teacher.batch() != logits.batch())
+        throw ShapeError("loss: teacher: expected logits of " + std::to_string(logits.channels()) +
+                         " classes and " + std::to_string(logits.batch()) + " images, found " +
+                         std::to_string(teacher.channels()) + " and " + std::to_string(teacher.batch()));
+    Loss loss = softmax_cross_entropy(logits, labels, valid, gradient);
+    const double share = mix.share, temperature = mix.temperature;
+    loss.sum *= 1 - share;
+    std::vector<double> p(logits.channels()), q(logits.channels());
+    for (int n = 0; n < loss.count; ++n) {
+        softmax_of(logits, n, p, temperature);
+        softmax_of(teacher, n, q, temperature);
+        for (int c = 0; c < logits.channels(); ++c) {
+            const double ratio = std::max(q[c], 1e-300) / std::max(p[c], 1e-300);
+            loss.sum += share * temperature * temperature * q[c] * std::log(ratio);
+            if (!gradient) continue;
+            float& of_logit = (*gradient)(c, 0, 0, n);
+            of_logit = float((1 - share) * of_logit + share * temperature * (p[c] - q[c]) / loss.count);
+        }
     }
     return loss;
 }

@@ -24,6 +24,19 @@ struct Loss {
 Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> labels, int valid = 0,
                            Tensor* gradient = nullptr, int of = 0);
 
+/// How a network learns from another one's answers besides the labels (Hinton et al. 2015, section 2): the
+/// loss of an image is (1 − share) · cross-entropy + share · T² · KL(q ‖ p), where q and p are the softmax of
+/// the other's and the own logits divided by T; T² keeps the size of the gradients.
+struct SoftTargets {
+    float share = 0.5f;     ///< 0 to 1
+    float temperature = 4;  ///< T, more than 0
+};
+
+/// Such a loss, as softmax_cross_entropy; `teacher` are the other's logits of the same images, (classes, 1,
+/// 1, N). @throws ShapeError also when they are of another shape.
+Loss distillation_loss(const Tensor& logits, const Tensor& teacher, std::span<const std::uint8_t> labels,
+                       const SoftTargets& mix, int valid = 0, Tensor* gradient = nullptr);
+
 inline constexpr int no_answer = -1;
 
 /// The class of the largest probability, of equal ones the first; no_answer when they are not numbers.

@@ -1,8 +1,11 @@
 #include "fftconv/pruning/compact.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
+
+#include "fftconv/core/error.hpp"
 
 namespace fftconv {
 namespace {
@@ -70,11 +73,35 @@ void copy(const WeightedLayer& from, const WeightedLayer& to, const Maps& out, c
         to.norm->buffers()[i]->value = part(from.norm->buffers()[i]->value, out);
 }
 
-/// The pruned kernels of a convolution as a mask: whole ones, and where some are pruned in part, weights.
-void add_kernel_mask(const WeightedLayer& layer, const Bytes& kept, Masks& masks) {
+/// Whether this layer's maps all stay: those of groups do, or the groups would no longer be alike.
+bool maps_stay(const std::vector<WeightedLayer>& layers, std::size_t i) {
+    return layers[i].groups > 1 || (i + 1 < layers.size() && layers[i + 1].groups > 1);
+}
+
+std::vector<Maps> surviving_maps(const PrunedNetwork& pruned) {
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+    std::vector<Maps> maps;
+    for (std::size_t i = 0; i < layers.size(); ++i)
+        maps.push_back(maps_stay(layers, i) ? all_maps(layers[i].out)
+                                            : surviving_maps(layers[i], pruned.masks()));
+    return maps;
+}
+
+/// Maps before a layer, when these are before it.
+Maps inputs(const WeightedLayer& layer, const Maps& before) {
+    return layer.groups > 1 ? all_maps(layer.in) : before;
+}
+
+/// Which maps of the thin network are pruned all the same; empty: none.
+Bytes pruned_maps(const LayerMask* mask, const Maps& out) {
+    Bytes kept;
+    for (int o : out) kept.push_back(!mask || mask->feature_map.empty() || mask->feature_map[std::size_t(o)]);
+    return std::count(kept.begin(), kept.end(), 0) == 0 ? Bytes{} : kept;
+}
+
+/// The pruned kernels of a convolution: whole ones, and where some are pruned in part, weights.
+void add_kernels(const WeightedLayer& layer, const Bytes& kept, LayerMask& mask) {
     if (!layer.convolution || std::count(kept.begin(), kept.end(), 0) == 0) return;
-    const PerAxis edges = layer.convolution->shape().kernel;
-    LayerMask mask{layer.name(), layer.out, layer.in, edges.vertical, edges.horizontal};
     bool in_part = false;
     for (std::size_t kernel = 0; kernel < layer.units(); ++kernel) {
         const auto first = kept.begin() + std::ptrdiff_t(kernel * layer.area);
@@ -83,7 +110,15 @@ void add_kernel_mask(const WeightedLayer& layer, const Bytes& kept, Masks& masks
         in_part = in_part || (pruned > 0 && pruned < layer.area);
     }
     if (in_part) mask.intra_kernel = kept;
-    masks.push_back(std::move(mask));
+}
+
+/// What is pruned of a layer of the thin network.
+void add_mask(const WeightedLayer& layer, Bytes maps, const Bytes& kept, Masks& masks) {
+    const PerAxis edges = layer.convolution ? layer.convolution->shape().kernel : PerAxis(0);
+    LayerMask mask{layer.name(), layer.out, layer.in, edges.vertical, edges.horizontal};
+    mask.feature_map = std::move(maps);
+    add_kernels(layer, kept, mask);
+    if (!mask.feature_map.empty() || !mask.kernel.empty()) masks.push_back(std::move(mask));
 }
 
 }  // namespace
@@ -92,24 +127,84 @@ PrunedNetwork compact(const PrunedNetwork& pruned) {
     const Network& network = pruned.network;
     const std::vector<WeightedLayer> layers = weighted_layers(network);
     const std::vector<Bytes> kept = pruned.kept_weights();
-    std::vector<Maps> maps;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        // Maps of groups stay, or the groups would no longer be alike: their pruned kernels stay masked.
-        const bool grouped = layers[i].groups > 1 || (i + 1 < layers.size() && layers[i + 1].groups > 1);
-        maps.push_back(grouped ? all_maps(layers[i].out) : surviving_maps(layers[i], pruned.masks()));
-    }
+    const std::vector<Maps> maps = surviving_maps(pruned);
 
     Network thin_network(thin_architecture(network.architecture(), maps), network.options());
     const std::vector<WeightedLayer> thin = weighted_layers(thin_network);
     Masks masks;
-    Maps in = all_maps(layers.front().in);
+    Maps before = all_maps(layers.front().in);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        if (layers[i].groups > 1) in = all_maps(layers[i].in);
+        const Maps in = inputs(layers[i], before);
         copy(layers[i], thin[i], maps[i], in);
-        add_kernel_mask(thin[i], part(kept[i], layers[i], maps[i], in), masks);
-        in = maps[i];
+        add_mask(thin[i], pruned_maps(find_mask(pruned.masks(), layers[i].name()), maps[i]),
+                 part(kept[i], layers[i], maps[i], in), masks);
+        before = maps[i];
     }
     return PrunedNetwork(std::move(thin_network), std::move(masks));
+}
+
+Compaction::Compaction(const PrunedNetwork& pruned)
+    : thin_(compact(pruned)), thinner_(thin_.network.architecture() != pruned.network.architecture()) {
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+    const std::vector<Maps> maps = surviving_maps(pruned);
+    Maps before = all_maps(layers.front().in);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const WeightedLayer& layer = layers[i];
+        layers_.push_back({maps[i], inputs(layer, before), layer.in, layer.area});
+        const auto add = [&](const fftconv::Layer& owner, const auto& array) {
+            const bool weight = &array.name == &layer.weight->name;
+            places_.push_back({owner.name() + "/" + array.name, array.shape, i, weight});
+        };
+        for (const Parameter* parameter : layer.layer->parameters()) add(*layer.layer, *parameter);
+        if (layer.norm) {
+            for (const Parameter* parameter : layer.norm->parameters()) add(*layer.norm, *parameter);
+            for (const Buffer* buffer : layer.norm->buffers()) add(*layer.norm, *buffer);
+        }
+        before = maps[i];
+    }
+}
+
+/// Of an optimizer's array, "conv1/weight/velocity", its parameter's.
+const Compaction::Place& Compaction::place_of(const std::string& array) const {
+    const std::string parameter = array.substr(0, array.rfind('/'));
+    for (const std::string& name : {array, parameter})
+        for (const Place& place : places_)
+            if (place.array == name) return place;
+    throw ShapeError("compaction: expected an array of the thin network, found " + array);
+}
+
+/// The inverse of `part`.
+void Compaction::spread(const std::vector<float>& thin, const Place& place, std::vector<float>& wide) const {
+    const Layer& layer = layers_[place.layer];
+    auto next = thin.begin();
+    for (int o : layer.out) {
+        if (!place.weight) {
+            wide[std::size_t(o)] = *next++;
+            continue;
+        }
+        for (int c : layer.in) {
+            const std::size_t at = (std::size_t(o) * layer.all_in + c) * layer.area;
+            std::copy_n(next, layer.area, wide.begin() + std::ptrdiff_t(at));
+            next += layer.area;
+        }
+    }
+}
+
+std::vector<NamedArray> Compaction::widened(const std::vector<NamedArray>& thin,
+                                            const std::vector<NamedArray>& full) const {
+    std::vector<NamedArray> result;
+    for (const NamedArray& array : thin) {
+        const Place& place = place_of(array.name);
+        const auto base = std::find_if(full.begin(), full.end(),
+                                       [&](const NamedArray& each) { return each.name == array.name; });
+        NamedArray wide{array.name, place.shape, {}};
+        if (base != full.end()) wide.values = base->values;
+        wide.values.resize(
+            std::accumulate(place.shape.begin(), place.shape.end(), std::size_t(1), std::multiplies()));
+        spread(array.values, place, wide.values);
+        result.push_back(std::move(wide));
+    }
+    return result;
 }
 
 }  // namespace fftconv

@@ -30,6 +30,23 @@ void check(const TrainerOptions& options) {
             options.schedule.every);
 }
 
+void check_teacher(const Network& network, const TrainerOptions& options, const Shards* shards) {
+    if (!options.teacher) return;
+    const SoftTargets& soft = options.soft_targets;
+    const auto require = [](bool holds, const std::string& what) {
+        if (!holds) throw UsageError("trainer: teacher: expected " + what);
+    };
+    require(soft.share >= 0 && soft.share <= 1,
+            "a share of its answers from 0 to 1, found " + std::to_string(soft.share));
+    require(soft.temperature > 0 && std::isfinite(soft.temperature),
+            "a temperature of more than 0, found " + std::to_string(soft.temperature));
+    require(!shards, "a batch that is not cut into shards");
+    require(options.teacher->architecture().input == network.architecture().input &&
+                options.teacher->classes() == network.classes(),
+            "input and classes of " + to_string(network.architecture()) + ", found those of " +
+                to_string(options.teacher->architecture()));
+}
+
 /// With the images of this process's shards alone.
 BatchOptions part_of(BatchOptions batches, const Shards* shards) {
     if (!shards) return batches;
@@ -54,6 +71,7 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
       optimizer_(network, options.optimizer),
       shards_(shards) {
     check(options);
+    check_teacher(network, options, shards);
     if (shards) sharded_.emplace(network, *shards);
     if (train.count() == 0) throw UsageError("trainer: expected at least one training image, found none");
     for (const LabelledImages* images : {&train, validation})
@@ -142,9 +160,18 @@ double Trainer::train_batch(const Batch& batch) {
 Loss Trainer::forward_and_backward(const Batch& batch) {
     const PassContext context{.training = true, .valid = batch.valid, .step = state_.steps};
     const Tensor& logits = network_.forward(batch.images, context);
-    const Loss loss = softmax_cross_entropy(logits, batch.labels, batch.valid, &gradient_);
+    const Loss loss = loss_of(logits, batch);
     network_.backward(batch.images, gradient_, context);
     return loss;
+}
+
+/// Leaves its gradient in gradient_.
+Loss Trainer::loss_of(const Tensor& logits, const Batch& batch) {
+    Network* teacher = options_.teacher;
+    if (!teacher) return softmax_cross_entropy(logits, batch.labels, batch.valid, &gradient_);
+    if (teacher->has_mode()) teacher->set_mode(training_mode());
+    return distillation_loss(logits, teacher->forward(batch.images, {.valid = batch.valid}), batch.labels,
+                             options_.soft_targets, batch.valid, &gradient_);
 }
 
 /// Whether this process and all others want to.

@@ -12,6 +12,7 @@
 #include "fftconv/core/names.hpp"
 #include "fftconv/core/public.hpp"
 #include "fftconv/dataset/batches.hpp"
+#include "fftconv/network/loss.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/training/evaluation.hpp"
 #include "fftconv/training/optimizer.hpp"
@@ -48,6 +49,10 @@ struct TrainerOptions {
     int patience = 0;        ///< epochs without a better validation MCR before stopping; 0 = never stop early
     bool keep_best = false;  ///< keep a copy of the weights of the best validation MCR, for restore_best
     std::uint64_t seed = 1;  ///< of the stream "mode"
+    /// A network of the same input and classes whose answers are learnt besides the labels; null: none. It
+    /// must outlive the trainer, which passes it the training images and changes but its K.
+    Network* teacher = nullptr;
+    SoftTargets soft_targets{};  ///< with a teacher; the loss of training is then the mixed one
 };
 
 /// One finished epoch.
@@ -147,6 +152,7 @@ class Trainer {
     bool train_epoch();
     double train_batch(const Batch& batch);
     Loss forward_and_backward(const Batch& batch);
+    Loss loss_of(const Tensor& logits, const Batch& batch);
     bool all_go_on(bool here);
     void check_batches() const;
     void require_finite_weights() const;
