@@ -9,9 +9,8 @@ namespace fftconv {
 /// Calls body(begin, end) on pieces of 0 … size − 1, in parallel. The pieces do not depend on the threads.
 template <class Body>
 void for_chunks(int threads, std::size_t size, const Body& body) {
-    constexpr std::size_t chunk =
-        16384;  // floats: enough work to be worth a thread, few enough for the L1 cache
-    parallel_for(threads, int((size + chunk - 1) / chunk), [&](int index) {
+    constexpr std::size_t chunk = 16384;  // floats: a few microseconds
+    parallel_for(size > 4 * chunk ? threads : 1, int((size + chunk - 1) / chunk), [&](int index) {
         const std::size_t begin = index * chunk;
         body(begin, std::min(size, begin + chunk));
     });

@@ -33,6 +33,12 @@ void for_row_blocks(int threads, int rows, int block, const Body& body) {
 
 constexpr int output_block = 32, input_block = 256;
 
+/// Threads that the products of a pass feed: below some ten microseconds each, one is faster.
+int fed_threads(int threads, const Tensor& x, int outputs) {
+    constexpr double least = 5e5;  // multiply-adds
+    return int(std::min<double>(threads, 1 + double(x.size()) * outputs / least));
+}
+
 /// Outputs of a thread, in whole panels: every block packs the inputs for itself.
 int outputs_of_thread(int threads, int outputs) {
     return matrix_product::padded_rows((outputs + threads - 1) / threads);
@@ -95,8 +101,9 @@ std::vector<Parameter*> DenseLayer::parameters() {
 void DenseLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
     const ConstMatrix weights(weight_.value.data(), outputs_, Eigen::Index(input_maps().size()));
     const Eigen::Map<const Eigen::VectorXf> bias(bias_.value.data(), outputs_);
-    const int block = fills_vectors(x) ? outputs_of_thread(threads(), outputs_) : output_block;
-    for_row_blocks(threads(), outputs_, block, [&](int first, int count) {
+    const int threads = fed_threads(this->threads(), x, outputs_);
+    const int block = fills_vectors(x) ? outputs_of_thread(threads, outputs_) : output_block;
+    for_row_blocks(threads, outputs_, block, [&](int first, int count) {
         auto rows = matrix(y).middleRows(first, count);
         if (fills_vectors(x))
             forward_block(weight_.value, x, y, first, count);
@@ -110,7 +117,7 @@ void DenseLayer::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tens
     const Eigen::Index inputs = Eigen::Index(input_maps().size());
     const ConstMatrix weights(weight_.value.data(), outputs_, inputs);
     MutableMatrix gradient(weight_.gradient.data(), outputs_, inputs);
-    for_row_blocks(threads(), int(inputs), input_block, [&](int first, int count) {
+    for_row_blocks(fed_threads(threads(), x, outputs_), int(inputs), input_block, [&](int first, int count) {
         if (fills_vectors(x)) {
             gradient_block(x, dy, weight_.gradient, first, count);
             if (dx) input_block_gradient(weight_.value, dy, *dx, first, count);

@@ -1,6 +1,7 @@
 // Forward of a layer with few input channels.
 #include "fftconv/convolution/spectral/few_channels.hpp"
 #include "fftconv/convolution/spectral/passes.hpp"
+#include "fftconv/core/threads.hpp"
 
 namespace fftconv {
 namespace {
@@ -48,14 +49,14 @@ void SpectralLayer::pack_outputs() {
     const sparse_sum::KernelList& by_output = order.by_output;
     if (output_weights.valid) return;
     const SpectrumLayout& from = *entries.layout;
-#pragma omp for
-    for (int o = 0; o < shape.out_channels; ++o) {
+    parallel_for(options.threads, shape.out_channels, [&](int o) {
         float* to = output_weights.values.data() + output_weights.begin[o];
         for (int bin = 0; bin < from.order.bins(); ++bin)
             for (int part = 0; part < (bin < from.order.complex_bins ? 2 : 1); ++part)
                 for (int e = by_output.begin[o]; e < by_output.begin[o + 1]; ++e)
                     *to++ = entries.spectra[from.bin(bin) + part * from.plane + by_output.weight_at(o, e)];
-    }
+    });
+    output_weights.valid = true;
 }
 
 void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const MapsView& y,

@@ -1,9 +1,8 @@
 #include "fftconv/convolution/spectral/passes.hpp"
 
-#include <omp.h>
-
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/simd/matrix_product.hpp"
+#include "fftconv/core/threads.hpp"
 
 namespace fftconv {
 namespace {
@@ -104,16 +103,13 @@ const KernelStore& SpectralLayer::updated(Toward side, std::span<const float> we
     store.spectra.resize(store.layout->size());
     const int chunks = int(store.positions.size() / KernelTransform::chunk);
     make_scratch(geometry.transform.scratch_floats());
-#pragma omp parallel num_threads(options.threads)
-    {
-        Worker& worker = workers[omp_get_thread_num()];
+    parallel_for(options.threads, chunks, [&](int chunk, int thread) {
+        Worker& worker = workers[thread];
         Stopwatch watch(worker);
-#pragma omp for schedule(dynamic, 2)
-        for (int i = 0; i < chunks; ++i)
-            geometry.transform.forward(weights, store.positions, std::size_t(i) * KernelTransform::chunk,
-                                       store.spectra.data(), *store.layout, worker.scratch.data());
+        geometry.transform.forward(weights, store.positions, std::size_t(chunk) * KernelTransform::chunk,
+                                   store.spectra.data(), *store.layout, worker.scratch.data());
         watch.lap(kernel_phase);
-    }
+    });
     store.valid = true;
     return store;
 }
@@ -150,59 +146,73 @@ void SpectralLayer::finish(std::vector<Phase>& phases) {
         }
 }
 
-void SpectralLayer::read_input(Worker& worker, const ConstMapsView& x, const Block& block) {
-#pragma omp for schedule(dynamic, 4) nowait
-    for (int item = 0; item < int(order.used_channels.size()) * block.count; ++item) {
+void SpectralLayer::read_input(const ConstMapsView& x, const Block& block) {
+    parallel_for(options.threads, int(order.used_channels.size()) * block.count, [&](int item, int thread) {
         const int channel = order.used_channels[item / block.count], group = item % block.count;
-        transform_in(worker, x, geometry.kernels.channel_of(channel),
+        transform_in(workers[thread], x, geometry.kernels.channel_of(channel),
                      input_pixels(geometry.kernels.phase_of(channel)), block.groups, block.first + group,
                      input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input,
                      block.input.next_line(group * block.groups.lanes));
-    }
+    });
 }
 
-void SpectralLayer::read_output_gradient(Worker& worker, const ConstMapsView& dy, const Block& block,
-                                         bool own) {
-#pragma omp for schedule(dynamic, 4) nowait
-    for (int item = 0; item < block.output.channels * block.count; ++item) {
+void SpectralLayer::read_output_gradient(const ConstMapsView& dy, const Block& block, bool own) {
+    parallel_for(options.threads, block.output.channels * block.count, [&](int item, int thread) {
         const int channel = item / block.count, group = item % block.count;
-        if (without_kernels(Toward::output, channel)) continue;
+        if (without_kernels(Toward::output, channel)) return;
         float* to = output_spectra.data() + block.output.at(channel, group * block.groups.lanes);
         const auto transform_from = [&](const auto& pixels_of) {
-            transform_in(worker, dy, channel, pixels_of, block.groups, block.first + group, to, block.output,
-                         block.output.next_line(group * block.groups.lanes));
+            transform_in(workers[thread], dy, channel, pixels_of, block.groups, block.first + group, to,
+                         block.output, block.output.next_line(group * block.groups.lanes));
         };
         if (own)
             transform_from(own_gradient_pixels());
         else
             transform_from(gradient_pixels());
-    }
+    });
 }
 
-void SpectralLayer::write_output(Worker& worker, const MapsView& y, const Block& block,
-                                 std::span<const float> bias) {
-#pragma omp for schedule(dynamic, 4) nowait
-    for (int item = 0; item < block.output.channels * block.count; ++item) {
+void SpectralLayer::write_output(const MapsView& y, const Block& block, std::span<const float> bias) {
+    parallel_for(options.threads, block.output.channels * block.count, [&](int item, int thread) {
         const int channel = item / block.count, group = item % block.count;
         std::optional<float> constant;
         if (without_kernels(Toward::output, channel)) constant = bias.empty() ? 0.0f : bias[channel];
-        transform_out(worker, output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
+        transform_out(workers[thread],
+                      output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
                       block.output, output_pixels(), block.groups, block.first + group, channel, y, constant,
                       block.output.next_line(group * block.groups.lanes));
-    }
+    });
 }
 
-void SpectralLayer::write_input_gradient(Worker& worker, const MapsView& dx, const Block& block) {
-#pragma omp for schedule(dynamic, 4) nowait
-    for (int item = 0; item < block.input.channels * block.count; ++item) {
+void SpectralLayer::write_input_gradient(const MapsView& dx, const Block& block) {
+    parallel_for(options.threads, block.input.channels * block.count, [&](int item, int thread) {
         const int channel = item / block.count, group = item % block.count;
         std::optional<float> constant;
         if (without_kernels(Toward::input, channel)) constant = 0.0f;
-        transform_out(worker, input_spectra.data() + block.input.at(channel, group * block.groups.lanes),
-                      block.input, input_gradient_pixels(geometry.kernels.phase_of(channel)), block.groups,
+        transform_out(workers[thread],
+                      input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input,
+                      input_gradient_pixels(geometry.kernels.phase_of(channel)), block.groups,
                       block.first + group, geometry.kernels.channel_of(channel), dx, constant,
                       block.input.next_line(group * block.groups.lanes));
-    }
+    });
+}
+
+void SpectralLayer::write_weight_gradient(std::span<float> dw) {
+    const KernelStore& gradient = order.gradient;
+    parallel_for(options.threads, int(gradient.positions.size() / KernelTransform::chunk),
+                 [&](int chunk, int thread) {
+                     Stopwatch watch(workers[thread]);
+                     geometry.transform.inverse(gradient.spectra.data(), *gradient.layout, gradient.positions,
+                                                std::size_t(chunk) * KernelTransform::chunk, dw,
+                                                workers[thread].scratch.data());
+                     watch.lap(kernel_phase);
+                 });
+}
+
+void SpectralLayer::sum_bins(Toward side, const KernelStore& store, const Block& block,
+                             std::span<const float> bias) {
+    parallel_for(options.threads, block.input.order.bins(),
+                 [&](int bin, int thread) { sum_bin(workers[thread], bin, side, store, block, bias); });
 }
 
 /// One bin of forward (conjugated weights, rows are output channels) or of the gradient to the input.

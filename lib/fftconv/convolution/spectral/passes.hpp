@@ -174,21 +174,23 @@ struct SpectralLayer {
         if (!geometry.vertical.covers || !geometry.horizontal.covers) fill(dx, 0);
     }
 
-    // The steps of a pass. All threads of a team call them; they share the work and do not wait at the end.
-    void read_input(Worker& worker, const ConstMapsView& x, const Block& block);  ///< x → input_spectra
+    // The steps of a pass, each shared out to the threads.
+    void read_input(const ConstMapsView& x, const Block& block);  ///< x → input_spectra
     /// dy → output_spectra, a tile's own pixels (forward's tiles) or those of its neighbours too
     /// (backward's).
-    void read_output_gradient(Worker& worker, const ConstMapsView& dy, const Block& block, bool own);
-    void write_output(Worker& worker, const MapsView& y, const Block& block,
-                      std::span<const float> bias);  ///< output_spectra → y
-    void write_input_gradient(Worker& worker, const MapsView& dx,
-                              const Block& block);  ///< input_spectra → dx
+    void read_output_gradient(const ConstMapsView& dy, const Block& block, bool own);
+    /// Every bin of forward or of the gradient to the input.
+    void sum_bins(Toward side, const KernelStore& store, const Block& block, std::span<const float> bias);
+    void write_output(const MapsView& y, const Block& block,
+                      std::span<const float> bias);                     ///< output_spectra → y
+    void write_input_gradient(const MapsView& dx, const Block& block);  ///< input_spectra → dx
+    void write_weight_gradient(std::span<float> dw);                    ///< order.gradient → dw
     /// Few input channels, in all or in each group of the layer, whose spectra fit into a core's own cache
     /// for a group of lanes: forward goes from gather to scatter group by group, two outputs at a time, and
     /// stores no output spectra.
     bool few_channels(const Blocks& blocks) const;
     void start_few_channels(const Blocks& blocks);
-    /// entries → output_weights. All threads of a team call it, and wait.
+    /// entries → output_weights.
     void pack_outputs();
     /// Outputs first … last − 1, all of one group of the layer, for one group of lanes; `kept`: where to
     /// leave the spectra of x, or null.
@@ -198,11 +200,8 @@ struct SpectralLayer {
     void sum_bin(Worker& worker, int bin, Toward side, const KernelStore& store, const Block& block,
                  std::span<const float> bias);
     void gradient_bin(Worker& worker, int bin, const Block& block);
-    /// The thread's next complex bin, or −1: threads take bins in turn, so it is about as many further.
-    int next_bin(int bin) const {
-        const int next = bin + int(workers.size());
-        return next < transform.bins().complex_bins ? next : -1;
-    }
+    /// The thread's next complex bin, as a rule, or −1.
+    int next_bin(int bin) const { return bin + 1 < transform.bins().complex_bins ? bin + 1 : -1; }
     // Both return the kernels that they visited.
     std::size_t sum_bin_densely(Worker& worker, int bin, Toward side, const KernelStore& store,
                                 const Block& block);

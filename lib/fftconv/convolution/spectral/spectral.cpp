@@ -1,10 +1,9 @@
 #include "fftconv/convolution/spectral/spectral.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "fftconv/convolution/spectral/passes.hpp"
+#include "fftconv/core/threads.hpp"
 
 namespace fftconv {
 namespace {
@@ -79,17 +78,11 @@ void SpectralConvolution::forward(const ConstMapsView& x, const MapsView& y) {
     const Blocks blocks = layer.forward_blocks(x.batch);
     if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks);
     layer.start(blocks, layer.sum_scratch(Toward::output, blocks));
-
-#pragma omp parallel num_threads(options_.threads)
     for (int i = 0; i < blocks.count(); ++i) {
-        Worker& worker = layer.workers[omp_get_thread_num()];
         const Block block = layer.block(blocks, i);
-        layer.read_input(worker, x, block);
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-        for (int bin = 0; bin < block.input.order.bins(); ++bin)
-            layer.sum_bin(worker, bin, Toward::output, store, block, bias_);
-        layer.write_output(worker, y, block, bias_);
+        layer.read_input(x, block);
+        layer.sum_bins(Toward::output, store, block, bias_);
+        layer.write_output(y, block, bias_);
     }
     layer.finish(phases_);
     // Those of several blocks have overwritten each other.
@@ -110,20 +103,14 @@ void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const Map
                       : groups >= 4 * options_.threads ? 1
                                                        : options_.threads,
               share = (shape_.out_channels + parts - 1) / parts;
-
-#pragma omp parallel num_threads(options_.threads)
-    {
-        layer.pack_outputs();
-#pragma omp for schedule(dynamic)
-        for (int item = 0; item < groups * parts; ++item) {
-            const int group = item / parts, part = item % parts,
-                      first = std::min(part * share, shape_.out_channels);
-            layer.forward_group(layer.workers[omp_get_thread_num()], x, y, blocks.groups, group, first,
-                                std::min(first + share, shape_.out_channels), bias_,
-                                keep && (grouped || part == 0) ? &block : nullptr);
-        }
-    }
-    layer.order.output_weights.valid = true;
+    layer.pack_outputs();
+    parallel_for(options_.threads, groups * parts, [&](int item, int thread) {
+        const int group = item / parts, part = item % parts,
+                  first = std::min(part * share, shape_.out_channels);
+        layer.forward_group(layer.workers[thread], x, y, blocks.groups, group, first,
+                            std::min(first + share, shape_.out_channels), bias_,
+                            keep && (grouped || part == 0) ? &block : nullptr);
+    });
     layer.visited = layer.order.by_output.channel.size() / layer.geometry.kernels.phases;
     layer.finish(phases_);
     if (keep) layer.kept_input = x;
@@ -136,17 +123,11 @@ void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView
     const Blocks blocks = layer.backward_blocks(dy.batch);
     layer.start(blocks, layer.sum_scratch(Toward::input, blocks));
     layer.clear_untouched(dx);
-
-#pragma omp parallel num_threads(options_.threads)
     for (int i = 0; i < blocks.count(); ++i) {
-        Worker& worker = layer.workers[omp_get_thread_num()];
         const Block block = layer.block(blocks, i);
-        layer.read_output_gradient(worker, dy, block, false);
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-        for (int bin = 0; bin < block.input.order.bins(); ++bin)
-            layer.sum_bin(worker, bin, Toward::input, store, block, {});
-        layer.write_input_gradient(worker, dx, block);
+        layer.read_output_gradient(dy, block, false);
+        layer.sum_bins(Toward::input, store, block, {});
+        layer.write_input_gradient(dx, block);
     }
     layer.finish(phases_);
 }
@@ -180,37 +161,18 @@ void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMaps
                                   layer.geometry.transform.scratch_floats()}));
     layer.order.gradient.spectra.resize(layer.order.gradient.layout->size());
     std::fill(dw.begin(), dw.end(), 0.0f);
-    const int chunks = int(layer.order.gradient.positions.size() / KernelTransform::chunk);
-
-#pragma omp parallel num_threads(options_.threads)
-    {
-        Worker& worker = layer.workers[omp_get_thread_num()];
-        for (int i = 0; i < blocks.count(); ++i) {
-            const Block block = layer.block(blocks, i);
-            if (!input_kept) layer.read_input(worker, x, block);
-            layer.read_output_gradient(worker, dy, block, true);
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-            for (int bin = 0; bin < block.input.order.bins(); ++bin) {
-                layer.gradient_bin(worker, bin, block);
-                if (dx)
-                    layer.sum_bin(worker, bin, Toward::input, *store, block,
-                                  {});  // in the place of x's spectra
-            }
-            if (dx) {
-                layer.write_input_gradient(worker, *dx, block);
-#pragma omp barrier
-            }
-        }
-        Stopwatch watch(worker);
-#pragma omp for schedule(dynamic, 2)
-        for (int chunk = 0; chunk < chunks; ++chunk)
-            layer.geometry.transform.inverse(layer.order.gradient.spectra.data(),
-                                             *layer.order.gradient.layout, layer.order.gradient.positions,
-                                             std::size_t(chunk) * KernelTransform::chunk, dw,
-                                             worker.scratch.data());
-        watch.lap(kernel_phase);
+    for (int i = 0; i < blocks.count(); ++i) {
+        const Block block = layer.block(blocks, i);
+        if (!input_kept) layer.read_input(x, block);
+        layer.read_output_gradient(dy, block, true);
+        parallel_for(options_.threads, block.input.order.bins(), [&](int bin, int thread) {
+            Worker& worker = layer.workers[thread];
+            layer.gradient_bin(worker, bin, block);
+            if (dx) layer.sum_bin(worker, bin, Toward::input, *store, block, {});  // in the place of x's
+        });
+        if (dx) layer.write_input_gradient(*dx, block);
     }
+    layer.write_weight_gradient(dw);
     layer.finish(phases_);
 }
 
