@@ -1,4 +1,4 @@
-// fftconv-bench: how fast the engine is, beside the best dense library at hand.
+// fftconv-bench: how fast the engine is, next to the best dense library at hand.
 #include <iostream>
 
 #include "bench/report.hpp"

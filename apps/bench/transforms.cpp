@@ -15,7 +15,7 @@ namespace fftconv {
 namespace {
 
 constexpr int lanes = 8, largest = 36, unit = 16;
-constexpr int calls = 16;  // of a run, so that a clock's reading is nothing beside it
+constexpr int calls = 16;  // of a run, so that a clock's reading is nothing next to it
 
 /// A forward and an inverse transform of one tile.
 struct Transforms {

@@ -130,7 +130,7 @@ void add_output_options(Options& options, OutputOptions& output, const std::stri
     options.group("Output");
     options.add("out", output.out, what)->type_name("FILE");
     options.add_call_flag("resume", output.resume,
-                          "go on with what --out holds, with its options; those that are given must be the "
+                          "resume what --out holds, with its options; those that are given must be the "
                           "same");
     options.add_call_flag("overwrite", output.overwrite, "replace what --out holds");
 }

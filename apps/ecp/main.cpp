@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
         "fftconv-ecp",
         "Trains networks with max, average and random pooling and with easy convolution "
         "pooling (ECP), and prints the paper's Tables 3 to 6 and draws its Figures 5 to 10 "
-        "with ours beside the paper's numbers.");
+        "with ours next to the paper's numbers.");
     fftconv::add_ecp_options(options, ecp);
     return options.run(argc, argv, [&] {
         if (ecp.report.empty()) {

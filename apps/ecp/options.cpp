@@ -149,7 +149,7 @@ void add_ecp_options(Options& options, EcpOptions& ecp) {
     options.app()
         .get_option("--resume")
         ->description(
-            "go on from the checkpoints of --out, also with other networks, methods and modes than those "
+            "resume from the checkpoints of --out, also with other networks, methods and modes than those "
             "that it "
             "has");
     options.example("fftconv-ecp --network two-conv --mode 0 --epochs 3 --out quick.h5",

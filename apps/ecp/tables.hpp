@@ -22,7 +22,7 @@ struct EcpRow {
     EcpNumbers ours, paper;
 };
 
-/// One of Tables 3 to 6 of the EasyConvPooling paper, ours beside the paper's.
+/// One of Tables 3 to 6 of the EasyConvPooling paper, ours next to the paper's.
 struct EcpTable {
     std::string name, title;  ///< "table_3"
     bool pure_convolution = false;

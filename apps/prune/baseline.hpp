@@ -6,7 +6,7 @@
 
 namespace fftconv {
 
-/// Trains the network to prune (--train), or goes on with its training; one that is finished stays.
+/// Trains the network to prune (--train), or resumes its training; one that is finished stays.
 /// @throws PruningInterrupted
 void train_baseline(const PruneOptions& prune);
 

@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
                              "Prunes a network by feature maps, kernels or parts of kernels, retrains it "
                              "with what is pruned held at "
                              "zero, and tables and draws misclassification rate (MCR), cost and time by "
-                             "ratio beside what the coarse "
+                             "ratio next to what the coarse "
                              "pruning paper states.");
     fftconv::add_prune_options(options, prune);
     return options.run(argc, argv, [&] {

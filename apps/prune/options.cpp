@@ -191,7 +191,7 @@ void add_prune_options(Options& options, PruneOptions& prune) {
     options.add_call_option("report", prune.report, "prune nothing: print and draw a result file again")
         ->type_name("FILE");
     options.app().get_option("--out")->description("result file; masks and checkpoints go to FILE.points");
-    options.app().get_option("--resume")->description("go on with the points of --out");
+    options.app().get_option("--resume")->description("resume the points of --out");
     options.app().get_option("--epochs")->description("of the baseline, with --train");
     options.app().get_option("--rate")->description("learning rate of the baseline, with --train");
     options.example("fftconv-prune --checkpoint network.h5 --ratio 0.5 --retrain-epochs 2 --out half.h5",

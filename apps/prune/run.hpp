@@ -6,7 +6,7 @@
 
 namespace fftconv {
 
-/// Prunes as the options say, or goes on with what --out has; then reports. Every candidate, mask, retrained
+/// Prunes as the options say, or resumes what --out has; then reports. Every candidate, mask, retrained
 /// network and result is saved as soon as it is found.
 /// @throws Interrupted, with the command that resumes it; UsageError, FileError.
 void run_pruning(PruneOptions& prune, Options& options);

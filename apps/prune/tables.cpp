@@ -178,8 +178,8 @@ std::string layers_text(const PruningResults& results) {
     std::string text;
     for (const PruningResult& result : results.points) {
         if (result.granularity.find('+') == std::string::npos || result.repeat > 0) continue;
-        MarkdownTable table({"layers of " + result.name, "maps", "kept maps", "maps pruned, %", "kernels",
-                             "kept kernels", "kernels pruned, %"});
+        MarkdownTable table({"layers of " + result.name, "maps", "surviving maps", "maps pruned, %",
+                             "kernels", "surviving kernels", "kernels pruned, %"});
         for (const PruningLayerResult& layer : results.layers)
             if (layer.point == result.name)
                 table.add({layer.layer, number(layer.maps, 0), number(layer.kept_maps, 0),

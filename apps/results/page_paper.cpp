@@ -60,12 +60,12 @@ void add_claims(const Table& table, std::set<std::tuple<std::string, std::string
             if (compares && (*paper)[i] == 1 && (*ours)[i] == 1) continue;  // the same work, not a finding
             const bool is_baseline = (*methods)[i].ends_with((*baselines)[i]);
             if (is_baseline && compares) continue;
-            const double spread = deviation && (*deviation)[i] > 0 ? (*deviation)[i] : 0;
+            const double scatter = deviation && (*deviation)[i] > 0 ? (*deviation)[i] : 0;
             const bool reached =
                 claim.larger_is_better ? (*ours)[i] >= (*paper)[i] : (*ours)[i] <= (*paper)[i];
             rows.push_back({{(*methods)[i] + (against.empty() ? "" : " against " + against)},
                             {claim.title},
-                            number_cell((*ours)[i], spread > 0 ? fmt::format(" ± {:.2g}", spread) : ""),
+                            number_cell((*ours)[i], scatter > 0 ? fmt::format(" ± {:.2g}", scatter) : ""),
                             number_cell((*paper)[i]),
                             verdict(reached)});
         }

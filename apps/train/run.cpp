@@ -171,7 +171,7 @@ class TrainRun {
     Network& network_;
     std::unique_ptr<Shards> shards_;  ///< none: batches are not cut
     Trainer trainer_;
-    /// Of the last epoch, once the network has those of the best one: a longer run goes on from here.
+    /// Of the last epoch, once the network has those of the best one: a longer run resumes from here.
     std::vector<NamedArray> last_;
     bool finished_ = false;
     double test_mcr_ = 0;
@@ -210,7 +210,7 @@ void require_same_cosine(const TrainOptions& train, const Checkpoint& stored) {
     if (text_of(epochs->second) != std::to_string(train.epochs))
         throw UsageError(
             fmt::format("{}: --epochs: the cosine schedule of the learning rate was laid out for {}, "
-                        "found {}; a new run with --init goes on from these weights",
+                        "found {}; a new run with --init starts from these weights",
                         train.out, text_of(epochs->second), train.epochs));
 }
 

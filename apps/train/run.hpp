@@ -13,7 +13,7 @@ namespace fftconv {
 /// @throws Interrupted when the run was interrupted, after saving, with the command that resumes it.
 void run_training(TrainOptions& train, Options& options);
 
-/// The same without checks and lock of the output, which the caller has, going on from `stored` where there
+/// The same without checks and lock of the output, which the caller has, resuming from `stored` where there
 /// is one. Resolves the data set of `train`. The test MCR, percent; nothing when it was interrupted:
 /// everything is then saved.
 /// @param options recorded with the network

@@ -33,7 +33,7 @@ struct Ecp {
     bool has(const std::string& out, const std::string& name) const {
         return std::filesystem::exists(folder.path() / (out + ".checkpoints") / (name + ".h5"));
     }
-    /// The flag that goes on with what a killed run left, if it left anything.
+    /// The flag that resumes what a killed run left, if it left anything.
     std::string resume(const std::string& out) const {
         const auto folder = this->folder.path() / (out + ".checkpoints");
         const bool any = std::filesystem::exists(this->folder / out) ||
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(trainings_made_apart_are_joined_by_their_checkpoints) {
     }
     BOOST_TEST(test::run(ecp.command("joint.h5", how + both)).status == 0);
     BOOST_TEST((read_results(ecp.folder / "joint.h5").curves == curves));  // times too: nothing ran again
-    // Others stand beside them.
+    // Others stand next to them.
     BOOST_TEST(test::run(ecp.command("joint.h5", how + "--method ecp --mode 3 --resume")).status == 0);
     const ResultRecord joined = read_results(ecp.folder / "joint.h5");
     BOOST_TEST_REQUIRE(joined.curves.size() == 3u);

@@ -40,7 +40,7 @@ struct Example {
         options.add("name", name, "what");
         options.add("list", list, "several");
         options.add_flag("quick", quick, "sooner");
-        options.add_call_flag("resume", resume, "go on");
+        options.add_call_flag("resume", resume, "resume");
     }
 
     int run(

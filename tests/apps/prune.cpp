@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_budget_is_found_by_bisection) {
     BOOST_CHECK_LE(numbers(record, "points", "test_mcr").size(), 1 + 4);
 }
 
-// Killed again and again, a little later each time, a run goes on and ends as one that was left alone.
+// Killed again and again, a little later each time, a run resumes and ends as one that was left alone.
 BOOST_AUTO_TEST_CASE(a_killed_run_goes_on) {
     const TemporaryFolder whole, killed;
     const std::string options = "--ratio 0.3:0.6:0.3 --candidates 60 --repeat 2 --retrain-epochs 1";

@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_same_network_and_tells_i
     }
 }
 
-/// SIGTERM at one of the processes stops all after the batch; another number of them goes on.
+/// SIGTERM at one of the processes stops all after the batch; another number of them resumes.
 BOOST_AUTO_TEST_CASE(one_that_is_asked_to_stop_stops_all_and_any_number_resumes) {
     const Train train;
     BOOST_TEST_REQUIRE(run(train.command("whole.h5", "--epochs 150")).status == 0);

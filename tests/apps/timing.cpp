@@ -15,7 +15,7 @@ using namespace fftconv;
 
 BOOST_AUTO_TEST_SUITE(benchmark)
 
-BOOST_AUTO_TEST_CASE(spreads_are_medians_and_quartiles) {
+BOOST_AUTO_TEST_CASE(statistics_are_medians_and_quartiles) {
     const Quartiles five = quartiles({5, 1, 4, 2, 3}), four = quartiles({4, 1, 3, 2}), one = quartiles({7});
     BOOST_TEST((five.lower == 2 && five.median == 3 && five.upper == 4));
     BOOST_TEST((four.lower == 1.75 && four.median == 2.5 && four.upper == 3.25));

@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(early_stopping_keeps_the_best_network) {
     BOOST_TEST(checkpoint.state.epoch < 200);
     BOOST_TEST(double(checkpoint.state.epoch) == checkpoint.state.values.at("best_epoch") + 2);
 
-    // Taken up again with more epochs, it goes on from its last weights and not from its best ones.
+    // Taken up again with more epochs, it resumes from its last weights and not from its best ones.
     const std::string more = std::to_string(int(checkpoint.state.epoch) + 1);
     const std::string options = " --keep-best --patience 0 --validation 0.2 --rate 0.02 --epochs " + more;
     BOOST_TEST_REQUIRE(run(train.command("a.h5", "--resume" + options)).status == 0);

@@ -20,7 +20,7 @@ namespace {
 
 // Rough cycles of one core of Zen 3 (AVX2): those of the transforms from one run on a loaded machine, the
 // rest from the phases that `fftconv-bench` prints for the table's layers. They rank tiles and engines;
-// `fftconv-bench --transforms` prints those of the transforms beside what a machine measures.
+// `fftconv-bench --transforms` prints those of the transforms next to what a machine measures.
 constexpr double copy_cycles = 8;               // gather or scatter of one entry of eight lanes
 constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
 constexpr double sparse_multiply_adds_per_cycle = 11;

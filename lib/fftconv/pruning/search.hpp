@@ -60,10 +60,10 @@ struct SearchOptions {
 };
 
 /// Best of N random masks over all pruned layers together, by validation MCR (coarse pruning paper, section
-/// 3): goes on from `state` until it has N candidates, or on_candidate, called after each, returns false. The
-/// masks prune what the network's own do, and candidates' units besides. What comes before the first pruned
-/// layer is computed once (see RepeatedEvaluation). The result does not depend on the number of threads.
-/// Returns the best candidate's masks, of equal ones the first's. The network is left as it was.
+/// 3): resumes from `state` until it has N candidates, or on_candidate, called after each, returns false. The
+/// masks prune what the network's own do, and the units of the candidate as well. What comes before the first
+/// pruned layer is computed once (see RepeatedEvaluation). The result does not depend on the number of
+/// threads. Returns the best candidate's masks, of equal ones the first's. The network is left as it was.
 /// @throws UsageError on less than one candidate; Error when a candidate's logits are not finite.
 Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                      const SearchOptions& options, SearchState& state,

@@ -41,7 +41,8 @@ std::uint64_t mode_draws(ModeChoice choice, const TrainerState& state) {
 double value(const Checkpoint& checkpoint, const std::filesystem::path& file, const std::string& name) {
     const auto found = checkpoint.state.values.find(name);
     if (found == checkpoint.state.values.end()) {
-        throw FileError(file.string(), "/state/" + name, "a number", "nothing: the training cannot go on");
+        throw FileError(file.string(), "/state/" + name, "a number",
+                        "nothing: the training cannot be resumed");
     }
     return found->second;
 }

@@ -76,7 +76,7 @@ struct BatchProgress {
     double loss = 0;             ///< of this batch
 };
 
-/// All that continuing bit for bit needs, beside Network::state().
+/// Everything, besides Network::state(), that is needed to resume bit for bit.
 struct TrainerState {
     int epoch = 0;                ///< epochs completed
     int batch = 0;                ///< batches completed in the epoch after those
@@ -128,7 +128,7 @@ class Trainer {
     /// false = stop now, as an interruption.
     std::function<bool(const EpochRecord&)> on_epoch;
 
-    /// Goes on until the epochs are done, the patience is over or a callback stops it.
+    /// Trains until the epochs are done, the patience is over or a callback stops it.
     /// @throws DivergenceError when a loss or a weight is not finite; callbacks have then seen finite weights
     /// alone.
     TrainingEnd run();
@@ -141,7 +141,7 @@ class Trainer {
     int batches() const { return train_.count(); }
     /// Between batches.
     TrainerState state() const;
-    /// Goes on from there; the network's own state is loaded by the caller. @throws ShapeError
+    /// Resumes from there; the network's own state is loaded by the caller. @throws ShapeError
     void load_state(const TrainerState& state);
     /// Gives the network the weights of the best epoch, when keep_best has kept them. For the end of a run.
     void restore_best();

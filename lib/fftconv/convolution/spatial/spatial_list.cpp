@@ -38,7 +38,7 @@ struct Part {
 };
 
 /// Targets × V sums in registers, over the kernels of the part and Taps taps of each row of theirs. Inside:
-/// no padding beside the map is met.
+/// no padding around the map is met.
 template <int Targets, int V, int Taps, int Step, bool Inside, class D>
 HWY_INLINE void sum_block(D d, const Part& part, const Met& rows, float* target_row, int first_target,
                           std::size_t lane) {

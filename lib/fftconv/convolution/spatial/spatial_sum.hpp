@@ -20,7 +20,7 @@ struct Meetings {
     int tap = 0, tap_step = 1, taps = 0;
 };
 
-/// What one target meets beside the padding: source + i with tap + i·tap_step, for 0 ≤ i < count.
+/// What one target meets apart from the padding: source + i with tap + i·tap_step, for 0 ≤ i < count.
 struct Met {
     int tap, tap_step, source, count;
 };

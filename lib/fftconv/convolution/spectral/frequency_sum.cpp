@@ -17,7 +17,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace fftconv::HWY_NAMESPACE;  // panel-inl.hpp
 
-/// Rows at a time whose three weight matrices stay in the second-level cache (8192 floats each) beside those
+/// Rows at a time whose three weight matrices stay in the second-level cache (8192 floats each) next to those
 /// of the next rows, on their way.
 int RowBlock(int rows, int depth) {
     return std::min(padded_rows(rows), std::max(panel_rows, 8192 / depth / panel_rows * panel_rows));

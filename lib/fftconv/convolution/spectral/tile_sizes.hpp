@@ -8,7 +8,7 @@ struct TileSize {
     double cycles;  ///< of one forward or inverse tile × tile transform of eight lanes, in the cost model
 };
 
-/// Rough cycles of one core of Zen 3 (AVX2); `fftconv-bench --transforms` prints them beside those of a
+/// Rough cycles of one core of Zen 3 (AVX2); `fftconv-bench --transforms` prints them next to those of a
 /// machine.
 inline constexpr TileSize tile_sizes[] = {
     {1, 30},     {2, 140},    {3, 200},    {4, 240},    {5, 340},    {6, 410},     {7, 780},
