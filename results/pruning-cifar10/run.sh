@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Coarse pruning of cnn-small on CIFAR-10: baselines, and the points of Figures 4a and 4b. Run again, it resumes.
+#   bash results/pruning-cifar10/run.sh BIN FOLDER [SEEDS [SETS]]
+# BIN: the folder of the apps; FOLDER: where networks and results go; FFTCONV_DATA: the folder with cifar-10.
+# SETS: of claims (the points at which the paper states something, and ratio 0), kernels, maps, groups, combinations.
+set -euo pipefail
+bin=$1 folder=$2 seeds=${3:-1 2 3} sets=${4:-claims}
+mkdir -p "$folder"
+bin=$(realpath "$bin")
+export FFTCONV_DATA=$(realpath "${FFTCONV_DATA:-datasets}")
+cd "$folder"
+
+# A file that is there is resumed; it is made under another name first, so that a kill leaves no half.
+train() { # seed
+    [[ -f base-$1.h5 ]] && return
+    "$bin/fftconv-train" --architecture cnn-small --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
+        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 20 --weight-decay 0.0005 --validation 0.2 --keep-best \
+        --threads "${THREADS:-2}" --seed "$1" \
+        $([[ -f base-$1.training.h5 ]] && echo --resume) --out "base-$1.training.h5" >>"base-$1.txt"
+    mv "base-$1.training.h5" "base-$1.h5"
+}
+
+prune() { # name seed, then options
+    local name=$1-$2 seed=$2
+    shift 2
+    [[ -f $name.done ]] && return
+    "$bin/fftconv-prune" --checkpoint "base-$seed.h5" --layers conv2,conv3,conv4,conv5,conv6 --batch 128 --candidates 10 \
+        --optimizer rmsprop --weight-decay 0.0005 --retrain-epochs "${EPOCHS:-8}" --threads "${THREADS:-2}" --seed "$seed" \
+        --timing-rounds 3 "$@" $([[ -f $name.h5 ]] && echo --resume) --out "$name.h5" >>"$name.txt"
+    touch "$name.done"
+}
+
+for seed in $seeds; do
+    train "$seed"
+    for set in $sets; do
+        case $set in
+            claims)
+                prune kernels-70 "$seed" --granularity kernel --ratio 0.7
+                prune maps-62 "$seed" --granularity feature-map --ratio 0.406    # 62 % of the kernels
+                prune maps-then-kernels "$seed" --granularity feature-map,kernel --ratio 0.3,0.75    # 87 %: the paper's Table 2
+                prune control "$seed" --granularity kernel --ratio 0
+                ;;
+            kernels) prune kernels "$seed" --granularity kernel --ratio 0.5:0.9:0.1 ;;
+            maps) prune maps "$seed" --granularity feature-map --ratio 0.2:0.6:0.1 ;;
+            groups) prune groups "$seed" --granularity kernel-group --ratio 0.5:0.9:0.2 ;;
+            combinations)
+                prune maps-50-then-kernels "$seed" --granularity feature-map,kernel --ratio 0.5,0.75
+                prune kernels-then-maps "$seed" --granularity kernel,feature-map --ratio 0.75,0.3
+                ;;
+            *) echo "run.sh: no set $set" >&2; exit 2 ;;
+        esac
+    done
+done
