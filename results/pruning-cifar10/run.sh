@@ -14,7 +14,7 @@ cd "$folder"
 train() { # seed
     [[ -f base-$1.h5 ]] && return
     "$bin/fftconv-train" --architecture cnn-small --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
-        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 20 --weight-decay 0.0005 --validation 0.2 --keep-best \
+        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 12 --weight-decay 0.0005 --validation 0.2 --keep-best \
         --threads "${THREADS:-2}" --seed "$1" \
         $([[ -f base-$1.training.h5 ]] && echo --resume) --out "base-$1.training.h5" >>"base-$1.txt"
     mv "base-$1.training.h5" "base-$1.h5"

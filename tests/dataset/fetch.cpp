@@ -2,6 +2,8 @@
 
 #include "dataset/files.hpp"
 #include "fftconv/core/sha256.hpp"
+#include "fftconv/dataset/formats/npz.hpp"
+#include "storage/h5py.hpp"
 #include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
@@ -118,6 +120,49 @@ BOOST_AUTO_TEST_CASE(emnist_becomes_folders_with_the_names_of_mnist) {
     holds("letters/t10k-labels-idx1-ubyte.gz", "letterstestlabels-idx1");
 }
 
+/// Kuzushiji-49 in small, checked by MD5 as nothing better is published: its joined file is read.
+BOOST_AUTO_TEST_CASE(k49_becomes_one_file) {
+    const Fetch fetch;
+    const std::string publisher = (fetch.folder / "publisher").string();
+    const std::string make =
+        "import hashlib, numpy as np\n"
+        "for part, n in (('train', 5), ('test', 3)):\n"
+        "  images = np.arange(n * 784, dtype=np.int64).astype(np.uint8).reshape(n, 28, 28)\n"
+        "  np.savez_compressed(f'" +
+        publisher +
+        "/k49-{part}-imgs.npz', images)\n"
+        "  np.savez_compressed(f'" +
+        publisher +
+        "/k49-{part}-labels.npz', np.arange(n, dtype=np.uint8))\n"
+        "with open('" +
+        (fetch.folder / "sources").string() +
+        "', 'w') as sources:\n"
+        "  for name in ('train-imgs', 'train-labels', 'test-imgs', 'test-labels'):\n"
+        "    digest = hashlib.md5(open(f'" +
+        publisher +
+        "/k49-{name}.npz', 'rb').read()).hexdigest()\n"
+        "    print('k49 file://" +
+        publisher + "', f'k49-{name}.npz', digest, file=sources)\n";
+    const auto made = run(python() + " -c \"" + make + "\"");
+    BOOST_REQUIRE_MESSAGE(made.status == 0, made.output);
+    for (int times = 0; times < 2; ++times) {
+        const auto result = fetch("k49");
+        BOOST_TEST(result.status == 0, result.output);
+    }
+    const NpzImages sets = read_npz(fetch.folder / "data/k49/k49.npz");
+    BOOST_TEST(sets.train.count() == 5);
+    BOOST_TEST(sets.test.count() == 3);
+    BOOST_TEST(sets.test.labels == Bytes({0, 1, 2}), boost::test_tools::per_element());
+
+    Bytes changed = read(publisher + "/k49-test-imgs.npz");
+    changed[60] ^= 1;
+    write(publisher + "/k49-test-imgs.npz", changed);
+    std::filesystem::remove(fetch.folder / "data/k49/k49-test-imgs.npz");
+    const auto result = fetch("k49");
+    BOOST_TEST(result.status == 1);
+    BOOST_TEST(contains(result.output, "expected MD5"), result.output);
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage) {
     const Fetch fetch;
     for (const char* arguments : {"", "nothing", "--to", "--unknown digits"})
@@ -126,7 +171,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
     const auto help = run(FFTCONV_SOURCE_DIR "/datasets/fetch.sh --help");
     BOOST_TEST(help.status == 0);
     for (const char* name :
-         {"mnist", "fashion-mnist", "kmnist", "emnist", "cifar-10", "svhn", "svhn-extra", "all"})
+         {"mnist", "fashion-mnist", "kmnist", "k49", "emnist", "cifar-10", "svhn", "svhn-extra", "all"})
         BOOST_TEST(contains(help.output, name), name);
 }
 
