@@ -2,11 +2,12 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include "bench/layer.hpp"
-#include "bench/pytorch.hpp"
+#include "bench/peer.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/loss.hpp"
@@ -105,16 +106,19 @@ Contender contender_of(const std::string& name, int threads, const std::shared_p
 
 std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass) {
     const Architecture architecture = architecture_of(options);
+    for (const std::string& peer : options.peers)
+        if (peer == "onednn") throw UsageError("--peer onednn: it offers layers, not networks");
     const std::string name = pass == NetworkPass::inference ? "inference" : "training step";
     const std::string work = fmt::format("{}, batch {}, {}", to_string(architecture), options.batch, name);
     std::cout << "## " << work << "\n\n";
     std::vector<Entry> entries;
-    const bool with_pytorch = !options.pytorch.empty();
+    const std::vector<std::string> rivals = options.rivals();
+    const bool with_direct = std::find(rivals.begin(), rivals.end(), "direct") != rivals.end();
     for (int threads : options.thread_counts()) {
-        if (with_pytorch)
-            entries.push_back({.contender = pytorch_contender(options.pytorch, to_string(architecture),
-                                                              options.batch, threads, pass),
-                               .rival = true});
+        for (const PeerProgram& program : peer_programs(options))
+            if (auto peer = peer_contender(program, to_string(architecture), options.batch, threads, pass,
+                                           options.simd))
+                entries.push_back({.contender = std::move(*peer), .rival = true});
         for (double pruned : options.pruned_ratios()) {
             const auto make = [&](const std::string& engine) {
                 const NetworkOptions how{.engine = engine,
@@ -130,7 +134,7 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
                 check_same(*run, *direct, pass);
                 entries.push_back({contender_of(engine, threads, run), pruned});
             }
-            if (!with_pytorch)
+            if (with_direct)
                 entries.push_back({contender_of("direct", threads, direct), pruned, pruned == 0});
         }
     }

@@ -9,9 +9,9 @@ namespace fftconv {
 /// Forward, loss, backward and Adam's update of one batch; or forward alone, with the same weights each time.
 enum class NetworkPass { training_step, inference };
 
-/// Times --network on the engines asked for with every --pruned and --threads, in turn with a rival: PyTorch
-/// (--pytorch), else our direct engine. Images and labels are random. Every engine's results are compared
-/// with those of the direct engine.
+/// Times --network on the engines asked for with every --pruned and --threads, in turn with its rivals (our
+/// direct engine where none is named, with every mask). Images and labels are random. Every engine's results
+/// are compared with those of the direct engine.
 /// @throws ArchitectureError; Error when the engines' logits or gradients differ.
 std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass);
 

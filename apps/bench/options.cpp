@@ -45,7 +45,8 @@ void add_work_options(Options& options, BenchmarkOptions& benchmark) {
         "layer", benchmark.layer,
         "C,O,H,k,padding: input and output channels, height and width, kernel, padding, the last three one "
         "number or rows x columns (1x64000); then, if wanted, s2 (stride), d2 (dilation), g4 (groups) or dw "
-        "(depthwise); several separated by semicolons; without it, the table of layers that the engine is "
+        "(depthwise), b8 (images, in place of --batch); several separated by semicolons; without it, the "
+        "table of layers that the engine is "
         "judged by");
     options
         .add("simd", benchmark.simd,
@@ -75,11 +76,6 @@ void add_network_options(Options& options, BenchmarkOptions& benchmark) {
         ->type_name("ARCHITECTURE");
     options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
         ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
-    options
-        .add("pytorch", benchmark.pytorch,
-             "with --network: apps/bench/pytorch.py; compares with PyTorch (python3-torch) in place of our "
-             "direct engine")
-        ->type_name("SCRIPT");
     options.add(
         "shards", benchmark.shards, between(0, 1 << 12),
         "with --network: a training step in so many shards, over the processes that mpirun starts; with "
@@ -95,8 +91,22 @@ void add_contender_options(Options& options, BenchmarkOptions& benchmark) {
     options.add("tiles", benchmark.tiles, between(0, 100),
                 "also time so many other tiles with the FFT engine, those that the cost model likes best");
     options.add("threads", benchmark.threads, "numbers of threads");
-    options.add("peer", benchmark.peers, {"onednn", "direct"},
-                "rivals to compare with: the best that oneDNN offers, our own direct engine");
+    options.add(
+        "peer", benchmark.peers, {"usual", "onednn", "direct", "pytorch", "onnxruntime"},
+        "rivals, the fastest of which the others are compared with: onednn = the best that it offers for "
+        "a layer, direct = our own direct engine, pytorch (python3-torch), onnxruntime (of npm, the "
+        "package onnxruntime-node); usual = onednn for layers, direct for networks, none with "
+        "--peer-command");
+    options
+        .add("peer-command", benchmark.peer_command,
+             "a rival that is a program of yours; apps/bench/README.md has the lines that it answers")
+        ->type_name("PROGRAM");
+    options
+        .add(
+            "scripts", benchmark.scripts,
+            "where pytorch.py and onnxruntime.mjs are; without it, in the source that this program was built "
+            "from")
+        ->type_name("FOLDER");
     options.add("rounds", benchmark.rounds, between(1, 1 << 20), "rounds in which the contenders take turns");
     options.add("slice", benchmark.slice, more_than(0), "seconds of each contender in each round");
 }
@@ -109,7 +119,7 @@ PerAxis per_axis(const std::string& text) {
     return {sides.front(), sides.back()};
 }
 
-/// s2, d2 (or s1x2, d1x2), g4 or dw, behind C,O,H,k,padding.
+/// s2, d2 (or s1x2, d1x2), g4 or dw, b8, behind C,O,H,k,padding.
 void add_to_layer(const std::string& word, ConvolutionShape& shape) {
     if (word == "dw")
         shape.groups = shape.in_channels;
@@ -119,8 +129,10 @@ void add_to_layer(const std::string& word, ConvolutionShape& shape) {
         shape.dilation = per_axis(word.substr(1));
     else if (word.starts_with("g"))
         shape.groups = parse_number<int>("--layer", word.substr(1));
+    else if (word.starts_with("b"))
+        shape.batch = parse_number<int>("--layer", word.substr(1), between(1, 1 << 20));
     else
-        throw UsageError("--layer: expected s, d or g and a number, or dw, found '" + word + "'");
+        throw UsageError("--layer: expected s, d, g or b and a number, or dw, found '" + word + "'");
 }
 
 ConvolutionShape layer_of(const std::string& text, int batch) {
@@ -155,6 +167,17 @@ std::vector<int> BenchmarkOptions::thread_counts() const {
 
 std::vector<double> BenchmarkOptions::pruned_ratios() const {
     return numbers<double>("--pruned", pruned, between(0, 1));
+}
+
+std::vector<std::string> BenchmarkOptions::rivals() const {
+    std::vector<std::string> rivals;
+    for (const std::string& peer : peers) {
+        if (peer != "usual")
+            rivals.push_back(peer);
+        else if (peer_command.empty())
+            rivals.emplace_back(network.empty() ? "onednn" : "direct");
+    }
+    return rivals;
 }
 
 void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {

@@ -18,19 +18,21 @@ struct BenchmarkOptions {
     std::string network, pooling = "max";
     int batch = 16;  ///< of --layer and --network
     std::string pass = "forward";
-    std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"onednn"}, inverses{"folded"}, engines{"fft"};
+    std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"usual"}, inverses{"folded"}, engines{"fft"};
     int mode = no_mode, tile = 0, tiles = 0;
     bool overwrite = false, kernel_groups = false, renew_weights = false, summary = false, transforms = false,
          measure = false;
     int shards = 0;  ///< of a sharded training step of --network; 0: none
     int rounds = 15;
     double slice = 0.03;
-    std::string out, report, pytorch, simd;
+    std::string out, report, peer_command, scripts, simd;
 
     /// @throws UsageError on text that cannot be read.
     std::vector<BenchmarkLayer> layers() const;
     std::vector<int> thread_counts() const;
     std::vector<double> pruned_ratios() const;
+    /// --peer, the usual ones named; and where programs of their own are to be found.
+    std::vector<std::string> rivals() const;
 };
 
 /// Binds the options of fftconv-bench to `benchmark`, which must outlive `options`.

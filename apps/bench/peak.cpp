@@ -12,26 +12,25 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// `steps` steps of ten independent chains, enough to hide the latency of two units; the sum, so that nothing
-/// is optimised away, and the FLOP that were done.
+constexpr int chains = 10;  // independent, enough to hide the latency of two units
+
+/// `steps` steps of every chain; the sum, so that nothing is optimised away, and the FLOP that were done.
 float multiply_add(long steps, double* flop) {
     const hn::ScalableTag<float> d;
-    const auto factor = hn::Set(d, 0.5f), term = hn::Set(d, 1.0f);
-    auto a0 = hn::Iota(d, 0), a1 = hn::Iota(d, 1), a2 = hn::Iota(d, 2), a3 = hn::Iota(d, 3),
-         a4 = hn::Iota(d, 4);
-    auto a5 = hn::Iota(d, 5), a6 = hn::Iota(d, 6), a7 = hn::Iota(d, 7), a8 = hn::Iota(d, 8),
-         a9 = hn::Iota(d, 9);
+    using Vector = hn::Vec<decltype(d)>;
+    const Vector factor = hn::Set(d, 0.5f), term = hn::Set(d, 1.0f);
+    Vector chain[chains];
+#pragma GCC unroll 10
+    for (int i = 0; i < chains; ++i) chain[i] = hn::Iota(d, float(i));
     for (long step = 0; step < steps; ++step) {
-        a0 = hn::MulAdd(a0, factor, term), a1 = hn::MulAdd(a1, factor, term);
-        a2 = hn::MulAdd(a2, factor, term), a3 = hn::MulAdd(a3, factor, term);
-        a4 = hn::MulAdd(a4, factor, term), a5 = hn::MulAdd(a5, factor, term);
-        a6 = hn::MulAdd(a6, factor, term), a7 = hn::MulAdd(a7, factor, term);
-        a8 = hn::MulAdd(a8, factor, term), a9 = hn::MulAdd(a9, factor, term);
+#pragma GCC unroll 10
+        for (int i = 0; i < chains; ++i) chain[i] = hn::MulAdd(chain[i], factor, term);
     }
-    *flop = 2.0 * 10 * double(hn::Lanes(d)) * double(steps);
-    const auto low = hn::Add(hn::Add(hn::Add(a0, a1), hn::Add(a2, a3)), a4);
-    const auto high = hn::Add(hn::Add(hn::Add(a5, a6), hn::Add(a7, a8)), a9);
-    return hn::GetLane(hn::SumOfLanes(d, hn::Add(low, high)));
+    *flop = 2.0 * chains * double(hn::Lanes(d)) * double(steps);
+    Vector sum = chain[0];
+#pragma GCC unroll 10
+    for (int i = 1; i < chains; ++i) sum = hn::Add(sum, chain[i]);
+    return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
 }  // namespace
@@ -40,6 +39,7 @@ float multiply_add(long steps, double* flop) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -51,11 +51,27 @@ namespace fftconv {
 
 HWY_EXPORT(multiply_add);
 
+namespace {
+
+/// The rivals that read their environment: oneDNN, PyTorch, and OpenBLAS in it.
+void tell_rivals(const std::string& target) {
+    const auto set = [](const char* name, const char* value) { setenv(name, value, 1); };
+    if (target != "AVX2" && target != "SSE4") return;
+    set("ONEDNN_MAX_CPU_ISA", target == "AVX2" ? "AVX2" : "SSE41");
+    set("ATEN_CPU_CAPABILITY", target == "AVX2" ? "avx2" : "default");
+    set("OPENBLAS_CORETYPE", target == "AVX2" ? "Haswell" : "Nehalem");
+}
+
+}  // namespace
+
 void pin_simd_target(const std::string& name) {
     std::string known;
     for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
         const std::int64_t target = rest & -rest;
-        if (name == hwy::TargetName(target)) return hwy::SetSupportedTargetsForTest(target);
+        if (name == hwy::TargetName(target)) {
+            tell_rivals(name);
+            return hwy::SetSupportedTargetsForTest(target);
+        }
         known += std::string(known.empty() ? "" : ", ") + hwy::TargetName(target);
     }
     throw UsageError("--simd: expected one of " + known + ", found " + name);

@@ -141,12 +141,17 @@ Table phases_table(const std::vector<BenchmarkRow>& rows) {
         {{"work", "", works}, {"row", "1", row_numbers}, {"phase", "", names}, {"seconds", "s", seconds}}};
 }
 
-/// The entry that the others with as many threads are compared with, or the number of entries.
-std::size_t rival_of(const Entry& entry, std::span<const Entry> entries) {
-    const auto rival = std::find_if(entries.begin(), entries.end(), [&](const Entry& other) {
-        return other.rival && other.contender.threads == entry.contender.threads;
-    });
-    return std::size_t(rival - entries.begin());
+/// The fastest rival with as many threads, or the number of entries.
+std::size_t rival_of(const Entry& entry, std::span<const Entry> entries, std::span<const Timing> timings) {
+    std::size_t best = entries.size();
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        if (!entries[i].rival || entries[i].contender.threads != entry.contender.threads) continue;
+        const double seconds = quartiles(timings[i].rounds).median;
+        if (seconds < least) best = i;
+        least = std::min(least, seconds);
+    }
+    return best;
 }
 
 }  // namespace
@@ -175,7 +180,7 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
         peaks[contenders[i].threads] /= *std::min_element(timings[i].rounds.begin(), timings[i].rounds.end());
     std::vector<BenchmarkRow> rows;
     for (std::size_t i = 0; i < entries.size(); ++i) {
-        const std::size_t rival = rival_of(entries[i], entries);
+        const std::size_t rival = rival_of(entries[i], entries, timings);
         const int threads = contenders[i].threads;
         rows.push_back({.work = work,
                         .contender = contenders[i].name,

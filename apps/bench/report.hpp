@@ -20,7 +20,7 @@ struct BenchmarkRow {
     double flop = 0;    ///< of a call, by the direct algorithm with every kernel; 0: not known
     double peak = 0;    ///< of the machine with as many threads in the best round, FLOP per second
     std::optional<Quartiles>
-        ratio;  ///< time of the rival / time of this one, by round; none: it is the rival
+        ratio;  ///< time of the fastest rival / time of this one, by round; none: it is that rival
     std::optional<Quartiles> speedup;  ///< time of the same on one thread / time of this one, by round
     std::vector<Phase> phases;         ///< of the fastest call, summed over threads; empty: not known
     double sum_flop = 0;               ///< of the phase "sum"; 0: not known
@@ -32,7 +32,7 @@ struct BenchmarkRow {
     double sum_of_peak() const;
 };
 
-/// A contender for a row; within each number of threads the first rival is whom the others are compared with.
+/// A contender for a row; within each number of threads the fastest rival is the baseline of the others.
 struct Entry {
     Contender contender;
     double pruned = 0;

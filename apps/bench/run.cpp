@@ -7,6 +7,7 @@
 
 #include "bench/layer.hpp"
 #include "bench/network.hpp"
+#include "bench/peer.hpp"
 #include "bench/report.hpp"
 #include "common/process.hpp"
 #include "common/progress.hpp"
@@ -89,13 +90,17 @@ void LayerBenchmark::add_engines(int threads) {
 }
 
 void LayerBenchmark::add_rivals(int threads) {
-    for (const std::string& peer : options_.peers) {
-        Contender contender = peer == "onednn"
-                                  ? best_of_onednn(threads)
-                                  : engine_contender(problem_, {.engine = "direct", .threads = threads}, {});
+    const auto add = [&](Contender contender) {
         check(contender, {});
         entries_.push_back({.contender = std::move(contender), .rival = true});
+    };
+    for (const std::string& peer : options_.rivals()) {
+        if (peer == "onednn") add(best_of_onednn(threads));
+        if (peer == "direct") add(engine_contender(problem_, {.engine = "direct", .threads = threads}, {}));
     }
+    for (const PeerProgram& program : peer_programs(options_))
+        if (auto contender = peer_contender(program, problem_, threads, options_.simd))
+            add(std::move(*contender));
 }
 
 /// The fastest of all that oneDNN offers, by a few rounds in which they take turns.

@@ -14,8 +14,8 @@
 namespace fftconv {
 namespace {
 
-constexpr int lanes = 8, largest = 36, unit = 16;
-constexpr int calls = 16;  // of a run, so that a clock's reading is nothing next to it
+constexpr int lanes = 8, largest = 81, unit = 16;
+constexpr int calls = 8;  // of a run, so that a clock's reading is nothing next to it
 
 /// A forward and an inverse transform of one tile.
 struct Transforms {

@@ -18,13 +18,14 @@ struct RoundOptions {
         0.03;  ///< seconds that a contender runs in each round, at least (and at least three calls)
 };
 
-/// Somebody who can do the work that is timed.
+/// An implementation to time.
 struct Contender {
     std::string name;
     int threads = 1;
     std::function<void()> run;
     std::function<std::vector<float>()> result = {};  ///< what the last run computed, to be compared
     std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
+    std::function<double()> seconds = {};             ///< of the last run by its own clock; empty: by ours
     double sum_flop = 0;                              ///< of the phase "sum" of a call; 0: not known
 };
 
@@ -49,8 +50,9 @@ double largest_difference(const std::vector<float>& found, const std::vector<flo
 /// more.
 inline constexpr double largest_allowed_difference = 1e-4;
 
-/// Runs everything on one SIMD target from now on, by Highway's name for it. @throws UsageError when this
-/// machine or this program does not have it.
+/// Runs everything on one SIMD target from now on, by Highway's name for it, and has the rivals that can be
+/// restricted do the same (oneDNN, before its first use; PyTorch). @throws UsageError when this machine or
+/// this program does not have it.
 void pin_simd_target(const std::string& name);
 
 /// About a millisecond of independent multiply-adds on `threads` threads, on the widest SIMD target that the

@@ -61,18 +61,88 @@ BOOST_AUTO_TEST_CASE(tiles_take_turns) {
     BOOST_TEST(contains(result.output, "(chosen)"), result.output);
 }
 
-BOOST_AUTO_TEST_CASE(a_process_that_answers_takes_its_turn) {
-    const TemporaryFolder folder;
-    const auto script = folder / "pytorch";
-    std::ofstream(script) << "#!/bin/sh\necho \"PyTorch, it says\"\nwhile read line; do echo done; done\n";
+/// A rival whose answers are those of the protocol in apps/bench/README.md: `first` to the work.
+std::string peer(const TemporaryFolder& folder, const std::string& first, const std::string& to_run = "0.5",
+                 const std::string& to_result = "echo done") {
+    const auto script = folder / "peer";
+    std::ofstream(script) << "#!/bin/sh\nwhile read -r line; do case $line in run) echo '" << to_run
+                          << "';; result) " << to_result << ";; *) echo \"$line\" >> '"
+                          << (folder / "work").string() << "'; echo '" << first << "';; esac; done\n";
     std::filesystem::permissions(script, std::filesystem::perms::owner_all);
-    const std::string network = "--network 1x8x8:2C3-P2-3Softmax --batch 2 --pytorch ";
-    const CommandResult result = run(quick + network + script.string());
+    return " --peer-command " + script.string();
+}
+
+std::string text_of(const std::filesystem::path& file) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+}
+
+const std::string timed = app("bench") + " --rounds 2 --slice 0.001 ";
+
+BOOST_AUTO_TEST_CASE(a_program_takes_its_turn_with_a_network) {
+    const TemporaryFolder folder;
+    const std::string network = "--network 1x8x8:2C3-P2-3Softmax --batch 2 --threads 2 --simd AVX2";
+    const CommandResult result = run(timed + network + peer(folder, "ready a rival, it says"));
     BOOST_TEST(result.status == 0, result.output);
-    BOOST_TEST(contains(result.output, "| PyTorch, it says |"), result.output);
+    BOOST_TEST(contains(result.output, "| a rival, it says |       2 |    0 % |   500.000 |"), result.output);
     BOOST_TEST(!contains(result.output, "| direct"), result.output);
-    bench_fails(network + "/bin/true", 1, "/bin/true: it ended without an answer");
-    bench_fails(network + (folder / "nothing").string(), 1, "nothing: it ended without an answer");
+    for (const char* pass : {"training", "inference"})
+        BOOST_TEST(contains(text_of(folder / "work"),
+                            "network architecture=1x8x8:2C3-P2-3Softmax batch=2 pass=" + std::string(pass) +
+                                " threads=2 simd=AVX2 folder=/"),
+                   text_of(folder / "work"));
+    const CommandResult without = run(timed + network + peer(folder, "cannot today"));
+    BOOST_TEST(without.status == 0, without.output);
+    BOOST_TEST(contains(without.output, "peer: cannot today"), without.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_computes_a_layer) {
+    const TemporaryFolder folder;
+    const auto script = folder / "scale.py";
+    std::ofstream(script)
+        << R"(# With one channel and kernels of one tap, the outputs are multiples of the images.
+import array, sys
+def read(name):
+    return array.array("f", open(f"{work['folder']}/{name}.f32", "rb").read())
+for line in map(str.strip, sys.stdin):
+    if line == "run":
+        outputs = array.array("f", [weight * value for value in read("x") for weight in read("weights")])
+        print("0.25", flush=True)
+    elif line == "result":
+        outputs.tofile(open(work["folder"] + "/y.f32", "wb"))
+        print("done", flush=True)
+    else:
+        work = dict(word.split("=") for word in line.split(" ")[1:])
+        print("ready it got " + line.split(" folder=")[0], flush=True)
+)";
+    const CommandResult result =
+        run(timed + "--layer 1,2,1x1,1,0 --batch 3 --peer-command 'python3 " + script.string() + "'");
+    BOOST_TEST(result.status == 0, result.output);
+    BOOST_TEST(contains(result.output,
+                        "| it got layer batch=3 channels=1 outputs=2 height=1 width=1 kernel=1,1 "
+                        "padding=0,0,0,0 stride=1,1 dilation=1,1 groups=1 threads=1 simd=best |       1 |    "
+                        "0 % |   250.000 |"),
+               result.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_answers_wrongly_is_refused) {
+    const TemporaryFolder folder;
+    const auto fails = [&](const std::string& command, const std::string& part) {
+        const CommandResult result = run(timed + "--layer 1,1,4,1,0 --batch 1" + command);
+        BOOST_TEST(result.status == 1, result.output);
+        BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+    };
+    fails(" --peer-command /bin/true", "/bin/true: it ended without an answer");
+    fails(" --peer-command " + (folder / "nothing").string(), "nothing: it ended without an answer");
+    fails(peer(folder, "hello"), "expected 'ready NAME' or 'cannot REASON', found 'hello'");
+    fails(peer(folder, "ready it", "-1"), "'run': expected seconds, found '-1'");
+    fails(peer(folder, "ready it", "soon"), "'run': expected seconds, found 'soon'");
+    fails(peer(folder, "ready it", "1", "echo no"), "'result': expected 'done', found 'no'");
+    fails(peer(folder, "ready it", "1", "echo done"), "y.f32: size: expected 64 bytes");
+    const std::string zeros = "folder=$(sed -n 's/.* folder=//p' " + (folder / "work").string() +
+                              " | tail -n 1); head -c 64 /dev/zero > $folder/y.f32; echo done";
+    fails(peer(folder, "ready it", "1", zeros), "it differs from the direct engine");
 }
 
 BOOST_AUTO_TEST_CASE(transforms_are_timed) {
@@ -104,6 +174,9 @@ BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
     bench_fails("--mode 4", 2, "--mode");
     bench_fails("--pruned 2", 2, "--pruned");
     bench_fails("--network nonsense", 2, "nonsense");
+    bench_fails("--layer 3,4,9,3,1 --pass step --peer-command true", 2, "forward of layers");
+    bench_fails("--layer 3,4,9,3,1 --peer pytorch --scripts /nowhere", 2, "/nowhere/pytorch.py");
+    bench_fails("--network two-conv --peer onednn", 2, "layers, not networks");
     bench_fails("--layer 3,4,9,3,1 --out /nowhere/at/all.h5", 1, "/nowhere/at/all.h5");
 }
 

@@ -31,6 +31,22 @@ void check_layers() {
          .width = 33,
          .kernel = 8,
          .padding = 4},
+        {.batch = 20,
+         .in_channels = 3,
+         .out_channels = 3,
+         .height = 13,
+         .width = 19,
+         .kernel = 7,
+         .padding = 3,
+         .groups = 3},
+        {.batch = 9,
+         .in_channels = 24,
+         .out_channels = 10,
+         .height = 9,
+         .width = 11,
+         .kernel = 4,
+         .padding = 2,
+         .groups = 2},
     };
     for (const ConvolutionShape& shape : shapes) {
         ConvolutionTester tester(shape);

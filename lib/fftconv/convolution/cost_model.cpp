@@ -18,20 +18,22 @@
 namespace fftconv {
 namespace {
 
-// Rough cycles of one core of Zen 3 (AVX2): those of the transforms from one run on a loaded machine, the
-// rest from the phases that `fftconv-bench` prints for the table's layers. They rank tiles and engines;
+// Rough cycles of one core of Zen 4, AVX2 and AVX-512 alike (it takes two cycles for the vectors of the
+// latter), from the phases that `fftconv-bench` prints for the table's layers. They rank tiles and engines;
 // `fftconv-bench --transforms` prints those of the transforms next to what a machine measures.
-constexpr double copy_cycles = 8;               // gather or scatter of one entry of eight lanes
+constexpr double copy_cycles = 12;              // gather or scatter of one entry of eight lanes
+constexpr double store_cycles = 8;              // of its spectrum, stored and read again
 constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
 constexpr double sparse_multiply_adds_per_cycle = 11;
-constexpr double spatial_multiply_adds_per_cycle = 11, spatial_listed_multiply_adds_per_cycle = 9;
-constexpr double store_cycles = 8;  // an entry of an output's spectrum of eight lanes, stored and read again
+constexpr double spatial_multiply_adds_per_cycle = 13, spatial_listed_multiply_adds_per_cycle = 9;
+constexpr double pack_cycles = 2.5;  // of eight floats, packed for a spatial sum
+constexpr double fetch_cycles = 1;   // of a kernel and bin of T², whose spectrum a block of lanes waits for
+constexpr double block_lanes = 64;
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
 constexpr double twiddle_cycles = 6;             // of an entry of a composite size, eight lanes
 constexpr double cached_tile_bytes = 512 << 10;  // transforms of larger tiles leave the second-level cache,
 constexpr double uncached_factor = 1.6;          // and take so much longer
-constexpr double fused_multiply_adds_per_cycle = 2;  // of a chain of sums
 
 /// Cycles of one complex transform along an axis, eight lanes: of a T × T tile, T of them are done.
 double line_cycles(int size) {
@@ -78,18 +80,19 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
     const double channels = double(axes.phases()) * shape.in_channels, outputs = shape.out_channels;
     const double bins = double(tile.area()), cycles = transform_cycles(tile);
     TileCost cost;
-    cost.transforms = (channels + outputs) * vectors * (cycles + copy_cycles * bins);
-    // Few channels: outputs' spectra need not be stored if a group's stay in cache.
+    // Few channels: spectra need not be stored if a group's stay in cache.
     const int own = int(channels) / shape.groups;
-    if (own < few_channels::dense_channels &&
-        !few_channels::fit(own, tile, TileTransform::preferred_lanes(), shape.groups))
-        cost.transforms += outputs * vectors * bins * store_cycles;
+    const bool stored = own >= few_channels::dense_channels ||
+                        !few_channels::fit(own, tile, TileTransform::preferred_lanes(), shape.groups);
+    cost.transforms =
+        (channels + outputs) * vectors * (cycles + (copy_cycles + (stored ? store_cycles : 0)) * bins);
     const double kernels = double(axes.phases()) * double(shape.kernels()) * options.surviving;
     const bool sparse = options.surviving < 1;
     // Real multiply-adds per lane and bin of the area.
     const double products = !sparse && channels / shape.groups >= 8 && outputs / shape.groups >= 8 ? 1.5 : 2;
     cost.sum = products * bins * kernels * vectors * 8 /
-               (sparse ? sparse_multiply_adds_per_cycle : multiply_adds_per_cycle);
+                   (sparse ? sparse_multiply_adds_per_cycle : multiply_adds_per_cycle) +
+               fetch_cycles * bins * kernels * std::ceil(vectors * 8 / block_lanes);
     const bool small = std::max(axes.vertical.taps, axes.horizontal.taps) <= KernelTransform::most_taps;
     if (!options.fixed_weights) cost.kernels = kernels * (small ? kernel_cycles_per_bin * bins : cycles / 8);
     return cost;
@@ -152,19 +155,23 @@ double spectral_macs_per_kernel(const ConvolutionShape& shape, const Convolution
 }
 
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {
-    const double pixels =
-        double(vertical_axis(shape, options).outputs) * horizontal_axis(shape, options).outputs;
-    const double vectors = std::ceil(padded_batch(shape.batch) / 8.0);
-    const double products =
-        pixels * shape.group_channels() * double(shape.kernel.area()) * vectors * 8;  // per output
+    const double rows = vertical_axis(shape, options).outputs,
+                 columns = horizontal_axis(shape, options).outputs;
+    const double lanes = padded_batch(shape.batch), vectors = std::ceil(lanes / 8);
+    const double terms = shape.group_channels() * double(shape.kernel.area());  // of an output
     if (options.surviving < 1)
-        return products * options.surviving * shape.out_channels / spatial_listed_multiply_adds_per_cycle;
-    // Four outputs of a group at a time, and as many vectors as there are: few sums wait for themselves.
-    const int rows = std::min(4, shape.group_outputs());
-    const double sums = rows * std::min(vectors, rows == 1 ? 6.0 : 3.0);
-    const double outputs = double((shape.group_outputs() + rows - 1) / rows) * rows * shape.groups;
-    return products * outputs /
-           std::min(spatial_multiply_adds_per_cycle, fused_multiply_adds_per_cycle * sums);
+        return rows * columns * vectors * 8 * terms * options.surviving * shape.out_channels /
+               spatial_listed_multiply_adds_per_cycle;
+    if (shape.groups == shape.in_channels && shape.groups == shape.out_channels) {  // depthwise
+        const double read = double(shape.height) * shape.width, written = rows * columns;
+        return shape.groups * vectors *
+               (written * terms * 8 / spatial_multiply_adds_per_cycle + copy_cycles * (read + written));
+    }
+    // Columns and lanes are one run of floats; outputs of a group are done four at a time.
+    const double runs = rows * std::ceil(columns * lanes / 8);
+    const int outputs = (shape.group_outputs() + 3) / 4 * 4;
+    return shape.groups * runs * terms *
+           (outputs * 8 / spatial_multiply_adds_per_cycle + (terms > 96 ? pack_cycles : 0));
 }
 
 double surviving_share(std::span<const std::uint8_t> mask) {

@@ -113,7 +113,7 @@ SpatialConvolution::SpatialConvolution(ConvolutionShape shape, ConvolutionOption
 }
 
 void SpatialConvolution::list_kernels(Weights& weights, bool by_output) const {
-    weights.blocks.clear();
+    weights.panels.clear();
     weights.kernels.assign(by_output ? shape_.out_channels : shape_.in_channels, {});
     const int channels = shape_.group_channels();
     for (int o = 0; o < shape_.out_channels; ++o)
@@ -126,29 +126,54 @@ void SpatialConvolution::list_kernels(Weights& weights, bool by_output) const {
             }
 }
 
-void SpatialConvolution::fill_blocks(Weights& weights, bool by_output) const {
+/// Terms of a target's sum for a class of rows and one of columns.
+std::size_t SpatialConvolution::panel_depth(const spatial_sum::Meetings& rows,
+                                            const spatial_sum::Meetings& columns, bool by_output) const {
+    const int sources = by_output ? shape_.group_channels() : shape_.group_outputs();
+    return std::size_t(sources) * rows.taps * columns.taps;
+}
+
+void SpatialConvolution::fill_panels(Weights& weights, bool by_output) const {
+    const int targets = by_output ? shape_.group_outputs() : shape_.group_channels();
+    const auto rows = by_output ? of_outputs(vertical()) : of_inputs(vertical()),
+               columns = by_output ? of_outputs(horizontal()) : of_inputs(horizontal());
+    const std::size_t padded = blocks_of(targets) * std::size_t(block_channels);
+    std::size_t floats = 0;
+    for (const auto& row : rows)
+        for (const auto& column : columns) floats += padded * panel_depth(row, column, by_output);
+    weights.kernels.clear();
+    weights.panels.assign(shape_.groups * floats, 0.0f);
+    float* to = weights.panels.data();
+    for (const auto& row : rows)
+        for (const auto& column : columns)
+            for (int group = 0; group < shape_.groups;
+                 ++group, to += padded * panel_depth(row, column, by_output))
+                fill_group(row, column, by_output, group, to);
+}
+
+void SpatialConvolution::fill_group(const spatial_sum::Meetings& rows, const spatial_sum::Meetings& columns,
+                                    bool by_output, int group, float* panels) const {
     const int targets = by_output ? shape_.group_outputs() : shape_.group_channels(),
               sources = by_output ? shape_.group_channels() : shape_.group_outputs();
-    const std::size_t taps = shape_.kernel.area(), blocks = blocks_of(targets);
-    weights.kernels.clear();
-    weights.blocks.assign(shape_.groups * blocks * block_channels * sources * taps, 0.0f);
-    for (int group = 0; group < shape_.groups; ++group)
-        for (int target = 0; target < targets; ++target)
-            for (int source = 0; source < sources; ++source) {
-                const int o = by_output ? target : source, c = by_output ? source : target;
-                const std::size_t output = std::size_t(group) * shape_.group_outputs() + o;
-                const float* from = &weights_[(output * shape_.group_channels() + c) * taps];
-                float* to = &weights.blocks[((group * blocks + target / block_channels) * sources + source) *
-                                                taps * block_channels +
-                                            target % block_channels];
-                for (std::size_t tap = 0; tap < taps; ++tap) to[tap * block_channels] = from[tap];
-            }
+    const std::size_t depth = panel_depth(rows, columns, by_output);
+    for (int target = 0; target < targets; ++target) {
+        float* to = panels + target / block_channels * block_channels * depth + target % block_channels;
+        for (int source = 0; source < sources; ++source) {
+            const int o = by_output ? target : source, c = by_output ? source : target;
+            const std::size_t output = std::size_t(group) * shape_.group_outputs() + o;
+            const float* kernel = &weights_[(output * shape_.group_channels() + c) * shape_.kernel.area()];
+            for (int a = 0; a < rows.taps; ++a)
+                for (int b = 0; b < columns.taps; ++b, to += block_channels)
+                    *to = kernel[(rows.tap + a * rows.tap_step) * shape_.kernel.horizontal + columns.tap +
+                                 b * columns.tap_step];
+        }
+    }
 }
 
 const SpatialConvolution::Weights& SpatialConvolution::updated(Weights& weights, bool by_output) {
-    if (weights.valid) return weights;
+    if (weights.valid || depthwise()) return weights;  // which reads them as they are
     if (mask_.empty())
-        fill_blocks(weights, by_output);
+        fill_panels(weights, by_output);
     else
         list_kernels(weights, by_output);
     weights.valid = true;
@@ -165,40 +190,95 @@ void SpatialConvolution::sum(const Weights& weights, const ConstMapsView& source
         copies_[1].reshape(target.maps(), target.batch);
         to = copies_[1];
     }
-    if (mask_.empty())
+    if (depthwise())
+        sum_depthwise(from, rows, columns, bias, to);
+    else if (mask_.empty())
         sum_dense(weights, from, rows, columns, bias, to);
     else
         sum_lists(weights, from, rows, columns, bias, to);
     if (!lies_as_tensor(target)) copy_maps(to, target);
 }
 
+/// Item by item of a row of the target, a group and some of its columns, each thread every so many.
 void SpatialConvolution::sum_dense(const Weights& weights, const ConstMapsView& source,
                                    const std::vector<spatial_sum::Meetings>& rows,
                                    const std::vector<spatial_sum::Meetings>& columns,
                                    std::span<const float> bias, const MapsView& target) {
-    const int targets = target.channels / shape_.groups, sources = source.channels / shape_.groups;
-    const int blocks = blocks_of(targets);
-    const std::size_t block_weights = sources * shape_.kernel.area() * block_channels;
-    parallel_for(options_.threads, target.height * shape_.groups * blocks, [&](int item) {
-        const int i = item / (shape_.groups * blocks), block = item % (shape_.groups * blocks);
-        const int group = block / blocks, within = block % blocks * block_channels;
-        const int first = group * targets + within, count = std::min(block_channels, targets - within);
-        const spatial_sum::Meetings& row = rows[i % rows.size()];  // there is one for every step of targets
-        std::array<float, block_channels> added{};
-        for (int o = 0; o < count && !bias.empty(); ++o) added[o] = bias[first + o];
-        spatial_sum::row({.source = source.pixel(group * sources, 0, 0),
-                          .source_channels = sources,
-                          .source_channel_stride = std::size_t(source.channel_stride),
-                          .source_width = source.width,
-                          .lanes = std::size_t(source.lanes),
-                          .rows = spatial_sum::met(row, i / int(rows.size()), source.height),
-                          .columns = &columns,
-                          .weights = weights.blocks.data() + block * block_weights,
-                          .kernel = shape_.kernel,
-                          .bias = added.data(),
-                          .target = target.pixel(first, i, 0),
-                          .target_channel_stride = std::size_t(target.channel_stride),
-                          .channels = count});
+    const int threads = options_.threads, groups = shape_.groups, targets = target.channels / groups,
+              sources = source.channels / groups;
+    const int parts = target.height * groups >= 4 * threads ? 1 : threads;
+    const auto depth_of = [&](const auto& row, const auto& column) {
+        return std::size_t(sources) * row.taps * column.taps;
+    };
+    std::size_t most_depth = 0;
+    for (const auto& row : rows)
+        for (const auto& column : columns) most_depth = std::max(most_depth, depth_of(row, column));
+    scratch_.resize(threads);
+    for (AlignedFloats& scratch : scratch_)
+        scratch.resize(spatial_sum::panel_row_scratch_floats(int(most_depth), targets));
+
+    const auto sum_item = [&](int item, float* scratch) {
+        const int i = item / (groups * parts), group = item / parts % groups, part = item % parts;
+        const std::size_t padded = blocks_of(targets) * std::size_t(block_channels);
+        const float* panels = weights.panels.data();
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            for (const spatial_sum::Meetings& column : columns) {
+                const std::size_t floats = padded * depth_of(rows[row], column);
+                if (row == i % rows.size())
+                    spatial_sum::panel_row({.source = source.pixel(group * sources, 0, 0),
+                                            .channels = sources,
+                                            .channel_stride = std::size_t(source.channel_stride),
+                                            .height = source.height,
+                                            .width = source.width,
+                                            .lanes = std::size_t(source.lanes),
+                                            .rows = &rows[row],
+                                            .columns = &column,
+                                            .row = i / int(rows.size()),
+                                            .first_column = std::size_t(column.count) * part / parts,
+                                            .end_column = std::size_t(column.count) * (part + 1) / parts,
+                                            .weights = panels + group * floats,
+                                            .bias = bias.empty() ? nullptr : &bias[group * targets],
+                                            .target = target.pixel(group * targets, i, 0),
+                                            .target_channel_stride = std::size_t(target.channel_stride),
+                                            .targets = targets},
+                                           scratch);
+                panels += groups * floats;
+            }
+    };
+    parallel_for(threads, threads, [&](int thread) {
+        for (int item = thread; item < target.height * groups * parts; item += threads)
+            sum_item(item, scratch_[thread].data());
+    });
+}
+
+/// Item by item of a channel and some of its rows, each thread every so many.
+void SpatialConvolution::sum_depthwise(const ConstMapsView& source,
+                                       const std::vector<spatial_sum::Meetings>& rows,
+                                       const std::vector<spatial_sum::Meetings>& columns,
+                                       std::span<const float> bias, const MapsView& target) {
+    const int threads = options_.threads, channels = target.channels;
+    const int parts = channels >= 4 * threads ? 1 : std::min(threads, target.height);
+    const auto stripe_of = [&](int item) {
+        const int channel = item / parts, part = item % parts;
+        return spatial_sum::Stripe{.source = source.pixel(channel, 0, 0),
+                                   .source_height = source.height,
+                                   .source_width = source.width,
+                                   .lanes = std::size_t(source.lanes),
+                                   .rows = &rows,
+                                   .columns = &columns,
+                                   .first_row = target.height * part / parts,
+                                   .end_row = target.height * (part + 1) / parts,
+                                   .weights = &weights_[channel * shape_.kernel.area()],
+                                   .kernel = shape_.kernel,
+                                   .bias = bias.empty() ? 0.0f : bias[channel],
+                                   .target = target.pixel(channel, 0, 0),
+                                   .target_width = target.width};
+    };
+    scratch_.resize(threads);
+    for (AlignedFloats& lines : scratch_) lines.resize(spatial_sum::stripe_scratch_floats(stripe_of(0)));
+    parallel_for(threads, threads, [&](int thread) {
+        for (int item = thread; item < channels * parts; item += threads)
+            spatial_sum::stripe(stripe_of(item), scratch_[thread].data());
     });
 }
 
@@ -313,8 +393,9 @@ void SpatialConvolution::backward_weights(const ConstMapsView& input, const Cons
 std::size_t SpatialConvolution::workspace_bytes() const {
     std::size_t bytes =
         (whole_.size() + packed_.size() + copies_[0].size() + copies_[1].size()) * sizeof(float);
+    for (const AlignedFloats& scratch : scratch_) bytes += scratch.size() * sizeof(float);
     for (const Weights* weights : {&by_output_, &by_input_}) {
-        bytes += weights->blocks.size() * sizeof(float);
+        bytes += weights->panels.size() * sizeof(float);
         for (const auto& kernels : weights->kernels)
             bytes += kernels.capacity() * sizeof(spatial_sum::Kernel);
     }

@@ -12,7 +12,8 @@ namespace fftconv {
 /// The third engine: the sum as it is written, over whole vectors of images. Nothing is transformed and
 /// nothing copied: for layers with one or a few channels, and for those of which a mask leaves few kernels,
 /// so that too few products share each transform. Dense layers keep four channels of the result in
-/// registers; those with a mask sum one channel at a time, over its surviving kernels. Maps that do not lie
+/// registers, depthwise ones eight columns; those with a mask sum one channel at a time, over its surviving
+/// kernels. Maps that do not lie
 /// as a Tensor does are copied into one. Dilation, and horizontal steps above 2, are refused. Options: `tile`
 /// has no meaning here. Phases: weights, product, select.
 class SpatialConvolution : public ConvolutionEngine {
@@ -28,22 +29,31 @@ class SpatialConvolution : public ConvolutionEngine {
   protected:
     void weights_changed() noexcept override { by_output_.valid = by_input_.valid = false; }
     void take_mask(const std::vector<std::uint8_t>&) override { weights_changed(); }
+    void take_mode(int) override { weights_changed(); }
 
   private:
     /// The weights in the order of a sum: all, in blocks of channels of the target, or without them where
     /// there is a mask, the surviving kernels of each channel.
     struct Weights {
-        AlignedFloats blocks;  ///< (group, target of it / 4, source of it, u, v, 4)
+        AlignedFloats panels;  ///< (row class, column class, group, those of spatial_sum::PanelRow)
         std::vector<std::vector<spatial_sum::Kernel>> kernels;
         bool valid = false;
     };
+    /// Every output has a channel of its own, and all are kept.
+    bool depthwise() const {
+        return shape_.groups == shape_.in_channels && shape_.groups == shape_.out_channels && mask_.empty();
+    }
     bool selects_afterwards() const { return options_.mode != no_mode && options_.inverse == Inverse::full; }
     LayerAxis vertical() const { return vertical_axis(shape_, options_); }
     LayerAxis horizontal() const { return horizontal_axis(shape_, options_); }
     MapShape computed_maps() const { return {shape_.out_channels, vertical().outputs, horizontal().outputs}; }
     const Weights& updated(Weights& weights, bool by_output);
     void list_kernels(Weights& weights, bool by_output) const;
-    void fill_blocks(Weights& weights, bool by_output) const;
+    void fill_panels(Weights& weights, bool by_output) const;
+    void fill_group(const spatial_sum::Meetings& rows, const spatial_sum::Meetings& columns, bool by_output,
+                    int group, float* panels) const;
+    std::size_t panel_depth(const spatial_sum::Meetings& rows, const spatial_sum::Meetings& columns,
+                            bool by_output) const;
     ConstMapsView spread(const ConstMapsView& dy);
     void sum(const Weights& weights, const ConstMapsView& source,
              const std::vector<spatial_sum::Meetings>& rows,
@@ -53,15 +63,19 @@ class SpatialConvolution : public ConvolutionEngine {
                    const std::vector<spatial_sum::Meetings>& rows,
                    const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
                    const MapsView& target);
+    void sum_depthwise(const ConstMapsView& source, const std::vector<spatial_sum::Meetings>& rows,
+                       const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
+                       const MapsView& target);
     void sum_lists(const Weights& weights, const ConstMapsView& source,
                    const std::vector<spatial_sum::Meetings>& rows,
                    const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
                    const MapsView& target);
 
     Weights by_output_, by_input_;
-    AlignedFloats packed_;  ///< the lanes of one block, of every source channel
-    Tensor whole_;          ///< every output, for Inverse::full
-    Tensor copies_[2];      ///< of maps that lie otherwise in memory
+    AlignedFloats packed_;                ///< the lanes of one block, of every source channel
+    std::vector<AlignedFloats> scratch_;  ///< of each thread, of dense sums
+    Tensor whole_;                        ///< every output, for Inverse::full
+    Tensor copies_[2];                    ///< of maps that lie otherwise in memory
 };
 
 /// Whether this engine can do a layer; if not, `why` (where given) says which field stands against it.

@@ -18,73 +18,6 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace fftconv::HWY_NAMESPACE;  // lanes-inl.hpp
 
-/// Rows channels × V vectors of lanes of every pixel of a row.
-template <int Rows, int V, class D>
-HWY_INLINE void row_of_pixels(D d, const Row& r, std::size_t lane) {
-    using Vector = hn::Vec<D>;
-    const std::size_t n = hn::Lanes(d), taps = r.kernel.area() * block_channels;
-    const std::size_t row_stride = r.source_width * r.lanes;
-    const std::ptrdiff_t kernel_width = r.kernel.horizontal;
-    for (const Meetings& meetings : *r.columns)
-        for (int j = 0; j < meetings.count; ++j) {
-            const Met columns = met(meetings, j, r.source_width);
-            Vector sum[Rows][V];
-#pragma GCC unroll 4
-            for (int o = 0; o < Rows; ++o)
-#pragma GCC unroll 8
-                for (int v = 0; v < V; ++v) sum[o][v] = hn::Set(d, r.bias[o]);
-            const std::ptrdiff_t next_tap = columns.tap_step * block_channels;
-            for (int channel = 0; channel < r.source_channels; ++channel) {
-                const float* source = r.source + channel * r.source_channel_stride +
-                                      r.rows.source * row_stride + columns.source * r.lanes + lane;
-                const float* weights = r.weights + channel * taps + columns.tap * block_channels;
-                for (int i = 0; i < r.rows.count; ++i, source += row_stride) {
-                    const float* pixel = source;
-                    const float* w =
-                        weights + (r.rows.tap + i * r.rows.tap_step) * kernel_width * block_channels;
-                    for (int t = 0; t < columns.count; ++t, pixel += r.lanes, w += next_tap) {
-                        Vector z[V];
-#pragma GCC unroll 8
-                        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, pixel + v * n);
-#pragma GCC unroll 4
-                        for (int o = 0; o < Rows; ++o) {
-                            const Vector weight = hn::Set(d, w[o]);
-#pragma GCC unroll 8
-                            for (int v = 0; v < V; ++v) sum[o][v] = hn::MulAdd(weight, z[v], sum[o][v]);
-                        }
-                    }
-                }
-            }
-            float* target = r.target + (meetings.target + j * meetings.target_step) * r.lanes + lane;
-#pragma GCC unroll 4
-            for (int o = 0; o < Rows; ++o)
-#pragma GCC unroll 8
-                for (int v = 0; v < V; ++v)
-                    hn::StoreU(sum[o][v], d, target + o * r.target_channel_stride + v * n);
-        }
-}
-
-template <int Rows>
-void RowOf(const Row& r) {
-    // Few channels leave room for more vectors, and need them to hide the latency of their sums.
-    constexpr int most = Rows == 1 ? 6 : panel_vectors;
-    for_any_lanes<most>(r.lanes, [&](auto d, auto vectors, std::size_t lane)
-                                     HWY_ATTR { row_of_pixels<Rows, decltype(vectors)::value>(d, r, lane); });
-}
-
-void RowSum(const Row& r) {
-    switch (r.channels) {
-        case 1:
-            return RowOf<1>(r);
-        case 2:
-            return RowOf<2>(r);
-        case 3:
-            return RowOf<3>(r);
-        default:
-            return RowOf<4>(r);
-    }
-}
-
 constexpr int most_taps = 5;  // of one row of the kernel at a time: ten sums stay in registers
 
 /// Taps first … first+Taps−1 of a row of the kernel, Outputs outputs, over columns j = begin … end−1 of one
@@ -203,7 +136,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fftconv::spatial_sum {
 
-HWY_EXPORT(RowSum);
 HWY_EXPORT(Gradient);
 
 Met met(const Meetings& meetings, int j, int length) {
@@ -211,10 +143,6 @@ Met met(const Meetings& meetings, int j, int length) {
     const int first = std::max(0, -source), last = std::min(meetings.taps, length - source);
     return {meetings.tap + first * meetings.tap_step, meetings.tap_step, source + first,
             std::max(0, last - first)};
-}
-
-void row(const Row& row) {
-    HWY_DYNAMIC_DISPATCH(RowSum)(row);
 }
 
 void weight_gradient(const WeightGradient& gradient) {

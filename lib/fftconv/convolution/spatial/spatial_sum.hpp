@@ -6,9 +6,10 @@
 
 namespace fftconv {
 
-/// The sums of a spatial convolution over whole vectors of images: no transform, no columns in memory.
-/// Dense (spatial_sum.cpp): four channels of the target share what is read. Pruned (spatial_list.cpp): one
-/// channel at a time, over its surviving kernels. Strides are in floats.
+/// The sums of a spatial convolution over whole vectors: no transform.
+/// Dense (spatial_panels.cpp): matrix products, over what some vectors of a row meet, packed visit by visit.
+/// Pruned (spatial_list.cpp): one channel at a time, over its surviving kernels. Depthwise
+/// (spatial_depthwise.cpp): eight columns share a weight. Strides are in floats.
 namespace spatial_sum {
 
 /// Along one axis, targets at equal distances that meet the source alike: target + j·target_step, for
@@ -30,24 +31,26 @@ Met met(const Meetings& meetings, int j, int length);
 /// Channels of the target that are summed together: their weights stand side by side.
 inline constexpr int block_channels = 4;
 
-/// One row of the target, `channels` ≤ block_channels of its channels: target[o](j) = bias[o] + Σ over the
-/// source channels, the meetings of the row and those of column j.
-struct Row {
+/// Some columns of one class in one row of the target, all channels of a group: target[o](j) = bias[o] + Σ
+/// over the source channels, the meetings of the row and those of column j.
+struct PanelRow {
     const float* source;
-    int source_channels;
-    std::size_t source_channel_stride;
-    int source_width;
+    int channels;  ///< of the source
+    std::size_t channel_stride;
+    int height, width;  ///< of the source
     std::size_t lanes;  ///< of a pixel, in source and target
-    Met rows;
-    const std::vector<Meetings>* columns;
-    const float* weights;  ///< (source channel, u, v, block_channels)
-    PerAxis kernel;        ///< taps
-    const float* bias;     ///< block_channels
-    float* target;
+    const Meetings *rows, *columns;
+    int row;                               ///< of the class `rows`
+    std::size_t first_column, end_column;  ///< of the class `columns`
+    const float* weights;  ///< (target / 4, source channel, row tap of the class, column tap, 4)
+    const float* bias;     ///< of the targets, or null
+    float* target;         ///< the row, at column 0
     std::size_t target_channel_stride;
-    int channels;
+    int targets;
 };
-void row(const Row& row);
+/// Floats of scratch that `panel_row` needs for so many terms of a sum.
+std::size_t panel_row_scratch_floats(int depth, int targets);
+void panel_row(const PanelRow& row, float* scratch);
 
 /// A surviving kernel of a target channel: where it reads, and its k_h × k_w weights.
 struct Kernel {
@@ -71,6 +74,24 @@ struct Map {
     int target_width;
 };
 void map(const Map& map);
+
+/// Rows first_row … end_row − 1 of a target channel that one source channel makes: target(i, j) = bias + Σ
+/// over the meetings of row i and those of column j.
+struct Stripe {
+    const float* source;
+    int source_height, source_width;
+    std::size_t lanes;  ///< of a pixel, in both maps
+    const std::vector<Meetings>*rows, *columns;
+    int first_row, end_row;
+    const float* weights;  ///< (k_h, k_w)
+    PerAxis kernel;        ///< taps
+    float bias;
+    float* target;
+    int target_width;
+};
+/// Floats of scratch that `stripe` needs.
+std::size_t stripe_scratch_floats(const Stripe& stripe);
+void stripe(const Stripe& stripe, float* scratch);
 
 /// Some lanes of `count` pixels that are `stride` apart, close together.
 void pack(const float* pixels, std::size_t count, std::size_t stride, std::size_t lanes, float* packed);

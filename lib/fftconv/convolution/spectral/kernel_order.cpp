@@ -7,6 +7,9 @@ namespace {
 
 using frequency_sum::padded_rows, frequency_sum::panel_rows;
 
+/// Channels of a group, on both sides, from which on the dense sum is the faster one.
+constexpr int dense_channels = 17;
+
 void lay_out(KernelStore& store, const BinOrder& bins) {
     store.positions.resize(KernelTransform::padded(store.positions.size()));
     store.layout.emplace(bins, 1, int(store.positions.size()));
@@ -113,8 +116,10 @@ KernelOrder make_kernel_order(const PhaseKernels& kernels, const BinOrder& bins,
                               const KernelStore* entries) {
     const int own = kernels.group_channels();
     KernelOrder order;
-    // Few channels on either side leave panels half empty; then a sparse sum does as well.
-    order.dense = mask.empty() && !keep_pruned && kernels.group_outputs() >= 8 && own >= 8;
+    // Few channels on either side share what the dense sum packs; a sparse sum packs nothing, and has panels
+    // too.
+    order.dense =
+        mask.empty() && !keep_pruned && kernels.group_outputs() >= dense_channels && own >= dense_channels;
     if (order.dense) {
         order.panels_by_output = panels(kernels, true, bins);
         order.panels_by_channel = panels(kernels, false, bins);
@@ -125,12 +130,14 @@ KernelOrder make_kernel_order(const PhaseKernels& kernels, const BinOrder& bins,
     order.by_output = list_by_output(kernels, mask, keep_pruned);
     for (int v : order.by_output.channel) order.own_channel.push_back(v % own);
     list_by_channel(order, kernels.channels());
-    if (!keep_pruned) sparse_sum::find_shared_panels(order.by_output);
-    order.by_channel.shared.assign(padded_rows(kernels.channels()) / panel_rows, 0);
+    if (!keep_pruned) {
+        sparse_sum::find_shared_panels(order.by_output);
+        sparse_sum::find_shared_panels(order.by_channel);
+    }
     order.gradient = in_order(order.by_output, true, false, bins);
     if (!keep_pruned) {
         order.entries_by_output = in_order(order.by_output, true, true, bins);
-        order.entries_by_channel = in_order(order.by_channel, false, false, bins);
+        order.entries_by_channel = in_order(order.by_channel, false, true, bins);
     } else if (!entries) {
         order.entries_by_output = all_entries(kernels, bins);
     }

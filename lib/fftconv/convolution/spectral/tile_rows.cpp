@@ -21,6 +21,7 @@ constexpr int most_streams = 16;
 
 /// Rows are fetched so many ahead of those that are read: the machine does not see by itself which come next.
 constexpr int rows_ahead = 4;
+constexpr std::ptrdiff_t cache_line = 16;  // floats
 
 /// Where a row of a stream is read or written: column c of the tile at `at` + c · `step`.
 template <class Float>
@@ -273,8 +274,11 @@ struct Writer {
 
     Row<float> operator()(int row) const {
         if (!direct || !wants(row)) return {line, W};
-        float* map = stream->map + stream->rows[row] * row_step;
-        return {map + (stream->columns[run.first] - run.first) * column_step, column_step};
+        float* map = stream->map + stream->rows[row] * row_step + stream->columns[run.first] * column_step;
+        const std::ptrdiff_t floats = (run.last - run.first) * column_step;
+        for (std::ptrdiff_t at = 0; at < floats; at += cache_line)
+            __builtin_prefetch(map + rows_ahead * row_step + at, 1);
+        return {map - run.first * column_step, column_step};
     }
     /// What went to the line, where it belongs.
     void finish(int row) const {

@@ -8,14 +8,14 @@ struct TileSize {
     double cycles;  ///< of one forward or inverse tile × tile transform of eight lanes, in the cost model
 };
 
-/// Rough cycles of one core of Zen 3 (AVX2); `fftconv-bench --transforms` prints them next to those of a
-/// machine.
+/// Cycles of one core of Zen 4, the mean of AVX2 and AVX-512 (eight of its lanes) in units of 16 × 16, from
+/// `fftconv-bench --transforms`, which prints them next to those of a machine.
 inline constexpr TileSize tile_sizes[] = {
-    {1, 30},     {2, 140},    {3, 200},    {4, 240},    {5, 340},    {6, 410},     {7, 780},
-    {8, 650},    {9, 1050},   {10, 1250},  {12, 1500},  {14, 3700},  {15, 3000},   {16, 2750},
-    {18, 4600},  {20, 5900},  {21, 8600},  {24, 8500},  {25, 10000}, {28, 15000},  {30, 15000},
-    {32, 17400}, {35, 29000}, {36, 21500}, {40, 31000}, {42, 38000}, {45, 43000},  {48, 47000},
-    {49, 60000}, {54, 66000}, {56, 72000}, {63, 95000}, {64, 90000}, {72, 120000}, {81, 165000}};
+    {1, 30},     {2, 150},    {3, 210},    {4, 230},    {5, 360},    {6, 420},    {7, 600},
+    {8, 610},    {9, 920},    {10, 1100},  {12, 1500},  {14, 2800},  {15, 2500},  {16, 2300},
+    {18, 4000},  {20, 5100},  {21, 6300},  {24, 6900},  {25, 7800},  {28, 10000}, {30, 11000},
+    {32, 12000}, {35, 17000}, {36, 14000}, {40, 19000}, {42, 26000}, {45, 30000}, {48, 31000},
+    {49, 36000}, {54, 40000}, {56, 46000}, {63, 64000}, {64, 57000}, {72, 76000}, {81, 120000}};
 
 /// Products of them that layers with large images or kernels choose from.
 inline constexpr int composite_tiles[] = {96,   108,  120,  128,   144,   160,   180,   192,   216,   240,
