@@ -181,8 +181,12 @@ std::vector<PeerProgram> peer_programs(const BenchmarkOptions& options) {
 
 std::optional<Contender> peer_contender(const PeerProgram& program, const LayerProblem& problem, int threads,
                                         const std::string& simd) {
-    if (problem.pass != LayerPass::forward || problem.mode != no_mode)
-        throw UsageError("--peer: a rival in a process of its own times forward of layers, without a mode");
+    if (problem.pass != LayerPass::forward)
+        throw UsageError("--peer: a rival in a process of its own times forward of layers");
+    if (problem.mode != no_mode) {
+        std::cout << "    " << program.command.back() << ": has no word for a mode\n";
+        return std::nullopt;
+    }
     auto peer = std::make_shared<Peer>(program);
     peer->write("x", problem.x);
     peer->write("weights", problem.weights);
