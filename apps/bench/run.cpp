@@ -110,7 +110,7 @@ Contender LayerBenchmark::best_of_onednn(int threads) const {
             "--peer onednn: this program was built without oneDNN (libdnnl-dev); use --peer direct");
     const std::vector<Contender> offered = onednn_contenders(problem_, threads);
     if (offered.empty()) throw Error(onednn_version() + " offers nothing for " + work());
-    const std::vector<Timing> timings = time_in_turn(offered, {.rounds = 5, .slice = options_.slice});
+    const std::vector<Timing> timings = time_in_turn(offered, {.rounds = 2, .slice = options_.slice});
     std::size_t best = 0;
     for (std::size_t i = 0; i < offered.size(); ++i) {
         const double seconds = quartiles(timings[i].rounds).median;
