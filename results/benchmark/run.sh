@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes results/benchmark/benchmark.h5 anew, in about a quarter of an hour on a machine that does nothing else. Needs the
+# Makes results/benchmark/benchmark.h5 anew, in about ten minutes on a machine that does nothing else. Needs the
 # apps built with oneDNN (libdnnl-dev), python3-torch, python3-onnx, and where NODE_PATH says the npm package
 # onnxruntime-node. What is there already is not timed again.
 #     bash results/benchmark/run.sh [FOLDER OF THE BUILT APPS, build/quickstart/apps unless given]
@@ -14,7 +14,7 @@ time_experiment() { # NAME OPTIONS...
     parts+=("$1=$file")
     if [[ ! -e $file ]]; then
         # Moved when it is whole: a file that is here is a finished experiment.
-        "$apps/fftconv-bench" "${@:2}" --out unfinished.h5
+        "$apps/fftconv-bench" "${@:2}" --out unfinished.h5 --overwrite
         mv unfinished.h5 "$file"
     fi
 }
@@ -27,34 +27,22 @@ general='128,128,56,7,3,dw,b8;64,128,56,3,1,s2,b16;64,64,32,5,4,d2,b16;64,64,32,
 large='128,128,56,31,15,dw,b8;16,16,128,31,15,b1'
 parts=()
 time_experiment forward --engine auto $rivals $timing
-time_experiment pruned/maps_16 --layer 128,128,16,3,1 --batch 64 $pruned
-time_experiment pruned/maps_12 --layer 20,32,12,5,0 --batch 50 $pruned
-time_experiment pruned/maps_8 --layer 256,256,8,3,1 --batch 128 $pruned
-time_experiment pruned/groups_16 --layer 128,128,16,3,1 --batch 64 --kernel-groups $pruned
-time_experiment pruned/groups_8 --layer 256,256,8,3,1 --batch 128 --kernel-groups $pruned
 time_experiment few_images --engine auto --layer "$few_images" $rivals $timing
-time_experiment general --engine auto,fft,spatial --layer "$general" $rivals $timing
+time_experiment general --engine auto,fft --layer "$general" $rivals $timing
 time_experiment large_kernels --engine auto --layer "$large" --peer onnxruntime --rounds 3
 time_experiment avx2/forward $avx2 --engine auto $rivals $timing
-time_experiment avx2/pruned_maps_16 $avx2 --layer 128,128,16,3,1 --batch 64 $pruned
-time_experiment avx2/pruned_maps_8 $avx2 --layer 256,256,8,3,1 --batch 128 $pruned
-time_experiment avx2/groups_16 $avx2 --layer 128,128,16,3,1 --batch 64 --kernel-groups $pruned
-time_experiment avx2/groups_8 $avx2 --layer 256,256,8,3,1 --batch 128 --kernel-groups $pruned
 time_experiment avx2/few_images $avx2 --engine auto --layer "$few_images" $rivals $timing
-time_experiment avx2/general $avx2 --engine auto,fft,spatial --layer "$general" $rivals $timing
-time_experiment backward_input --pass backward-input --engine fft,auto $timing
-time_experiment backward_weights --pass backward-weights --engine fft,auto $timing
-time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.75,0.9 --rounds 5
-time_experiment easy_convolution_pooling --layer '64,64,32,5,2;32,64,16,5,2;20,32,12,5,0' --batch 50 \
-    --mode 0 --inverse folded,full $timing
-time_experiment threads --layer 128,128,16,3,1 --batch 64 --threads 1,2 --rounds 9 --slice 0.1
+time_experiment avx2/general $avx2 --engine auto,fft --layer "$general" $rivals $timing
+time_experiment pruned/maps_16 --layer 128,128,16,3,1 --batch 64 $pruned
+time_experiment pruned/maps_8 --layer 256,256,8,3,1 --batch 128 $pruned
+time_experiment pruned/groups_16 --layer 128,128,16,3,1 --batch 64 --kernel-groups $pruned
 networks='--peer pytorch,onnxruntime'
 time_experiment networks/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 7 $networks
-time_experiment networks/two_conv_ecp --network two-conv --batch 50 --pooling ecp --rounds 7 $networks
 time_experiment networks/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 7 $networks
-time_experiment networks/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --rounds 5 $networks
-time_experiment networks/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75 --rounds 3 $networks
-time_experiment networks/cnn_small --network cnn-small --batch 128 --pruned 0,0.75 --rounds 1 $networks
+time_experiment networks/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75 --rounds 2 $networks
+time_experiment threads --layer 128,128,16,3,1 --batch 64 --threads 1,2 --rounds 9 --slice 0.1
+time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.75,0.9 --rounds 5
+time_experiment networks/cnn_small_one_image --network cnn-small --batch 1 --rounds 5 $networks
 rm -f whole.h5
 "$apps/fftconv-results" collect whole.h5 "${parts[@]}"
 mv whole.h5 ../benchmark.h5
