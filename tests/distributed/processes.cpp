@@ -46,6 +46,12 @@ BOOST_AUTO_TEST_CASE(jobs_are_handed_out_and_their_results_come_back) {
     BOOST_CHECK(contains(stopped, "stopped") && contains(stopped, "0 1 4 9 "));
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_in_the_middle_of_a_job_reaches_all) {
+    for (int rank : {0, 2})
+        BOOST_CHECK_EQUAL(start(3, "give_up " + std::to_string(rank)).output,
+                          "given up, 0 1 4 9 16 25 36 49 64 81 all\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_process_that_differs_is_named) {
     const CommandResult differ = start(3, "differ");
     BOOST_CHECK_NE(differ.status, 0);

@@ -66,6 +66,23 @@ BOOST_AUTO_TEST_CASE(many_shards_compute_the_same_to_rounding) {
         }
 }
 
+/// Seven batches, the last one short, over one to nine shards, of which some have none.
+BOOST_AUTO_TEST_CASE(evaluation_over_shards_is_the_evaluation) {
+    Run run(1, false);
+    run.trainer.run();
+    const LabelledImages images = small_images(93, maps, 4, "test");
+    Batches batches(images, {.size = 14});
+    const Evaluation whole = evaluate(run.network, batches);
+    for (int count : {1, 2, 3, 9}) BOOST_TEST_CONTEXT(count << " shards") {
+            Shards shards(count);
+            const Evaluation shared = evaluate(run.network, batches, &shards);
+            BOOST_CHECK_EQUAL(shared.count, 93);
+            BOOST_CHECK_EQUAL(shared.loss, whole.loss);
+            BOOST_CHECK_EQUAL(shared.mcr, whole.mcr);
+            BOOST_CHECK(shared.confusion == whole.confusion);
+        }
+}
+
 BOOST_AUTO_TEST_CASE(shards_draw_their_own_dropout) {
     Tensor x(8, 1, 1, 8), first(8, 1, 1, 8), second(8, 1, 1, 8);
     x.fill(1);

@@ -1,6 +1,7 @@
 #include "fftconv/distributed/mpi_shards.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 
 namespace fftconv {
@@ -41,6 +42,7 @@ MpiShards::MpiShards(int count, int rank, int processes)
 }
 
 MpiShards::~MpiShards() {
+    helper_ = {};  // before what it uses
     for (MPI_Comm* each : {&statistics_, &pieces_, &sums_}) MPI_Comm_free(each);
 }
 
@@ -48,18 +50,16 @@ int MpiShards::rows_of(int process) const {
     return shards_before(process + 1, count(), processes_) - shards_before(process, count(), processes_);
 }
 
-void MpiShards::sum(std::span<const double> rows, std::span<double> total) {
+void MpiShards::gather(std::span<const double> rows, std::span<double> all) {
     std::vector<int> counts;
     for (int process = 0; process < processes_; ++process)
-        counts.push_back(rows_of(process) * int(total.size()));
-    all_.resize(count() * total.size());
-    MPI_Allgatherv(rows.data(), int(rows.size()), MPI_DOUBLE, all_.data(), counts.data(),
+        counts.push_back(rows_of(process) * int(all.size() / std::size_t(count())));
+    MPI_Allgatherv(rows.data(), int(rows.size()), MPI_DOUBLE, all.data(), counts.data(),
                    begins(counts).data(), MPI_DOUBLE, statistics_);
-    sum_rows<double>(all_, count(), total);
-    advance();
 }
 
 void MpiShards::start_sum(std::span<const float> rows, std::span<float> total) {
+    const std::lock_guard lock(mutex_);
     Gradient& gradient = gradients_.emplace_back();
     gradient.total = total;
     for (int process = 0; process < processes_; ++process) {
@@ -83,6 +83,16 @@ void MpiShards::start_sum(std::span<const float> rows, std::span<float> total) {
                    gradient.received.data(), gradient.receive_counts.data(), gradient.receive_begins.data(),
                    MPI_FLOAT, pieces_, &gradient.request);
     advance();
+    if (!helper_.joinable())
+        helper_ = std::jthread([this](const std::stop_token& stop) { keep_advancing(stop); });
+}
+
+void MpiShards::keep_advancing(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        const std::lock_guard lock(mutex_);
+        advance();
+    }
 }
 
 /// The first half is over: adds the own piece and starts to send it.
@@ -106,6 +116,7 @@ void MpiShards::advance() {
 }
 
 void MpiShards::finish() {
+    const std::lock_guard lock(mutex_);
     for (Gradient& gradient : gradients_) {
         if (gradient.gathering) continue;
         MPI_Wait(&gradient.request, MPI_STATUS_IGNORE);

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,13 +43,18 @@ class Processes {
     /// fewer shards than processes.
     std::unique_ptr<Shards> shards(int count) const;
 
-    /// Hands out jobs 0 … count − 1, one by one, to whoever is free; the first process takes part between its
-    /// messages. `run` computes a job and returns its result as bytes; `done(job, bytes)` is called in the
-    /// first process alone, in the order in which jobs end. `stop` is asked between jobs, in every process:
-    /// true ends the handing out. Returns whether all jobs were done, the same in every process.
-    bool share_jobs(int count, const std::function<std::vector<char>(int)>& run,
-                    const std::function<void(int, const std::vector<char>&)>& done,
-                    const std::function<bool()>& stop) const;
+    /// Hands out jobs 0 … count − 1, one by one, to whoever is free; the first process takes part. `run`
+    /// computes a job and returns its result as bytes. It may ask `goes_on`, which is false once any process
+    /// was asked to stop, and then give the job up and return nothing; otherwise jobs that are under way are
+    /// finished. `done(job, bytes)` is called in the first process alone, by its own thread, between jobs or
+    /// in its `goes_on`, in the order in which jobs end. `stop` tells, in every process, whether it was asked
+    /// to stop. Returns whether all jobs were done, the same in every process.
+    bool share_jobs(
+        int count,
+        const std::function<std::optional<std::vector<char>>(int job, const std::function<bool()>& goes_on)>&
+            run,
+        const std::function<void(int, const std::vector<char>&)>& done,
+        const std::function<bool()>& stop) const;
 
     /// Ends all processes at once with this status, because one failed; alone it just returns.
     void abort(int status) const;

@@ -134,27 +134,53 @@ std::size_t SearchState::best(std::size_t candidates) const {
     return std::size_t(std::min_element(first, first + std::ptrdiff_t(among)) - first);
 }
 
+namespace {
+
+Masks masks_of_candidate(const PrunedNetwork& pruned, const PruningScope& scope, const SearchOptions& options,
+                         std::uint64_t seed) {
+    return options.scores.empty() ? random_masks(pruned, scope, options.ratio, seed)
+                                  : drawn_masks(pruned, scope, options.ratio, options.scores, seed);
+}
+
+}  // namespace
+
+struct Candidates::Inside {
+    PrunedNetwork& pruned;
+    PruningScope scope;
+    SearchOptions options;
+    MaskTrial trial;
+    Recalibrated evaluation;
+};
+
+Candidates::Candidates(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
+                       const SearchOptions& options)
+    : inside_(new Inside{
+          pruned, scope, options, MaskTrial(pruned),
+          Recalibrated(pruned.network, validation, options, first_pruned(pruned.network, scope))}) {}
+
+Candidates::~Candidates() = default;
+
+double Candidates::validation_mcr(std::size_t candidate) {
+    const std::uint64_t seed = candidate_seed(inside_->options.seed, candidate);
+    inside_->trial.set(masks_of_candidate(inside_->pruned, inside_->scope, inside_->options, seed));
+    return inside_->evaluation.mcr(candidate);
+}
+
 Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                      const SearchOptions& options, SearchState& state,
                      const std::function<bool(const SearchState&)>& on_candidate) {
     if (options.candidates < 1) throw UsageError("search: candidates: expected at least 1, found 0");
-    const auto masks_of = [&](std::uint64_t seed) {
-        return options.scores.empty() ? random_masks(pruned, scope, options.ratio, seed)
-                                      : drawn_masks(pruned, scope, options.ratio, options.scores, seed);
-    };
     if (state.count() < options.candidates) {
-        MaskTrial trial(pruned);
-        Recalibrated evaluation(pruned.network, validation, options, first_pruned(pruned.network, scope));
+        Candidates candidates(pruned, validation, scope, options);
         while (state.count() < options.candidates) {
-            const std::uint64_t seed = candidate_seed(options.seed, state.count());
-            trial.set(masks_of(seed));
-            state.seed.push_back(seed);
-            state.validation_mcr.push_back(evaluation.mcr(state.count()));
+            const double mcr = candidates.validation_mcr(state.count());
+            state.seed.push_back(candidate_seed(options.seed, state.count()));
+            state.validation_mcr.push_back(mcr);
             if (on_candidate && !on_candidate(state)) break;
         }
     }
     const std::uint64_t winner = state.seed.at(state.best(options.candidates));
-    return masks_of(winner);
+    return masks_of_candidate(pruned, scope, options, winner);
 }
 
 }  // namespace fftconv

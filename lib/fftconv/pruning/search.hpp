@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "fftconv/core/public.hpp"
@@ -59,11 +60,28 @@ struct SearchOptions {
                                                    ///< every unit alike (random_masks)
 };
 
+/// The candidates of a search, which are evaluated in any order. Meanwhile the network is lent to them (see
+/// MaskTrial); what comes before the first pruned layer is computed once (see RepeatedEvaluation).
+class Candidates {
+  public:
+    /// Network and images must outlive it. @throws ShapeError as check_masks.
+    Candidates(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
+               const SearchOptions& options);
+    ~Candidates();
+
+    /// Of candidate 0, 1, …, percent. @throws Error when its logits are not finite.
+    double validation_mcr(std::size_t candidate);
+
+  private:
+    struct Inside;
+    std::unique_ptr<Inside> inside_;
+};
+
 /// Best of N random masks over all pruned layers together, by validation MCR (coarse pruning paper, section
 /// 3): resumes from `state` until it has N candidates, or on_candidate, called after each, returns false. The
-/// masks prune what the network's own do, and the units of the candidate as well. What comes before the first
-/// pruned layer is computed once (see RepeatedEvaluation). The result does not depend on the number of
-/// threads. Returns the best candidate's masks, of equal ones the first's. The network is left as it was.
+/// masks prune what the network's own do, and the units of the candidate as well. The result does not depend
+/// on the number of threads. Returns the best candidate's masks, of equal ones the first's. The network is
+/// left as it was.
 /// @throws UsageError on less than one candidate; Error when a candidate's logits are not finite.
 Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                      const SearchOptions& options, SearchState& state,

@@ -6,6 +6,7 @@
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/loss.hpp"
+#include "fftconv/training/shards.hpp"
 
 namespace fftconv {
 namespace {
@@ -28,11 +29,52 @@ void answer(Network& network, const Batch& batch, std::size_t first, Answers& an
     answers.labels.insert(answers.labels.end(), batch.labels.begin(), batch.labels.begin() + batch.valid);
 }
 
-Answers answer(Network& network, Batches& batches) {
+/// Batches first … end − 1.
+Answers answer(Network& network, Batches& batches, int first, int end) {
     Answers answers;
-    batches.start(0);
-    while (const Batch* batch = batches.next()) answer(network, *batch, 0, answers);
+    batches.start(0, first);
+    for (int i = first; i < end; ++i) answer(network, *batches.next(), 0, answers);
     return answers;
+}
+
+/// Which of the batches a shard has; the images of a full share, of which others have as many or fewer.
+struct Share {
+    int first, end;
+    Share(const Batches& batches, const Shards& shards, int shard)
+        : first(int(std::int64_t(batches.count()) * shard / shards.count())),
+          end(int(std::int64_t(batches.count()) * (shard + 1) / shards.count())) {}
+    static std::size_t images(const Batches& batches, const Shards& shards) {
+        return std::size_t(batches.size()) * ((batches.count() + shards.count() - 1) / shards.count());
+    }
+};
+
+/// Every shard's answers in a row: how many, the labels, the probabilities.
+Answers answer(Network& network, Batches& batches, Shards& shards) {
+    const std::size_t images = Share::images(batches, shards), classes = std::size_t(network.classes());
+    const std::size_t width = 1 + images * (1 + classes);
+    std::vector<double> rows(shards.own() * width), all(shards.count() * width);
+    Answers answers;
+    for (int i = 0; i < shards.own(); ++i) {
+        const Share share(batches, shards, shards.first() + i);
+        const Answers own = answer(network, batches, share.first, share.end);
+        double* row = rows.data() + std::size_t(i) * width;
+        row[0] = double(own.labels.size());
+        std::copy(own.labels.begin(), own.labels.end(), row + 1);
+        std::copy(own.probabilities.begin(), own.probabilities.end(), row + 1 + images);
+        answers.seconds += own.seconds;
+    }
+    shards.gather(rows, all);
+    for (const double* row = all.data(); row != all.data() + all.size(); row += width) {
+        const auto count = std::size_t(row[0]);
+        for (std::size_t n = 0; n < count; ++n) answers.labels.push_back(std::uint8_t(row[1 + n]));
+        for (std::size_t i = 0; i < count * classes; ++i)
+            answers.probabilities.push_back(float(row[1 + images + i]));
+    }
+    return answers;
+}
+
+Answers answer(Network& network, Batches& batches, Shards* shards) {
+    return shards ? answer(network, batches, *shards) : answer(network, batches, 0, batches.count());
 }
 
 Evaluation judge(const Answers& answers, int classes) {
@@ -64,25 +106,25 @@ Evaluation judge(const Answers& answers, int classes) {
 
 }  // namespace
 
-Evaluation evaluate(Network& network, Batches& batches) {
-    return judge(answer(network, batches), network.classes());
+Evaluation evaluate(Network& network, Batches& batches, Shards* shards) {
+    return judge(answer(network, batches, shards), network.classes());
 }
 
-Evaluation evaluate(Network& network, const LabelledImages& images) {
+Evaluation evaluate(Network& network, const LabelledImages& images, Shards* shards) {
     BatchOptions options;
     options.size = network.options().batch;
     Batches batches(images, fitted(options, images.maps, network.architecture().input, true));
-    return evaluate(network, batches);
+    return evaluate(network, batches, shards);
 }
 
-Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images) {
+Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images, Shards* shards) {
     BatchOptions options;
     options.size = network.options().batch;
     options.augmentation.crop = network.architecture().input.height;
     Answers sum;
     for (options.ten_crop = 0; options.ten_crop < 10; ++options.ten_crop) {
         Batches batches(images, options);
-        const Answers answers = answer(network, batches);
+        const Answers answers = answer(network, batches, shards);
         sum.seconds += answers.seconds;
         sum.labels = answers.labels;
         sum.probabilities.resize(answers.probabilities.size(), 0.0f);
@@ -92,9 +134,10 @@ Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images) {
     return judge(sum, network.classes());
 }
 
-Evaluation evaluate_test(Network& network, const LabelledImages& images) {
-    return network.architecture().input.height < images.maps.height ? evaluate_ten_crops(network, images)
-                                                                    : evaluate(network, images);
+Evaluation evaluate_test(Network& network, const LabelledImages& images, Shards* shards) {
+    return network.architecture().input.height < images.maps.height
+               ? evaluate_ten_crops(network, images, shards)
+               : evaluate(network, images, shards);
 }
 
 bool RepeatedEvaluation::worth_keeping() const {

@@ -19,16 +19,20 @@ struct Evaluation {
     double seconds = 0;  ///< of the passes, without preparing the batches
 };
 
-/// One pass over the batches, outside training. @throws ShapeError when the images do not fit the network.
-Evaluation evaluate(Network& network, Batches& batches);
+class Shards;
+
+/// One pass over the batches, outside training. With shards the batches are spread over them, and every
+/// process that has some of them makes the same call and learns the same, to the bit as from one process.
+/// @throws ShapeError when the images do not fit the network.
+Evaluation evaluate(Network& network, Batches& batches, Shards* shards = nullptr);
 /// The same over images in order, in batches of the network's planned size, fitted to its input (see
 /// `fitted`).
-Evaluation evaluate(Network& network, const LabelledImages& images);
+Evaluation evaluate(Network& network, const LabelledImages& images, Shards* shards = nullptr);
 /// Probabilities averaged over the ten crops of each image, as wide as the network's input (coarse pruning
 /// paper, section 5.1).
-Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images);
+Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images, Shards* shards = nullptr);
 /// What a result reports: ten crops where the network takes smaller images than these, else `evaluate`.
-Evaluation evaluate_test(Network& network, const LabelledImages& images);
+Evaluation evaluate_test(Network& network, const LabelledImages& images, Shards* shards = nullptr);
 
 /// Evaluates a network on the same images again and again while nothing before layer `first` changes: what
 /// that layer takes is computed once, by the first call, and kept; nothing is kept when it needs more than 1

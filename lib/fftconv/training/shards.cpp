@@ -25,8 +25,14 @@ Shards::Shards(int count) : count_(count), own_(count) {
     if (count < 1) throw UsageError("shards: expected at least 1, found " + std::to_string(count));
 }
 
+void Shards::gather(std::span<const double> rows, std::span<double> all) {
+    std::copy(rows.begin(), rows.end(), all.begin());
+}
+
 void Shards::sum(std::span<const double> rows, std::span<double> total) {
-    sum_rows(rows, own_, total);
+    all_.resize(count_ * total.size());
+    gather(rows, all_);
+    sum_rows<double>(all_, count_, total);
 }
 
 void Shards::start_sum(std::span<const float> rows, std::span<float> total) {

@@ -33,9 +33,12 @@ class Shards {
     int first() const { return first_; }  ///< of this process
     int own() const { return own_; }      ///< shards of this process: first … first + own − 1
 
+    /// Rows of doubles of all shards, (count(), width) row-major, from those of this process, (own(), width).
+    /// Returns when they are there.
+    virtual void gather(std::span<const double> rows, std::span<double> all);
     /// own: (own(), width) row-major, a row for each shard of this process. total: (width), the sum over the
     /// rows of all shards. Returns when the sum is there.
-    virtual void sum(std::span<const double> rows, std::span<double> total);
+    void sum(std::span<const double> rows, std::span<double> total);
     /// The same for gradients, (own(), width) floats; both spans are in use until `finish`.
     virtual void start_sum(std::span<const float> rows, std::span<float> total);
     /// Ends every sum that was started.
@@ -47,6 +50,7 @@ class Shards {
 
   private:
     int count_, first_ = 0, own_;
+    std::vector<double> all_;  ///< of `sum`
 };
 
 /// total = the sum of `count` rows of its size, first to last.

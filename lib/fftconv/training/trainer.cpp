@@ -195,7 +195,7 @@ void Trainer::finish_epoch() {
     if (network_.has_mode()) network_.set_mode(evaluation_mode());
     if (validation_) {
         const auto start = Clock::now();
-        const Evaluation evaluation = evaluate(network_, *validation_);
+        const Evaluation evaluation = evaluate(network_, *validation_, shards_);
         record.validation_seconds = seconds_since(start);
         record.validation_loss = evaluation.loss;
         record.validation_mcr = evaluation.mcr;

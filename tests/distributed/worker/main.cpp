@@ -54,12 +54,12 @@ void train(const Processes& processes, int shard_count, int threads, const std::
 void jobs(const Processes& processes, int count, int stop_after) {
     std::vector<int> found(count, -1);
     bool stop = false;
-    const auto square = [&](int job) {
+    const auto square = [&](int job, const std::function<bool()>&) {
         std::this_thread::sleep_for(std::chrono::milliseconds(40 - job));
         stop = stop || job == stop_after;
         const int result = job * job;
         const auto* bytes = reinterpret_cast<const char*>(&result);
-        return std::vector<char>(bytes, bytes + sizeof result);
+        return std::optional(std::vector<char>(bytes, bytes + sizeof result));
     };
     const auto keep = [&](int job, const std::vector<char>& bytes) {
         std::memcpy(&found[job], bytes.data(), sizeof(int));
@@ -70,9 +70,28 @@ void jobs(const Processes& processes, int count, int stop_after) {
     std::cout << (all ? "all\n" : "stopped\n");
 }
 
+/// worker give_up RANK: jobs without an end, until process RANK is asked to stop in the middle of one; then
+/// others that end by themselves, which nothing from before disturbs.
+void give_up(const Processes& processes, int rank) {
+    const auto begun = std::chrono::steady_clock::now();
+    const auto stop = [&] {
+        return processes.rank() == rank &&
+               std::chrono::steady_clock::now() - begun > std::chrono::milliseconds(300);
+    };
+    const auto endless = [&](int, const std::function<bool()>& goes_on) -> std::optional<std::vector<char>> {
+        while (goes_on()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return std::nullopt;
+    };
+    const bool all = processes.share_jobs(
+        10, endless, [](int, const auto&) { std::abort(); }, stop);
+    if (processes.first()) std::cout << (all ? "all, " : "given up, ");
+    jobs(processes, 10, -1);
+}
+
 void run(const Processes& processes, const std::vector<std::string>& words) {
     if (words.at(0) == "train") train(processes, std::stoi(words.at(1)), std::stoi(words.at(2)), words.at(3));
     if (words.at(0) == "jobs") jobs(processes, std::stoi(words.at(1)), std::stoi(words.at(2)));
+    if (words.at(0) == "give_up") give_up(processes, std::stoi(words.at(1)));
     if (words.at(0) == "differ") processes.require_same("data", processes.rank() == 1 ? "other" : "same");
     if (words.at(0) == "die" && processes.rank() == 1) std::abort();
     processes.meet();
