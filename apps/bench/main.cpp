@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
     return options.run(argc, argv, [&] {
         if (benchmark.shards == 0 && fftconv::team().count() > 1)
             throw fftconv::UsageError("works in one process but for --shards: start it without mpirun");
+        if (!benchmark.drawing.empty() && (benchmark.shards != 1 || fftconv::team().count() > 1))
+            throw fftconv::UsageError("--drawing: expected --shards 1 in one process, whose model it draws");
         if (!benchmark.simd.empty()) fftconv::pin_simd_target(benchmark.simd);
         if (benchmark.transforms)
             std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});

@@ -80,6 +80,9 @@ void add_network_options(Options& options, BenchmarkOptions& benchmark) {
         "shards", benchmark.shards, between(0, 1 << 12),
         "with --network: a training step in so many shards, over the processes that mpirun starts; with "
         "one shard in one process also what the model expects of 2 to 256 nodes; 0 = none");
+    options
+        .add("drawing", benchmark.drawing, "with --shards 1: the speed that the model expects, drawn as SVG")
+        ->type_name("FILE");
 }
 
 void add_contender_options(Options& options, BenchmarkOptions& benchmark) {

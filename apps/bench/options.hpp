@@ -25,7 +25,7 @@ struct BenchmarkOptions {
     int shards = 0;  ///< of a sharded training step of --network; 0: none
     int rounds = 15;
     double slice = 0.03;
-    std::string out, report, peer_command, scripts, simd;
+    std::string out, report, peer_command, scripts, simd, drawing;
 
     /// @throws UsageError on text that cannot be read.
     std::vector<BenchmarkLayer> layers() const;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <vector>
 
 #include "common/markdown_table.hpp"
+#include "common/plot.hpp"
 #include "common/team.hpp"
 #include "common/timing.hpp"
 #include "fftconv/core/clock.hpp"
@@ -110,7 +112,13 @@ std::vector<LayerLoad> loads_of(const Measured& measured) {
 /// One shard on each node: this machine computes what a node would, and the model adds the exchange.
 void print_model(const Architecture& architecture, const BenchmarkOptions& options) {
     MarkdownTable table({"nodes", "images of a shard", "computing, ms", "10 Gb/s: step, ms", "speed-up",
-                         "100 Gb/s: step, ms", "speed-up"});
+                         "bound by", "100 Gb/s: step, ms", "speed-up", "bound by"});
+    Plot plot{fmt::format("{}, batch {}: the model, one shard on each node", options.network, options.batch),
+              "nodes",
+              "times as fast as one node",
+              {},
+              true};
+    for (const Link& link : links) plot.series.push_back({link.name, {}, {}});
     double alone = 0;
     for (int nodes = 1; nodes <= std::min(256, options.batch); nodes *= 2) {
         BenchmarkOptions of_shard = options;
@@ -120,13 +128,18 @@ void print_model(const Architecture& architecture, const BenchmarkOptions& optio
         if (nodes == 1) alone = measured.step;
         std::vector<std::string> row{std::to_string(nodes), std::to_string(of_shard.batch),
                                      fmt::format("{:.3f}", 1e3 * measured.step)};
-        for (const Link& link : links) {
-            const double step = modelled_step(loads_of(measured), nodes, link, measured.update);
+        for (std::size_t i = 0; i < std::size(links); ++i) {
+            const std::vector<LayerLoad> loads = loads_of(measured);
+            const double step = modelled_step(loads, nodes, links[i], measured.update);
             row.push_back(fmt::format("{:.3f}", 1e3 * step));
             row.push_back(fmt::format("{:.2f}", alone / step));
+            row.push_back(bound_of_step(loads, nodes, links[i], measured.update));
+            plot.series[i].x.push_back(nodes);
+            plot.series[i].y.push_back(alone / step);
         }
         table.add(row);
     }
+    if (!options.drawing.empty()) write_svg(plot, options.drawing);
     std::cout << "\n## Model, one shard on each node\n\n" << table.text();
 }
 
@@ -144,6 +157,16 @@ double modelled_step(const std::vector<LayerLoad>& layers, int nodes, const Link
         sent = std::max(sent, computed) + 2 * half;
     }
     return std::max(computed, sent) + update;
+}
+
+std::string bound_of_step(const std::vector<LayerLoad>& layers, int nodes, const Link& link, double update) {
+    const double endless = std::numeric_limits<double>::infinity();
+    const auto step = [&](double bandwidth, double latency) {
+        return modelled_step(layers, nodes, {"", bandwidth, latency}, update);
+    };
+    const double whole = step(link.bytes_per_second, link.latency);
+    if (step(endless, 0) >= whole / 2) return "computing";
+    return step(link.bytes_per_second, 0) < step(endless, link.latency) ? "latency" : "bandwidth";
 }
 
 void time_scaling(const BenchmarkOptions& options) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <string>
+
 #include "bench/options.hpp"
 
 namespace fftconv {
@@ -22,6 +24,10 @@ struct LayerLoad {
 /// latency and its bytes over the bandwidth; n − 1 messages leave a node in each half. A sum of batch
 /// statistics costs ⌈log2 n⌉ latencies that nothing hides.
 double modelled_step(const std::vector<LayerLoad>& layers, int nodes, const Link& link, double update);
+
+/// What most of such a step is spent on: "computing" when that is half of it, else "latency" or "bandwidth",
+/// whichever would save more if it cost nothing.
+std::string bound_of_step(const std::vector<LayerLoad>& layers, int nodes, const Link& link, double update);
 
 /// Times sharded training steps of --network (in this process, or in those that mpirun started) and prints
 /// seconds of computing and exchange by layer; then, in one process, what the model expects of 2 to 256

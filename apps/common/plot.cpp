@@ -52,10 +52,11 @@ std::string band(const PlotSeries& series, std::size_t index) {
 }
 
 std::string line(const PlotSeries& series, std::size_t index) {
-    return fmt::format(
-        "$data{} using 1:2 with {} linecolor {} linewidth 2 {} title {}", index,
-        series.x.size() > 30 || series.dashed ? "lines" : "linespoints pointtype 7 pointsize 0.4", index + 1,
-        series.dashed ? "dashtype 2" : "", for_gnuplot(series.title));
+    const char* how = series.marks                            ? "points pointtype 2 pointsize 1.2"
+                      : series.x.size() > 30 || series.dashed ? "lines"
+                                                              : "linespoints pointtype 7 pointsize 0.4";
+    return fmt::format("$data{} using 1:2 with {} linecolor {} linewidth 2 {} title {}", index, how,
+                       index + 1, series.dashed ? "dashtype 2" : "", for_gnuplot(series.title));
 }
 
 /// Limits of an axis that gnuplot would choose badly: it warns of a range without extent, as a single point
@@ -75,14 +76,21 @@ std::string range(const Plot& plot, const char* axis, std::vector<double> PlotSe
     return whole && high - low <= 12 ? fmt::format("set {}tics 1\n", axis) : "";
 }
 
+/// More titles than these stand below the drawing, where they hide none of it.
+constexpr std::size_t few_titles = 4;
+
 /// A gnuplot script; colours are Wong's, which colour-blind readers can tell apart (Nature Methods 8, 2011).
 void write_script(std::ostream& out, const Plot& plot) {
-    out << "set terminal svg size 760,460 font 'sans-serif,13' background '#ffffff'\n"
+    const std::size_t below = plot.series.size() > few_titles ? 20 * plot.series.size() : 0;
+    out << "set terminal svg size 760," << 460 + below << " font 'sans-serif,13' background '#ffffff'\n"
         << "set encoding utf8\n"
         << "set title " << for_gnuplot(plot.title) << " noenhanced\n"
         << "set xlabel " << for_gnuplot(plot.x_label) << " noenhanced\n"
         << "set ylabel " << for_gnuplot(plot.y_label) << " noenhanced\n"
-        << "set key " << (plot.rises ? "top left Left reverse" : "bottom right")
+        << "set key "
+        << (below        ? "below left Left reverse vertical maxcols 1"
+            : plot.rises ? "top left Left reverse"
+                         : "bottom right")
         << " noenhanced\nset grid linecolor '#dddddd'\nset datafile missing 'NaN'\n";
     out << range(plot, "x", &PlotSeries::x) << range(plot, "y", &PlotSeries::y);
     int index = 0;

@@ -9,8 +9,9 @@ namespace fftconv {
 struct PlotSeries {
     std::string title;
     std::vector<double> x, y;
-    std::vector<double> low, high;  ///< a band around the line, or empty
-    bool dashed = false;            ///< for reference lines
+    std::vector<double> low = {}, high = {};  ///< a band around the line, or empty
+    bool dashed = false;                      ///< for reference lines
+    bool marks = false;                       ///< points alone: what others state
 };
 
 struct Plot {

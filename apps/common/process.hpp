@@ -12,9 +12,10 @@ namespace fftconv {
 /// ten times as long as one.
 void start_process(char** argv);
 
-/// From here on Ctrl-C (SIGINT), SIGTERM and SIGHUP only ask: the run finishes its batch, saves, and says how
-/// to resume. A second signal of the same kind ends the process at once, as it would have without us. A
-/// signal that was ignored when the program started (nohup, background jobs) stays ignored.
+/// From here on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGUSR1 (which mpirun hands on to its processes) only
+/// ask: the run finishes its batch, saves, and says how to resume. A second signal of the same kind ends the
+/// process at once, as it would have without us. A signal that was ignored when the program started (nohup,
+/// background jobs) stays ignored.
 void watch_for_interruption();
 
 /// Whether somebody asked to stop.

@@ -1,8 +1,11 @@
 #include "common/statistics.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 
 namespace fftconv {
 
@@ -15,7 +18,42 @@ double quantile_of_sorted(const std::vector<double>& sorted, double share) {
     return sorted[below] + (place - double(below)) * (sorted[above] - sorted[below]);
 }
 
+/// The probability that |t| ≤ √freedom · tan(angle) (Abramowitz and Stegun 26.7.3 and 26.7.4).
+double probability_within(double angle, int freedom) {
+    const bool odd = freedom % 2 == 1;
+    const double square = std::cos(angle) * std::cos(angle);
+    double term = odd ? std::cos(angle) : 1, sum = freedom == 1 ? 0 : term;
+    for (int i = odd ? 3 : 2; i < freedom; i += 2) {
+        term *= square * (i - 1) / i;
+        sum += term;
+    }
+    return odd ? 2 / std::numbers::pi * (angle + std::sin(angle) * sum) : std::sin(angle) * sum;
+}
+
 }  // namespace
+
+double student_95(int freedom) {
+    double low = 0, high = std::numbers::pi / 2;
+    for (int halving = 0; halving < 60; ++halving) {
+        const double middle = (low + high) / 2;
+        (probability_within(middle, freedom) < 0.95 ? low : high) = middle;
+    }
+    return std::sqrt(double(freedom)) * std::tan(low);
+}
+
+double Mean::low() const {
+    return count > 1 ? mean - interval : mean;
+}
+
+double Mean::high() const {
+    return count > 1 ? mean + interval : mean;
+}
+
+std::string Mean::text(int digits) const {
+    if (std::isnan(mean)) return "";
+    const std::string center = fmt::format("{:.{}f}", mean, digits);
+    return count > 1 ? center + fmt::format(" ± {:.{}f}", interval, digits) : center;
+}
 
 double quantile(std::vector<double> values, double share) {
     std::sort(values.begin(), values.end());
@@ -34,11 +72,13 @@ Quartiles quartiles(std::vector<double> values) {
 
 Mean mean_of(const std::vector<double>& values) {
     if (values.empty()) return {};
-    Mean result{0, 0, int(values.size())};
+    Mean result{0, 0, not_measured, int(values.size())};
     for (double value : values) result.mean += value;
     result.mean /= result.count;
     for (double value : values) result.deviation += (value - result.mean) * (value - result.mean);
     result.deviation = result.count > 1 ? std::sqrt(result.deviation / (result.count - 1)) : not_measured;
+    if (result.count > 1)
+        result.interval = student_95(result.count - 1) * result.deviation / std::sqrt(double(result.count));
     return result;
 }
 

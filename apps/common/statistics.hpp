@@ -1,5 +1,6 @@
 #pragma once
 #include <limits>
+#include <string>
 #include <vector>
 
 namespace fftconv {
@@ -19,13 +20,21 @@ struct Quartiles {
 };
 Quartiles quartiles(std::vector<double> values);
 
-/// A mean and the sample standard deviation around it; not_measured of no values, and the deviation of a
-/// single one.
+/// A mean, the sample standard deviation around it, and the half width of its 95 % interval (Student's t);
+/// not_measured of no values, and both widths of a single one.
 struct Mean {
-    double mean = not_measured, deviation = not_measured;
+    double mean = not_measured, deviation = not_measured, interval = not_measured;
     int count = 0;
+
+    double low() const;   ///< of the interval; of a single value itself
+    double high() const;  ///< likewise
+    /// "16.60 ± 0.35", of a single value "16.60", of none nothing.
+    std::string text(int digits = 2) const;
 };
 Mean mean_of(const std::vector<double>& values);
+
+/// t of which 95 % of Student's distribution with so many degrees of freedom (1 …) lies within ±t.
+double student_95(int freedom);
 
 /// numerators[i] / denominators[i], as many as both have.
 std::vector<double> ratios(const std::vector<double>& numerators, const std::vector<double>& denominators);

@@ -1,6 +1,9 @@
 #pragma once
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "fftconv/training/shards.hpp"
 #ifdef FFTCONV_HAVE_MPI
@@ -25,6 +28,12 @@ class Team {
     void meet() const {}
     std::string from_first(const std::string& text) const { return text; }
     std::unique_ptr<Shards> shards(int count) const { return std::make_unique<Shards>(count); }
+    bool share_jobs(
+        int count,
+        const std::function<std::optional<std::vector<char> >(int job, const std::function<bool()>& goes_on)>&
+            run,
+        const std::function<void(int, const std::vector<char>&)>& done,
+        const std::function<bool()>& stop) const;
     void abort(int) const {}
 };
 #endif

@@ -26,14 +26,12 @@ PlotSeries series(const EcpResults& results, const std::string& network, const E
     for (std::size_t epoch = 0;; ++epoch) {
         const std::vector<double> values = accuracies(curves, epoch);
         if (values.empty()) return result;
-        double sum = 0;
-        for (double value : values) sum += value;
+        const Mean mean = mean_of(values);
         result.x.push_back(double(epoch + 1));
-        result.y.push_back(sum / double(values.size()));
+        result.y.push_back(mean.mean);
         if (curves.size() < 2) continue;
-        const auto [low, high] = std::minmax_element(values.begin(), values.end());
-        result.low.push_back(*low);
-        result.high.push_back(*high);
+        result.low.push_back(mean.low());
+        result.high.push_back(mean.high());
     }
 }
 

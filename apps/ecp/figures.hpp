@@ -9,7 +9,7 @@
 namespace fftconv {
 
 /// One of Figures 5 to 10 of the EasyConvPooling paper: test accuracy by epoch, a line per method; over
-/// several seeds the mean, in a band from lowest to highest.
+/// several seeds the mean, in the band of its 95 % interval.
 struct EcpFigure {
     std::string name;  ///< "figure_5"
     Plot plot;

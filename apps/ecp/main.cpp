@@ -1,5 +1,6 @@
 // fftconv-ecp: the experiments of the EasyConvPooling paper (Tables 3 to 6, Figures 5 to 10).
 #include "common/process.hpp"
+#include "common/team.hpp"
 #include "ecp/options.hpp"
 #include "ecp/run.hpp"
 
@@ -12,10 +13,11 @@ int main(int argc, char** argv) {
         "pooling (ECP), and prints the paper's Tables 3 to 6 and draws its Figures 5 to 10 "
         "with ours next to the paper's numbers.");
     fftconv::add_ecp_options(options, ecp);
+    options.allow_team();
     return options.run(argc, argv, [&] {
         if (ecp.report.empty()) {
             fftconv::run_ecp(ecp, options);
-        } else {
+        } else if (fftconv::team().first()) {
             fftconv::report_ecp(ecp.report, ecp.figures_folder());
         }
     });

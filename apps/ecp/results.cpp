@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace fftconv {
 
@@ -24,6 +25,13 @@ std::optional<double> first_epoch_of(const Curve& curve, double wanted) {
 
 double best_of(const Curve& curve) {
     return accuracy(*std::min_element(curve.test_mcr.begin(), curve.test_mcr.end()));
+}
+
+/// Mean of the last ten epochs.
+double last_of(const Curve& curve) {
+    const std::size_t count = std::min<std::size_t>(10, curve.test_mcr.size());
+    return accuracy(std::accumulate(curve.test_mcr.end() - std::ptrdiff_t(count), curve.test_mcr.end(), 0.0) /
+                    double(count));
 }
 
 }  // namespace
@@ -113,6 +121,31 @@ Mean EcpResults::best_accuracy(const std::string& network, const EcpMethod& meth
     return mean_of(values);
 }
 
+Mean EcpResults::last_accuracy(const std::string& network, const EcpMethod& method) const {
+    std::vector<double> values;
+    for (const Curve* each : curves(network, method)) values.push_back(last_of(*each));
+    return mean_of(values);
+}
+
+std::vector<Mean> EcpResults::accuracy_by_mode(const std::string& network, const EcpMethod& method) const {
+    std::vector<std::vector<double>> values(5);
+    for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        double sum = 0;
+        int modes = 0;
+        for (int mode = 0; mode < 4; ++mode) {
+            const Curve* found = curve(mode_curve_name({network, method, repeat}, mode));
+            if (found == nullptr || found->test_mcr.empty()) continue;
+            values[std::size_t(mode)].push_back(accuracy(found->test_mcr.back()));
+            sum += values[std::size_t(mode)].back();
+            ++modes;
+        }
+        if (modes == 4) values[4].push_back(sum / 4);
+    }
+    std::vector<Mean> means;
+    for (const std::vector<double>& each : values) means.push_back(mean_of(each));
+    return means;
+}
+
 double EcpResults::common_accuracy() const {
     double lowest = 98;
     for (const std::string& network : options_.networks) {
@@ -123,10 +156,17 @@ double EcpResults::common_accuracy() const {
     return std::floor(lowest + 1e-9);
 }
 
+bool EcpResults::in_turn(const Curve& each) const {
+    const Column* apart = column(trained_apart_table, "training");
+    if (apart == nullptr) return true;
+    const auto& names = std::get<std::vector<std::string>>(apart->values);
+    return std::find(names.begin(), names.end(), each.method) == names.end();
+}
+
 double EcpResults::seconds(const std::string& network, const EcpMethod& method, Seconds which) const {
     std::vector<double> values;
     for (const Curve* each : curves(network, method)) {
-        values.insert(values.end(), (each->*which).begin(), (each->*which).end());
+        if (in_turn(*each)) values.insert(values.end(), (each->*which).begin(), (each->*which).end());
     }
     return median(values);
 }
@@ -137,7 +177,7 @@ double EcpResults::speed_up(const std::string& network, const EcpMethod& method,
     for (int repeat = 0; repeat < options_.repeat; ++repeat) {
         const Curve* slow = curve(EcpTraining{network, baseline, repeat}.name());
         const Curve* fast = curve(EcpTraining{network, method, repeat}.name());
-        if (slow == nullptr || fast == nullptr) continue;
+        if (slow == nullptr || fast == nullptr || !in_turn(*slow) || !in_turn(*fast)) continue;
         const std::vector<double> each = ratios(slow->*which, fast->*which);
         values.insert(values.end(), each.begin(), each.end());
     }

@@ -14,6 +14,10 @@ inline constexpr const char* convolution_table = "pure_convolution";
 /// Its columns: "two_conv_fft_full", "two_conv_direct_ecp", …
 std::string convolution_column(const std::string& network, const std::string& engine, bool easy);
 
+/// Table of the trainings that did not take turns with the others, but ran in processes side by side: what
+/// their times were is not compared.
+inline constexpr const char* trained_apart_table = "trained_apart";
+
 /// What a result file of fftconv-ecp says, finished or not. Methods are named as EcpMethod::name does; what
 /// has not been measured is NaN. Times are medians over the epochs of all repeats, and ratios are medians of
 /// the ratios of the same epoch, so that noise of the machine, which hits all methods of an epoch alike,
@@ -46,6 +50,10 @@ class EcpResults {
     std::optional<Mean> first_epoch(const std::string& network, const EcpMethod& method,
                                     double accuracy) const;
     Mean best_accuracy(const std::string& network, const EcpMethod& method) const;
+    /// Of the last ten epochs (or as many as there are).
+    Mean last_accuracy(const std::string& network, const EcpMethod& method) const;
+    /// A random-K network after its last epoch, tested under K = 0, 1, 2, 3, and the mean of the four.
+    std::vector<Mean> accuracy_by_mode(const std::string& network, const EcpMethod& method) const;
     /// The highest whole percent that every training here has reached, at most 98.
     double common_accuracy() const;
 
@@ -58,6 +66,7 @@ class EcpResults {
     double convolution_speed_up(const std::string& network, const std::string& engine) const;
 
   private:
+    bool in_turn(const Curve& curve) const;
     const Column* column(const std::string& table, const std::string& name) const;
     std::vector<double> convolution_rounds(const std::string& network, const std::string& engine,
                                            bool easy) const;

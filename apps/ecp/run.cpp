@@ -4,23 +4,27 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/process.hpp"
 #include "common/progress.hpp"
+#include "common/record_bytes.hpp"
 #include "common/recorded_run.hpp"
 #include "common/records.hpp"
+#include "common/team.hpp"
 #include "ecp/figures.hpp"
 #include "ecp/pure_convolution.hpp"
 #include "ecp/results.hpp"
 #include "ecp/tables.hpp"
 #include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/version.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
@@ -57,6 +61,7 @@ class EcpRun {
     }
 
     void run() {
+        if (team().count() > 1) return share_trainings();
         prepare_files();
         measure_convolutions();
         Progress progress(total_batches(), done_batches());
@@ -70,10 +75,16 @@ class EcpRun {
     void measure_convolutions();
     void train_repeat(int repeat, Progress& progress);
     void train_epoch(Training& training, Progress& progress);
+    void share_trainings();
+    std::vector<EcpTraining> unfinished() const;
+    std::optional<std::vector<char>> train_alone(const EcpTraining& what, Progress& progress,
+                                                 const std::function<bool()>& goes_on);
+    void run_epoch(Training& training, Progress& progress, const std::function<bool()>& goes_on);
     void test(Training& training);
     Training make(const EcpTraining& what);
     void restore(Training& training) const;
     void save_checkpoint(const Training& training) const;
+    void sort_curves();
     void save_result();
     void keep(const Training& training);
     void keep(const Curve& curve);
@@ -90,6 +101,7 @@ class EcpRun {
     std::vector<Table> stored_calls_;  ///< of the calls before this one
     Table calls_;
     Table convolution_times_;
+    std::set<std::string> trained_apart_;  ///< trainings whose times are not to be compared
 };
 
 long EcpRun::total_batches() const {
@@ -120,6 +132,9 @@ void EcpRun::take_up(ResultRecord stored) {
     for (Table& table : stored.tables) {
         if (table.name == convolution_table) convolution_times_ = table;
         if (table.name == "calls") stored_calls_ = {table};
+        if (table.name == trained_apart_table)
+            for (const std::string& name : std::get<std::vector<std::string>>(table.columns.at(0).values))
+                trained_apart_.insert(name);
     }
 }
 
@@ -195,17 +210,73 @@ void EcpRun::restore(Training& training) const {
     std::copy(checkpoint.curves.begin() + 1, checkpoint.curves.end(), training.mode_curves.begin());
 }
 
-void EcpRun::train_epoch(Training& training, Progress& progress) {
+/// The trainings that the processes have to share, of all repeats.
+std::vector<EcpTraining> EcpRun::unfinished() const {
+    std::vector<EcpTraining> result;
+    for (int repeat = 0; repeat < ecp_.repeat; ++repeat)
+        for (const EcpTraining& what : ecp_.trainings(repeat)) {
+            const auto done = [&](const Curve& curve) {
+                return curve.method == what.name() && int(curve.epoch.size()) >= ecp_.epochs;
+            };
+            if (std::none_of(record_.curves.begin(), record_.curves.end(), done)) result.push_back(what);
+        }
+    return result;
+}
+
+/// Each training in one of the processes, from its beginning to its end. Methods then do not take turns, and
+/// their times are not to be compared: the file says so, and the pure convolution test is left out.
+void EcpRun::share_trainings() {
+    const std::vector<EcpTraining> trainings = unfinished();
+    for (const EcpTraining& what : trainings) trained_apart_.insert(what.name());
+    if (team().first()) prepare_files();
+    team().meet();
+    Progress progress(total_batches(), done_batches());
+    std::set<int> own;
+    const auto run = [&](int job, const std::function<bool()>& goes_on) {
+        own.insert(job);
+        return train_alone(trainings[std::size_t(job)], progress, goes_on);
+    };
+    const auto done = [&](int job, const std::vector<char>& bytes) {
+        if (!own.contains(job)) progress.advance(epoch_batches() * ecp_.epochs);
+        for (const Curve& curve : fftconv::record_of(bytes).curves) keep(curve);
+        save_result();
+        progress.line(trainings[std::size_t(job)].name() + " is trained");
+    };
+    if (!team().share_jobs(int(trainings.size()), run, done, interrupted)) stop();
+}
+
+std::optional<std::vector<char>> EcpRun::train_alone(const EcpTraining& what, Progress& progress,
+                                                     const std::function<bool()>& goes_on) {
+    Training training = make(what);
+    progress.describe(what.name());
+    while (training.epochs() < ecp_.epochs) {
+        run_epoch(training, progress, goes_on);
+        save_checkpoint(training);
+        if (!goes_on()) return std::nullopt;
+    }
+    ResultRecord found;
+    found.curves = training.mode_curves;
+    found.curves.insert(found.curves.begin(), training.curve);
+    return bytes_of(found);
+}
+
+/// Until its end, with its test, or until an interruption.
+void EcpRun::run_epoch(Training& training, Progress& progress, const std::function<bool()>& goes_on) {
     Trainer& trainer = *training.trainer;
     progress.describe(training.what.name());
     trainer.on_batch = [&](const BatchProgress&) {
         progress.advance();
-        return !interrupted();
+        return goes_on();
     };
     trainer.on_epoch = [](const EpochRecord&) { return false; };  // the others' turn
     trainer.run();
-    if (int(trainer.history().size()) > training.epochs()) {
-        test(training);
+    if (int(trainer.history().size()) > training.epochs()) test(training);
+}
+
+void EcpRun::train_epoch(Training& training, Progress& progress) {
+    const int before = training.epochs();
+    run_epoch(training, progress, [] { return !interrupted(); });
+    if (training.epochs() > before) {
         const Curve& curve = training.curve;
         progress.line(fmt::format(
             "{} epoch {}/{}: loss {:.4f}, test accuracy {:.2f} %, training {:.3f} s, testing {:.3f} s",
@@ -262,9 +333,29 @@ void EcpRun::keep(const Curve& curve) {
     }
 }
 
+/// Into the order of the trainings, whichever process was done first; those of other calls come behind.
+void EcpRun::sort_curves() {
+    std::map<std::string, std::size_t> order;
+    for (int repeat = 0; repeat < ecp_.repeat; ++repeat)
+        for (const EcpTraining& what : ecp_.trainings(repeat)) {
+            order.emplace(what.name(), order.size());
+            for (int mode = 0; mode < 4; ++mode) order.emplace(mode_curve_name(what, mode), order.size());
+        }
+    std::ranges::stable_sort(record_.curves, {}, [&](const Curve& curve) {
+        const auto found = order.find(curve.method);
+        return found == order.end() ? order.size() : found->second;
+    });
+}
+
 void EcpRun::save_result() {
+    sort_curves();
     record_.tables = {machine_table(ecp_.thread_count()), calls_};
     if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
+    if (!trained_apart_.empty())
+        record_.tables.push_back(
+            {trained_apart_table,
+             "Trainings that did not take turns with others: their times are not compared",
+             {{"training", "", std::vector<std::string>(trained_apart_.begin(), trained_apart_.end())}}});
     const EcpResults results(record_, ecp_);
     for (const EcpTable& table : ecp_tables(results)) record_.tables.push_back(table.stored());
     for (const EcpFigure& figure : ecp_figures(results)) record_.tables.push_back(figure.stored());
@@ -278,13 +369,30 @@ void EcpRun::stop() const {
 
 }  // namespace
 
+namespace {
+
+/// What every process must have, or their trainings would not belong together.
+void require_same_everywhere(const Options& options, const Dataset& dataset) {
+    Configuration values = options.values();
+    for (const char* name : {"threads", "data", "out", "figures"}) values.erase(name);
+    team().require_same("version", std::string(library_version()) + ", commit " + std::string(git_commit()));
+    team().require_same("configuration", to_toml(values));
+    team().require_same("digest of the data set", dataset.sha256);
+}
+
+}  // namespace
+
 void run_ecp(EcpOptions& ecp, Options& options) {
     require_threads(ecp.thread_count());
-    require_output(ecp, {ecp.checkpoint_folder()});
-    const OutputLock lock(ecp.out);
-    require_output(ecp, {ecp.checkpoint_folder()});  // another run may have made it meanwhile
+    if (ecp.measure && team().count() > 1)
+        throw UsageError("--measure: expected one process, found " + std::to_string(team().count()) +
+                         ": each would time plans of its own");
+    if (team().first()) require_output(ecp, {ecp.checkpoint_folder()});
+    const auto lock = team().first() ? std::make_unique<OutputLock>(ecp.out) : nullptr;
+    if (team().first()) require_output(ecp, {ecp.checkpoint_folder()});  // another may have made it meanwhile
     std::optional<ResultRecord> stored;
-    if (ecp.resume && std::filesystem::exists(ecp.out)) {
+    const bool there = std::filesystem::exists(ecp.out);
+    if (ecp.resume && team().from_first(there ? "there" : "") == "there") {
         stored = read_results(ecp.out);
         options.resume(stored->resolved_toml, ecp.out, may_differ);
     }
@@ -293,9 +401,10 @@ void run_ecp(EcpOptions& ecp, Options& options) {
     for (const EcpTraining& each : ecp.trainings(0))
         require_classes(dataset, ecp.architecture(each.network, each.method.pooling, dataset.train.maps));
     use_plans(ecp.plans);
+    require_same_everywhere(options, dataset);
     watch_for_interruption();
     EcpRun(ecp, options, dataset, std::move(stored)).run();
-    report_ecp(ecp.out, ecp.figures_folder());
+    if (team().first()) report_ecp(ecp.out, ecp.figures_folder());
 }
 
 void report_ecp(const std::filesystem::path& file, const std::filesystem::path& figures) {

@@ -14,9 +14,10 @@ namespace fftconv {
 
 namespace {
 
-constexpr EcpNumbers nothing{not_measured, not_measured, not_measured, not_measured, not_measured,
-                             not_measured, not_measured, not_measured, not_measured, not_measured,
-                             not_measured, not_measured, not_measured};
+constexpr EcpNumbers nothing{not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured, not_measured};
 
 const EcpMethod max_pooling{PoolingMethod::max}, average_pooling{PoolingMethod::average};
 
@@ -34,7 +35,7 @@ double mean_or_none(const std::optional<Mean>& value) {
 EcpNumbers measured(const EcpResults& results, const Block& block, const EcpMethod& method) {
     const std::string& network = block.network;
     const bool easy = method.pooling == PoolingMethod::ecp;
-    const Mean best = results.best_accuracy(network, method);
+    const Mean best = results.best_accuracy(network, method), last = results.last_accuracy(network, method);
     EcpNumbers numbers = nothing;
     numbers.first_epoch_98 = mean_or_none(results.first_epoch(network, method, 98));
     numbers.first_epoch_common =
@@ -49,6 +50,9 @@ EcpNumbers measured(const EcpResults& results, const Block& block, const EcpMeth
     numbers.direct_convolution_speed_up = easy ? results.convolution_speed_up(network, "direct") : 1;
     numbers.best_accuracy = best.mean;
     numbers.accuracy_deviation = best.deviation;
+    numbers.accuracy_interval = best.interval;
+    numbers.last_accuracy = last.mean;
+    numbers.last_interval = last.interval;
     numbers.accuracy_difference = best.mean - results.best_accuracy(network, block.baseline).mean;
     return numbers;
 }
@@ -115,10 +119,14 @@ std::string epoch_text(double epoch, bool expected) {
     return fmt::format("{:.4g}", epoch);
 }
 
+std::string with_interval(double value, double interval) {
+    if (std::isnan(value)) return "";
+    return fmt::format("{:.2f}", value) + (std::isnan(interval) ? "" : fmt::format(" ± {:.2f}", interval));
+}
+
 std::string accuracy_text(const EcpNumbers& numbers, bool is_baseline) {
-    if (std::isnan(numbers.best_accuracy)) return "";
-    std::string text = fmt::format("{:.2f}", numbers.best_accuracy);
-    if (!std::isnan(numbers.accuracy_deviation)) text += fmt::format(" ± {:.2f}", numbers.accuracy_deviation);
+    const std::string text = with_interval(numbers.best_accuracy, numbers.accuracy_interval);
+    if (text.empty()) return text;
     return is_baseline ? text : text + fmt::format(" ({:+.2f})", numbers.accuracy_difference);
 }
 
@@ -135,6 +143,7 @@ std::vector<std::string> cells(const EcpTable& table, const EcpRow& row, bool ou
         result.push_back(with_ratio(n.direct_convolution_ms, n.direct_convolution_speed_up, is_baseline));
     }
     result.push_back(accuracy_text(n, is_baseline));
+    result.push_back(with_interval(n.last_accuracy, n.last_interval));
     return result;
 }
 
@@ -156,6 +165,9 @@ constexpr Field fields[] = {{"first_epoch_98", "epoch", &EcpNumbers::first_epoch
                             {"direct_convolution_speed_up", "1", &EcpNumbers::direct_convolution_speed_up},
                             {"best_accuracy", "percent", &EcpNumbers::best_accuracy},
                             {"best_accuracy_deviation", "percent", &EcpNumbers::accuracy_deviation},
+                            {"best_accuracy_interval", "percent", &EcpNumbers::accuracy_interval},
+                            {"last_accuracy", "percent", &EcpNumbers::last_accuracy},
+                            {"last_accuracy_interval", "percent", &EcpNumbers::last_interval},
                             {"accuracy_difference", "percent", &EcpNumbers::accuracy_difference}};
 
 Column column(const EcpTable& table, const std::string& prefix, const Field& field, bool ours) {
@@ -208,7 +220,7 @@ std::string EcpTable::text() const {
     if (common_accuracy < 98) header.push_back(fmt::format("epoch of {:g} %", common_accuracy));
     header.insert(header.end(), {"training, ms per epoch", "testing, ms"});
     if (pure_convolution) header.insert(header.end(), {"FFT convolution, ms", "direct convolution, ms"});
-    header.push_back("best accuracy, %");
+    header.insert(header.end(), {"best accuracy, %", "last ten epochs, %"});
     MarkdownTable table(header);
     for (const EcpRow& row : rows) {
         table.add(cells(*this, row, true));
@@ -251,14 +263,7 @@ std::string random_mode_text(const EcpResults& results) {
         for (const EcpMethod& method : results.methods(network)) {
             if (!method.random_mode()) continue;
             std::vector<std::string> row{network + ", " + method.title()};
-            double sum = 0;
-            for (int mode = 0; mode < 4; ++mode) {
-                const Curve* curve = results.curve(mode_curve_name({network, method, 0}, mode));
-                const double accuracy = curve == nullptr ? not_measured : 100 - curve->test_mcr.back();
-                row.push_back(fmt::format("{:.2f}", accuracy));
-                sum += accuracy;
-            }
-            row.push_back(fmt::format("{:.2f}", sum / 4));
+            for (const Mean& mean : results.accuracy_by_mode(network, method)) row.push_back(mean.text());
             table.add(row);
             any = true;
         }

@@ -1,5 +1,6 @@
 // fftconv-prune: the experiments of the coarse pruning paper: masks, search, retraining, thinner networks.
 #include "common/process.hpp"
+#include "common/team.hpp"
 #include "prune/options.hpp"
 #include "prune/run.hpp"
 
@@ -13,10 +14,11 @@ int main(int argc, char** argv) {
                              "ratio next to what the coarse "
                              "pruning paper states.");
     fftconv::add_prune_options(options, prune);
+    options.allow_team();
     return options.run(argc, argv, [&] {
         if (prune.report.empty())
             fftconv::run_pruning(prune, options);
-        else
+        else if (fftconv::team().first())
             fftconv::report_pruning(prune.report, prune.figures_folder());
     });
 }

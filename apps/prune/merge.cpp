@@ -2,7 +2,6 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
 #include <map>
 
 #include "common/options.hpp"
@@ -28,34 +27,13 @@ void join(PruningResults& into, const PruningResults& from, const std::string& f
     for (const PruningResult& point : from.points) {
         const PruningResult* known = into.find(point.name);
         if (!known) {
-            into.points.push_back(point);
-            for (const PruningLayerResult& layer : from.layers)
-                if (layer.point == point.name) into.layers.push_back(layer);
+            into.replace(from.of(point.name));
             continue;
         }
         require_same(*known, point, "pruned_kernels", &PruningResult::pruned_kernels);
         require_same(*known, point, "validation_mcr", &PruningResult::validation_mcr);
         require_same(*known, point, "test_mcr", &PruningResult::test_mcr);
     }
-}
-
-/// In the order of the run.
-void sort_points(PruningResults& results, const PruneOptions& options) {
-    std::map<std::string, std::size_t> order{{"baseline", 0}};
-    for (const PruningPoint& point : options.points())
-        for (std::size_t steps = 1; steps <= point.steps.size(); ++steps) {
-            PruningPoint head = point;
-            head.steps.resize(steps);
-            order.emplace(head.name(), order.size());
-        }
-    const auto place = [&](const std::string& name) {
-        const auto found = order.find(name);
-        return found == order.end() ? order.size() : found->second;  // of an older, longer run
-    };
-    std::stable_sort(results.points.begin(), results.points.end(),
-                     [&](const auto& a, const auto& b) { return place(a.name) < place(b.name); });
-    std::stable_sort(results.layers.begin(), results.layers.end(),
-                     [&](const auto& a, const auto& b) { return place(a.point) < place(b.point); });
 }
 
 /// Which of the n parts files are, by their --points i/n.
@@ -129,6 +107,7 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
         const ResultRecord part = read_results(file);
         if (&file == &files.front()) {
             options.load(part.resolved_toml, file);
+            prune.no_control = prune_options_of(part.resolved_toml).no_control;
             merged = part;
         }
         require_same_run(options, part, merged, file);
@@ -139,12 +118,13 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
     parts.require_complete();
     prune.part = "1/1";
     require_every_point(results, prune);
-    sort_points(results, prune);
+    results.sort(prune);
     std::vector<Table> tables = results.tables(prune);
     if (const Table* baseline = find_table(merged.tables, "baseline")) tables.push_back(*baseline);
     tables.push_back(calls.front());
     merged.resolved_toml = options.resolved_toml();
     merged.tables = std::move(tables);
+    merged.curves = std::move(results.curves);
     write_results(output.out, merged);
 }
 

@@ -42,14 +42,33 @@ std::pair<int, int> parse_part(const std::string& text) {
 
 }  // namespace
 
+double PruningStep::share_of_left() const {
+    return parts == 1 ? ratio : 1 - std::pow(1 - ratio, 1.0 / parts);
+}
+
+double PruningStep::ratio_so_far() const {
+    return part == parts ? ratio : 1 - std::pow(1 - ratio, double(part) / parts);
+}
+
 std::string PruningPoint::name() const {
     std::string result = criterion;
-    for (const PruningStep& step : steps)
+    for (const PruningStep& step : steps) {
+        if (is_control()) continue;
         result += fmt::format("-{}-{:.3g}", to_string(step.granularity), step.ratio);
+        if (step.part < step.parts) result += fmt::format("-step-{}-of-{}", step.part, step.parts);
+    }
+    if (is_control() && trainings() > 1) result += fmt::format("-{}-times", trainings());
     return repeat == 0 ? result : result + fmt::format("-repeat-{}", repeat + 1);
 }
 
+int PruningPoint::trainings() const {
+    int count = 0;
+    for (const PruningStep& step : steps) count += step.part;
+    return count;
+}
+
 std::string PruningPoint::granularity() const {
+    if (is_control()) return control_criterion;
     std::string result;
     for (const PruningStep& step : steps) result += (result.empty() ? "" : "+") + to_string(step.granularity);
     return result;
@@ -57,7 +76,7 @@ std::string PruningPoint::granularity() const {
 
 PruningPoint PruningPoint::before() const {
     PruningPoint result = *this;
-    result.steps.pop_back();
+    if (--result.steps.back().part == 0) result.steps.pop_back();
     return result;
 }
 
@@ -94,6 +113,8 @@ void PruneOptions::check() const {
         throw UsageError(fmt::format("--ratio: expected one for each of the {} granularities, found {}",
                                      granularities.size(), ratios.size()));
     for (const std::string& text : ratios) parse_ratios(text);
+    if (distil > 0 && retrain_epochs == 0)
+        throw UsageError("--distil: it needs --retrain-epochs: nothing is retrained");
     parse_part(part);
     if (has_budget() && part != "1/1")
         throw UsageError("--points: with --budget the points are not known beforehand");
@@ -108,19 +129,29 @@ std::vector<PruningPoint> PruneOptions::starts(const std::string& criterion, int
         for (const PruningPoint& point : points)
             for (double ratio : parse_ratios(ratios[i])) {
                 longer.push_back(point);
-                longer.back().steps.push_back({parse_granularity(granularities[i]), ratio});
+                longer.back().steps.push_back({parse_granularity(granularities[i]), ratio, steps, steps});
             }
         points = std::move(longer);
     }
     return points;
 }
 
+std::vector<PruningPoint> PruneOptions::controls(int repeat_index) const {
+    if (no_control || retrain_epochs == 0) return {};
+    PruningPoint control{control_criterion, {}, repeat_index};
+    for (const std::string& granularity : granularities)
+        control.steps.push_back({parse_granularity(granularity), 0, steps, steps});
+    return {control};
+}
+
 std::vector<PruningPoint> PruneOptions::points() const {
     std::vector<PruningPoint> result;
-    for (int index = 0; index < repeat; ++index)
+    for (int index = 0; index < repeat; ++index) {
+        for (const PruningPoint& control : controls(index)) result.push_back(control);
         for (const std::string& criterion : criteria)
             for (const PruningPoint& start : starts(criterion, index))
                 for (double ratio : last_ratios()) result.push_back(with_ratio(start, ratio));
+    }
     return result;
 }
 
@@ -134,7 +165,7 @@ std::vector<PruningPoint> PruneOptions::points_of_part() const {
 }
 
 PruningPoint PruneOptions::with_ratio(PruningPoint start, double ratio) const {
-    start.steps.push_back({parse_granularity(granularities.back()), ratio});
+    start.steps.push_back({parse_granularity(granularities.back()), ratio, steps, steps});
     return start;
 }
 
@@ -206,6 +237,8 @@ PruneOptions prune_options_of(const std::string& resolved_toml) {
     Options options("fftconv-prune", "");
     add_prune_options(options, prune);
     options.load(resolved_toml);
+    // Older runs had no control but the ratio 0 that was asked for.
+    if (!parse_toml(resolved_toml, "stored configuration").contains("no-control")) prune.no_control = true;
     return prune;
 }
 

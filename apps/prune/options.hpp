@@ -10,10 +10,20 @@
 
 namespace fftconv {
 
-/// One step of pruning: units of a granularity, this ratio of each layer's.
+/// The criterion of networks of which nothing is pruned and that are retrained like the others.
+inline constexpr const char* control_criterion = "control";
+
+/// One step of pruning: units of a granularity, this ratio of each layer's; or, where it is done gradually,
+/// the first `part` of its `parts`, each of which prunes the same share of what is left and is retrained.
 struct PruningStep {
     Granularity granularity = Granularity::kernel;
     double ratio = 0;
+    int part = 1, parts = 1;
+
+    /// That this part prunes of the units that are left.
+    double share_of_left() const;
+    /// That is pruned after it.
+    double ratio_so_far() const;
     bool operator==(const PruningStep&) const = default;
 };
 
@@ -27,8 +37,12 @@ struct PruningPoint {
     std::string name() const;
     /// "feature-map+kernel".
     std::string granularity() const;
-    /// Without the last step.
+    /// Without the last step, or its last part.
     PruningPoint before() const;
+    /// Nothing is pruned: what retraining alone does.
+    bool is_control() const { return criterion == control_criterion; }
+    /// Times that it is retrained.
+    int trainings() const;
 };
 
 /// The ratios of "0.5", "0.1:0.9:0.1" (first, last, step). @throws UsageError naming the text.
@@ -52,6 +66,9 @@ struct PruneOptions {
     std::string candidates_from = "random", retrain_schedule = "cosine";
     double retrain_share = 1, retrain_warm_up = 0.25;  ///< share of the baseline's rate; epochs
     int mask_seed = 0, retrain_seed = 0;               ///< 0: train.seed
+    int steps = 1;                                     ///< parts of each step
+    bool no_control = false;
+    double distil = 0, temperature = 4;  ///< of retraining: share of the unpruned network's answers, and T
 
     PruneOptions();
     /// @throws UsageError when options contradict each other.
@@ -59,6 +76,8 @@ struct PruneOptions {
     /// The points with every ratio but the last step's chosen, without that step, of one criterion and
     /// repeat.
     std::vector<PruningPoint> starts(const std::string& criterion, int repeat_index) const;
+    /// The last one of the run's control, of a repeat, or nothing: see --no-control.
+    std::vector<PruningPoint> controls(int repeat_index) const;
     /// Every point of the run in its order: whole sequences, not those that end before the last step.
     std::vector<PruningPoint> points() const;
     /// Those of them that `part` names.

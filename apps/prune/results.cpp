@@ -1,6 +1,8 @@
 #include "prune/results.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <string>
 
 #include "common/records.hpp"
@@ -47,6 +49,11 @@ const RowFormat<PruningLayerResult> layer_format{
      {"masked_time", "ms", &PruningLayerResult::masked_ms},
      {"compact_time", "ms", &PruningLayerResult::compact_ms}}};
 
+const RowFormat<PruningCandidate> candidate_format{
+    {{"point", &PruningCandidate::point}, {"seed", &PruningCandidate::seed}},
+    {{"candidate", "1", &PruningCandidate::candidate},
+     {"validation_mcr", "percent", &PruningCandidate::validation_mcr}}};
+
 const RowFormat<BudgetRow> budget_format{{{"point", &BudgetRow::name},
                                           {"criterion", &BudgetRow::criterion},
                                           {"granularity", &BudgetRow::granularity}},
@@ -84,6 +91,9 @@ std::vector<Table> PruningResults::tables(const PruneOptions& options) const {
     std::vector<Table> result{std::move(of_points)};
     if (!layers.empty())
         result.push_back(layer_format.table("layers", "Layers of the pruned networks", layers));
+    if (!candidates.empty())
+        result.push_back(
+            candidate_format.table("candidates", "Masks that the searches evaluated", candidates));
     const std::vector<BudgetRow> within = budget_rows(*this, options);
     if (!within.empty())
         result.push_back(budget_format.table("budget", "Largest ratios within the budget", within));
@@ -98,7 +108,58 @@ PruningResults PruningResults::from(const ResultRecord& record, const std::strin
         for (std::size_t i = 0; i < values.size(); ++i) results.points[i].best_of[n] = values[i];
     }
     if (find_table(record.tables, "layers")) results.layers = layer_format.rows(record, file, "layers");
+    if (find_table(record.tables, "candidates"))
+        results.candidates = candidate_format.rows(record, file, "candidates");
+    for (const Curve& curve : record.curves)
+        if (curve.method != "baseline" && results.find(curve.method)) results.curves.push_back(curve);
     return results;
+}
+
+void PruningResults::sort(const PruneOptions& options) {
+    std::map<std::string, std::size_t> order{{"baseline", 0}};
+    for (const PruningPoint& point : options.points()) {
+        std::vector<std::string> names;
+        for (PruningPoint head = point; !head.steps.empty(); head = head.before())
+            names.push_back(head.name());
+        for (auto name = names.rbegin(); name != names.rend(); ++name) order.emplace(*name, order.size());
+    }
+    const auto place = [&](const std::string& name) {
+        const auto found = order.find(name);
+        return found == order.end() ? order.size() : found->second;  // of an older, longer run
+    };
+    const auto sort = [&](auto& rows, auto name) {
+        std::ranges::stable_sort(rows, {}, [&](const auto& row) { return place(row.*name); });
+    };
+    sort(points, &PruningResult::name);
+    sort(layers, &PruningLayerResult::point);
+    sort(candidates, &PruningCandidate::point);
+    sort(curves, &Curve::method);
+}
+
+PruningResults PruningResults::of(const std::string& point) const {
+    PruningResults found;
+    const auto copy = [&](const auto& from, auto& to, auto name) {
+        std::copy_if(from.begin(), from.end(), std::back_inserter(to),
+                     [&](const auto& row) { return row.*name == point; });
+    };
+    copy(points, found.points, &PruningResult::name);
+    copy(layers, found.layers, &PruningLayerResult::point);
+    copy(candidates, found.candidates, &PruningCandidate::point);
+    copy(curves, found.curves, &Curve::method);
+    return found;
+}
+
+void PruningResults::replace(const PruningResults& found) {
+    for (const PruningResult& point : found.points) {
+        std::erase_if(points, [&](const PruningResult& each) { return each.name == point.name; });
+        std::erase_if(layers, [&](const PruningLayerResult& each) { return each.point == point.name; });
+        std::erase_if(candidates, [&](const PruningCandidate& each) { return each.point == point.name; });
+        std::erase_if(curves, [&](const Curve& each) { return each.method == point.name; });
+    }
+    points.insert(points.end(), found.points.begin(), found.points.end());
+    layers.insert(layers.end(), found.layers.begin(), found.layers.end());
+    candidates.insert(candidates.end(), found.candidates.begin(), found.candidates.end());
+    curves.insert(curves.end(), found.curves.begin(), found.curves.end());
 }
 
 std::vector<BudgetRow> budget_rows(const PruningResults& results, const PruneOptions& options) {

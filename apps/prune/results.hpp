@@ -26,6 +26,7 @@ struct PruningResult {
         filled();  ///< validation MCR of the best of the first N
 
     bool is_baseline() const { return granularity == "none"; }
+    bool is_control() const { return criterion == control_criterion; }
 
   private:
     static std::array<double, candidate_counts.size()> filled() {
@@ -45,13 +46,29 @@ struct PruningLayerResult {
     double dense_ms = 0, masked_ms = 0, compact_ms = 0;  ///< forward, mean over the rounds
 };
 
-/// Everything that a run has found so far, and its tables "points", "layers" and "budget" in a result file.
+/// One mask that a search evaluated.
+struct PruningCandidate {
+    std::string point, seed;  ///< the seed in decimal: a double would round it
+    double candidate = 0;     ///< 0, 1, …
+    double validation_mcr = 0;
+};
+
+/// Everything that a run has found so far: the tables "points", "layers", "candidates" and "budget" of a
+/// result file, and the curves of retraining.
 struct PruningResults {
     std::vector<PruningResult> points;
     std::vector<PruningLayerResult> layers;
+    std::vector<PruningCandidate> candidates;
+    std::vector<Curve> curves;  ///< named as their points
 
     const PruningResult* find(const std::string& name) const;
     const PruningResult* baseline() const { return find("baseline"); }
+    /// The rows and the curve of this point alone.
+    PruningResults of(const std::string& point) const;
+    /// Takes the rows and curves of `found`, in the place of those of the same points.
+    void replace(const PruningResults& found);
+    /// Into the order of a run with these options.
+    void sort(const PruneOptions& options);
     std::vector<Table> tables(const PruneOptions& options) const;
     /// @throws FileError when the tables are not those of fftconv-prune.
     static PruningResults from(const ResultRecord& record, const std::string& file);

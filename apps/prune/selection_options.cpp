@@ -19,6 +19,21 @@ void add_selection_options(Options& options, PruneOptions& prune) {
         "compensate", prune.compensate,
         "with the criterion reconstruction: multiply surviving kernels by the factors that make up best "
         "for what is pruned");
+    options
+        .add(
+            "steps", prune.steps,
+            "prune each ratio gradually, in so many steps that each prune the same share of what is left and "
+            "are each retrained (Renda et al. 2020)")
+        ->check(CLI::Range(1, 1000));
+    options.add_flag("no-control", prune.no_control,
+                     "leave out the control: the network with nothing pruned, retrained like the others");
+    options
+        .add("distil", prune.distil,
+             "share of the unpruned network's answers in the loss of retraining: (1 - share) * cross-entropy "
+             "+ share * T^2 * KL (Hinton et al. 2015); 0 = labels alone")
+        ->check(CLI::Range(0.0, 1.0));
+    options.add("temperature", prune.temperature, "T of --distil: logits are divided by it")
+        ->check(CLI::PositiveNumber);
     options.add("mask-seed", prune.mask_seed, "of masks, counted up by --repeat; 0 = --seed")
         ->check(at_least_zero);
     options.add("retrain-seed", prune.retrain_seed, "of retraining, counted up by --repeat; 0 = --seed")

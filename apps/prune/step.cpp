@@ -7,19 +7,16 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/pruning/compact.hpp"
 #include "fftconv/pruning/cost.hpp"
-#include "fftconv/pruning/criteria.hpp"
 #include "fftconv/pruning/dead_ends.hpp"
-#include "fftconv/pruning/reconstruction.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
 #include "fftconv/training/recalibration.hpp"
+#include "prune/selection.hpp"
 
 namespace fftconv {
 
 namespace {
-
-constexpr const char* best_of_n = "best-of-n";
 
 class Step {
   public:
@@ -27,128 +24,59 @@ class Step {
         : context_(context),
           options_(context.options),
           point_(point),
-          step_(point.steps.back()),
-          scope_{step_.granularity, context.layers, options_.stride},
-          seed_(context.mask_seed(point.repeat)),
+          selection_(context, point, pruned),
           pruned_(pruned),
-          network_(pruned.network),
-          validation_(context.dataset.validation, plain_batches()),
-          training_(context.dataset.train, shuffled_batches()) {}
+          network_(pruned.network) {}
 
-    PruningResult run(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
-        choose();
+    PruningResults run(const Checkpoint& baseline) {
+        search_ = selection_.choose();
+        add_candidates();
         remove_dead_ends(pruned_);
-        recalibrate(network_, training_, options_.recalibrate);
+        recalibrate(network_, selection_.training(), options_.recalibrate);
         result_.validation_before = validation_mcr();
         result_.test_before = test_mcr();
-        retrain();
+        retrain(baseline);
         result_.validation_mcr = retrained_ ? validation_mcr() : result_.validation_before;
         result_.test_mcr = retrained_ ? test_mcr() : result_.test_before;
         describe();
-        measure(baseline, layers);
+        measure(baseline);
         save();
-        return result_;
+        found_.points = {result_};
+        return found_;
     }
 
   private:
-    BatchOptions plain_batches() const {
-        BatchOptions batches;
-        batches.size = network_.options().batch;
-        return fitted(batches, context_.dataset.train.maps, network_.architecture().input, true);
-    }
-
-    /// What statistics are taken from: other images than the search's validation, in an order of their own.
-    BatchOptions shuffled_batches() const {
-        BatchOptions batches = plain_batches();
-        batches.shuffled = true;
-        batches.seed = seed_;
-        return batches;
-    }
-
-    std::vector<std::vector<double>> scores_of(const std::string& criterion) {
-        Batches images(context_.dataset.train, plain_batches());
-        return unit_scores(pruned_, scope_, parse_criterion(criterion),
-                           {images, options_.data_batches, seed_});
-    }
-
-    double validation_mcr() { return evaluate(network_, validation_).mcr; }
+    double validation_mcr() { return evaluate(network_, selection_.validation()).mcr; }
     double test_mcr() { return evaluate_test(network_, context_.dataset.test).mcr; }
 
-    void work(long images) const {
-        if (!context_.worked(images)) throw PruningInterrupted{};
-    }
-
-    void choose() {
-        if (point_.criterion == best_of_n) {
-            search();
-            return;
-        }
-        if (options_.compensate && point_.criterion == to_string(Criterion::reconstruction)) {
-            Batches images(context_.dataset.train, plain_batches());
-            Reconstruction reconstruction(pruned_, scope_, images, options_.data_batches);
-            pruned_.set_masks(masks_of_least(pruned_, scope_, step_.ratio, reconstruction.scores()));
-            reconstruction.compensate();
-            return;
-        }
-        pruned_.set_masks(masks_of_least(pruned_, scope_, step_.ratio, scores_of(point_.criterion)));
-    }
-
-    void search() {
-        SearchState state = stored_search();
-        auto saved = std::chrono::steady_clock::now();
-        const auto on_candidate = [&](const SearchState& found) {
-            const bool on = context_.worked(context_.dataset.validation.count());
-            const auto now = std::chrono::steady_clock::now();
-            if (on && now - saved < std::chrono::seconds(1)) return true;  // a search loses a second at most
-            saved = now;
-            write_masks(mask_file(options_, point_.name()), record(found, {}));
-            return on;
-        };
-        SearchOptions search{step_.ratio, std::size_t(options_.candidates), seed_, options_.recalibrate,
-                             &training_};
-        if (step_.ratio == 0) search.candidates = 1;  // the control: nothing to choose
-        if (options_.candidates_from != to_string(Criterion::random))
-            search.scores = scores_of(options_.candidates_from);
-        Masks best = best_of_random(pruned_, validation_, scope_, search, state, on_candidate);
-        if (state.count() < search.candidates) throw PruningInterrupted{};
-        pruned_.set_masks(std::move(best));
-        search_ = state;
+    void add_candidates() {
+        for (std::size_t i = 0; i < search_.count(); ++i)
+            found_.candidates.push_back(
+                {point_.name(), std::to_string(search_.seed[i]), double(i), search_.validation_mcr[i]});
         for (std::size_t n = 0; n < candidate_counts.size(); ++n)
-            if (std::size_t(candidate_counts[n]) <= state.count())
-                result_.best_of[n] = state.validation_mcr[state.best(std::size_t(candidate_counts[n]))];
-    }
-
-    /// The candidates that an interrupted run has evaluated, as far as they are this search's.
-    SearchState stored_search() const {
-        const std::filesystem::path file = mask_file(options_, point_.name());
-        SearchState state;
-        if (!options_.train.resume || !std::filesystem::exists(file)) return state;
-        const MaskRecord stored = read_masks(file);
-        const bool same = stored.search.criterion == best_of_n && stored.search.ratio == step_.ratio &&
-                          stored.search.granularity == to_string(step_.granularity) &&
-                          stored.checkpoint_sha256 == context_.baseline_sha256;
-        for (std::size_t i = 0; same && i < stored.search.seed.size() && i < std::size_t(options_.candidates);
-             ++i) {
-            if (stored.search.seed[i] != candidate_seed(seed_, i)) break;
-            state.seed.push_back(stored.search.seed[i]);
-            state.validation_mcr.push_back(stored.search.validation_mcr[i]);
-        }
-        return state;
+            if (std::size_t(candidate_counts[n]) <= search_.count())
+                result_.best_of[n] = search_.validation_mcr[search_.best(std::size_t(candidate_counts[n]))];
     }
 
     std::unique_ptr<Trainer> trainer(Network& network) const {
+        TrainerOptions how = context_.retraining(point_.repeat);
+        how.teacher = teacher_ ? &teacher_->network : nullptr;
         return std::make_unique<Trainer>(network, context_.dataset.train,
                                          context_.retraining_batches(point_.repeat),
-                                         &context_.dataset.validation, context_.retraining(point_.repeat));
+                                         &context_.dataset.validation, how);
     }
 
-    void retrain() {
+    void retrain(const Checkpoint& baseline) {
         if (options_.retrain_epochs == 0) return;
+        if (options_.distil > 0)
+            teacher_ = std::make_unique<PrunedNetwork>(
+                load_network(baseline, options_.baseline_file(), network_.options()));
         Compaction compaction(pruned_);
         retrained_ = trainer(compaction.thinner() ? compaction.thin().network : network_);
         run_retraining();
         if (compaction.thinner()) widen(compaction);
         if (options_.train.keep_best) retrained_->restore_best();
+        found_.curves = {curve_of(point_.name(), retrained_->history())};
     }
 
     void run_retraining() {
@@ -177,7 +105,7 @@ class Step {
         result_.criterion = point_.criterion;
         result_.granularity = point_.granularity();
         result_.repeat = point_.repeat;
-        result_.requested = 100 * step_.ratio;
+        result_.requested = 100 * point_.steps.back().ratio_so_far();
         const LayerDensity kept = total(pruned_.density(), context_.layers);
         result_.pruned_maps = 100 * (1 - double(kept.kept_maps) / double(kept.maps));
         result_.pruned_kernels = 100 * kept.kernel_ratio();
@@ -189,12 +117,12 @@ class Step {
     }
 
     /// Times of the baseline, this network, and the thinner one that it amounts to.
-    void measure(const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
+    void measure(const Checkpoint& baseline) {
         PrunedNetwork dense = load_network(baseline, options_.baseline_file(), network_.options());
         compact_ = std::make_unique<PrunedNetwork>(compact(pruned_));
         result_.architecture = to_string(compact_->network.architecture());
-        validation_.start(0);
-        const Tensor images = validation_.next()->images;
+        selection_.validation().start(0);
+        const Tensor images = selection_.validation().next()->images;
         const std::vector<Network*> networks{&dense.network, &network_, &compact_->network};
         milliseconds_per_image(networks, images, 1);
         for (Network* network : networks) network->reset_profile();
@@ -202,11 +130,10 @@ class Step {
         result_.dense_ms = ms[0];
         result_.masked_ms = ms[1];
         result_.compact_ms = ms[2];
-        add_layers(networks, images.batch() * (options_.timing_rounds + 1), layers);
+        add_layers(networks, images.batch() * (options_.timing_rounds + 1));
     }
 
-    void add_layers(const std::vector<Network*>& networks, int images,
-                    std::vector<PruningLayerResult>& layers) {
+    void add_layers(const std::vector<Network*>& networks, int images) {
         const auto ms = [&](Network& network, const std::string& layer) {
             for (const LayerProfile& profile : network.profile())
                 if (profile.layer == layer) return 1000 * profile.forward / images;
@@ -217,26 +144,12 @@ class Step {
         for (std::size_t i = 0; i < kept.size(); ++i) {
             const LayerDensity& d = kept[i];
             const bool asked = std::count(context_.layers.begin(), context_.layers.end(), d.layer) > 0;
-            layers.push_back({point_.name(), d.layer, double(d.maps), double(d.kept_maps), double(d.kernels),
-                              double(d.kept_kernels), asked ? 100 * step_.ratio : not_measured,
-                              100 * d.kernel_ratio(), 100 * d.weight_ratio(), costs[i].parameters,
-                              costs[i].direct_macs, costs[i].spectral_macs, ms(*networks[0], d.layer),
-                              ms(*networks[1], d.layer), ms(*networks[2], d.layer)});
+            found_.layers.push_back(
+                {point_.name(), d.layer, double(d.maps), double(d.kept_maps), double(d.kernels),
+                 double(d.kept_kernels), asked ? result_.requested : not_measured, 100 * d.kernel_ratio(),
+                 100 * d.weight_ratio(), costs[i].parameters, costs[i].direct_macs, costs[i].spectral_macs,
+                 ms(*networks[0], d.layer), ms(*networks[1], d.layer), ms(*networks[2], d.layer)});
         }
-    }
-
-    MaskRecord record(const SearchState& search, const Masks& masks) const {
-        MaskRecord record{.resolved_toml = context_.resolved_toml,
-                          .dataset = record_of(context_.dataset),
-                          .search = {.criterion = point_.criterion,
-                                     .granularity = to_string(step_.granularity),
-                                     .ratio = step_.ratio,
-                                     .seed = search.seed,
-                                     .validation_mcr = search.validation_mcr},
-                          .masks = masks,
-                          .checkpoint_sha256 = context_.baseline_sha256};
-        if (search.count() > 0) record.search.selected = std::int64_t(search.best());
-        return record;
     }
 
     Checkpoint checkpoint(const PrunedNetwork& pruned, bool training_state) const {
@@ -264,8 +177,8 @@ class Step {
 
     void save() {
         SearchState search = search_;
-        if (search.count() == 0) search = {{seed_}, {result_.validation_before}};
-        write_masks(mask_file(options_, point_.name()), record(search, pruned_.masks()));
+        if (search.count() == 0) search = {{context_.mask_seed(point_.repeat)}, {result_.validation_before}};
+        store_search(context_, point_, search, pruned_.masks());
         write_checkpoint(checkpoint_file(options_, point_), checkpoint(pruned_, true));
         if (!options_.compact) return;
         write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"), checkpoint(*compact_, false));
@@ -274,16 +187,14 @@ class Step {
     const PruningContext& context_;
     const PruneOptions& options_;
     const PruningPoint& point_;
-    PruningStep step_;
-    PruningScope scope_;
-    std::uint64_t seed_;  ///< of masks
+    Selection selection_;
     PrunedNetwork& pruned_;
     Network& network_;  ///< pruned_'s
-    Batches validation_, training_;
     SearchState search_;
     std::unique_ptr<Trainer> retrained_;
-    std::unique_ptr<PrunedNetwork> compact_;
+    std::unique_ptr<PrunedNetwork> compact_, teacher_;
     PruningResult result_;
+    PruningResults found_;
 };
 
 }  // namespace
@@ -311,6 +222,7 @@ TrainerOptions PruningContext::retraining(int repeat) const {
     training.seed = retraining_seed(repeat);
     training.mode_choice = mode.choice;
     training.mode = mode.mode;
+    training.soft_targets = {float(options.distil), float(options.temperature)};
     return training;
 }
 
@@ -322,9 +234,9 @@ std::filesystem::path checkpoint_file(const PruneOptions& options, const Pruning
     return options.folder() / (point.name() + ".h5");
 }
 
-PruningResult prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
-                          const Checkpoint& baseline, std::vector<PruningLayerResult>& layers) {
-    return Step(context, point, pruned).run(baseline, layers);
+PruningResults prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
+                           const Checkpoint& baseline) {
+    return Step(context, point, pruned).run(baseline);
 }
 
 PruningResult baseline_result(const PruningContext& context, PrunedNetwork& pruned) {

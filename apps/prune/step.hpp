@@ -46,10 +46,10 @@ std::filesystem::path checkpoint_file(const PruneOptions& options, const Pruning
 
 /// Does the last step of a point to the network that the steps before it left: chooses the units, removes
 /// dead ends, retrains, measures, and writes mask and checkpoint (and, with --compact, the thinner
-/// network's).
+/// network's). The results are those of this point.
 /// @throws PruningInterrupted
-PruningResult prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
-                          const Checkpoint& baseline, std::vector<PruningLayerResult>& layers);
+PruningResults prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
+                           const Checkpoint& baseline);
 
 /// The row of the network that was given.
 PruningResult baseline_result(const PruningContext& context, PrunedNetwork& pruned);

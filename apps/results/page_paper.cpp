@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "common/page.hpp"
+#include "common/statistics.hpp"
 #include "fftconv/network/architecture.hpp"
 #include "prune/published.hpp"
 #include "results/page.hpp"
@@ -49,7 +50,7 @@ void add_claims(const Table& table, std::set<std::tuple<std::string, std::string
     for (const Claim& claim : claims) {
         const auto *ours = numbers(table, claim.column),
                    *paper = numbers(table, std::string("paper_") + claim.column);
-        const auto* deviation = numbers(table, std::string(claim.column) + "_deviation");
+        const auto* interval = numbers(table, std::string(claim.column) + "_interval");
         if (!ours || !paper) continue;
         for (std::size_t i = 0; i < ours->size(); ++i) {
             if (!std::isfinite((*ours)[i]) || !std::isfinite((*paper)[i])) continue;
@@ -60,12 +61,12 @@ void add_claims(const Table& table, std::set<std::tuple<std::string, std::string
             if (compares && (*paper)[i] == 1 && (*ours)[i] == 1) continue;  // the same work, not a finding
             const bool is_baseline = (*methods)[i].ends_with((*baselines)[i]);
             if (is_baseline && compares) continue;
-            const double scatter = deviation && (*deviation)[i] > 0 ? (*deviation)[i] : 0;
+            const double width = interval && (*interval)[i] > 0 ? (*interval)[i] : 0;
             const bool reached =
                 claim.larger_is_better ? (*ours)[i] >= (*paper)[i] : (*ours)[i] <= (*paper)[i];
             rows.push_back({{(*methods)[i] + (against.empty() ? "" : " against " + against)},
                             {claim.title},
-                            number_cell((*ours)[i], scatter > 0 ? fmt::format(" ± {:.2g}", scatter) : ""),
+                            number_cell((*ours)[i], width > 0 ? fmt::format(" ± {:.2g}", width) : ""),
                             number_cell((*paper)[i]),
                             verdict(reached)});
         }
@@ -75,13 +76,9 @@ void add_claims(const Table& table, std::set<std::tuple<std::string, std::string
 /// One pruned network over its repeats.
 struct Point {
     std::string name, granularity;
-    double pruned = 0, mcr = 0, squares = 0;
-    int count = 0;
+    std::vector<double> pruned = {}, mcr = {};
 
-    double mean() const { return mcr / count; }
-    double deviation() const {
-        return count > 1 ? std::sqrt(std::max(0.0, (squares - mcr * mcr / count) / (count - 1))) : 0;
-    }
+    double share() const { return mean_of(pruned).mean; }
 };
 
 /// The points of runs that make one figure, and the baseline's MCR.
@@ -118,11 +115,9 @@ void add_points(const PageSource& source, Pruning& pruning) {
         auto found = std::find_if(pruning.points.begin(), pruning.points.end(),
                                   [&](const Point& p) { return p.name == name; });
         if (found == pruning.points.end())
-            found = pruning.points.insert(pruning.points.end(), {name, granularities[i], 0, 0, 0, 0});
-        found->pruned += pruned[i];
-        found->mcr += mcr[i];
-        found->squares += mcr[i] * mcr[i];
-        ++found->count;
+            found = pruning.points.insert(pruning.points.end(), {name, granularities[i]});
+        found->pruned.push_back(pruned[i]);
+        found->mcr.push_back(mcr[i]);
     }
 }
 
@@ -141,8 +136,8 @@ const Point* best_within(const Pruning& pruning, paper::Measure measure) {
     };
     const Point* best = nullptr;
     for (const Point& point : pruning.points)
-        if (counts(point) && point.mean() <= pruning.baseline + 1 &&
-            (!best || point.pruned / point.count > best->pruned / best->count))
+        if (counts(point) && mean_of(point.mcr).mean <= pruning.baseline + 1 &&
+            (!best || point.share() > best->share()))
             best = &point;
     return best;
 }
@@ -166,9 +161,8 @@ std::vector<page::Cell> pruning_row(const Pruning& pruning, const paper::CoarseP
     if (!best)
         return {
             {network}, {subject + ", %"}, {"none within +1 %"}, number_cell(statement.value), verdict(false)};
-    const double share = best->pruned / best->count;
-    std::string more = fmt::format(" (MCR {:.2f} %", best->mean());
-    more += best->count > 1 ? fmt::format(" ± {:.2f}, n = {})", best->deviation(), best->count) : ", n = 1)";
+    const double share = best->share();
+    const std::string more = fmt::format(" (MCR {} %, n = {})", mean_of(best->mcr).text(), best->mcr.size());
     return {{network},
             {subject + ", % of kernels"},
             number_cell(share, more),

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "common/page.hpp"
+#include "prune/figures.hpp"
 #include "results/page.hpp"
 
 namespace fftconv {
@@ -90,84 +91,17 @@ std::string stored_figure(const Table& table) {
     return plot.series.empty() ? "" : page::line_chart(plot);
 }
 
-/// A network without the repeat that it is of.
-std::string without_repeat(const std::string& point) {
-    return point.substr(0, point.find("-repeat-"));
-}
-
-struct Mean {
-    double sum = 0, low = 1e300, high = -1e300;
-    int count = 0;
-    void add(double value) {
-        sum += value;
-        low = std::min(low, value);
-        high = std::max(high, value);
-        ++count;
-    }
-};
-
-/// The lines of a figure by title, and of each line its points: share of kernels pruned, and MCR.
-struct PruningLines {
-    std::map<std::string, std::map<std::string, std::pair<Mean, Mean>>> lines;
-    double baseline = -1;
-};
-
-void add_points(const PageSource& source, PruningLines& figure) {
-    const Table* points = source.table("points");
-    if (!points || !labels(*points, "point") || !numbers(*points, "test_mcr")) return;
-    const auto &names = *labels(*points, "point"), &criteria = *labels(*points, "criterion"),
-               &granularities = *labels(*points, "granularity");
-    const auto &mcr = *numbers(*points, "test_mcr"), &pruned = *numbers(*points, "pruned_kernels");
-    const std::size_t slash = source.name.find('/');
-    const std::string prefix = slash == std::string::npos ? "" : source.name.substr(slash + 1) + ": ";
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (granularities[i] == "none") {
-            figure.baseline = mcr[i];
-            continue;
-        }
-        auto& [share, error] =
-            figure.lines[prefix + criteria[i] + ", " + granularities[i]][without_repeat(names[i])];
-        share.add(pruned[i]);
-        error.add(mcr[i]);
-    }
-}
-
-PlotSeries series_of(const std::string& title, const std::map<std::string, std::pair<Mean, Mean>>& points) {
-    std::vector<std::pair<double, Mean>> sorted;
-    for (const auto& [point, means] : points)
-        sorted.emplace_back(means.first.sum / means.first.count, means.second);
-    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    PlotSeries series{title, {}, {}, {}, {}};
-    for (const auto& [share, error] : sorted) {
-        series.x.push_back(share);
-        series.y.push_back(error.sum / error.count);
-        series.low.push_back(error.low);
-        series.high.push_back(error.high);
-    }
-    return series;
-}
-
-/// Test MCR over the share of kernels that is pruned in the end, for the runs of each figure ("figure_4b/…"):
-/// means over the repeats with a band from the least to the largest.
+/// The figures of pruning, as fftconv-prune draws them.
 std::string pruning_charts(const std::vector<PageSource>& sources) {
-    std::map<std::string, PruningLines> figures;
+    std::map<std::string, std::vector<PruningRecord>> figures;
     for (const PageSource& source : sources)
-        add_points(source, figures[source.name.substr(0, source.name.find('/'))]);
+        if (const Table* points = source.table("points"); points && numbers(*points, "best_of_10"))
+            figures[figure_of(source.name)].push_back(pruning_record(
+                {source.name, source.header, {source.toml, source.dataset, source.curves, source.tables}},
+                source.file));
     std::string html;
-    for (const auto& [name, figure] : figures) {
-        Plot plot{"MCR by share of kernels pruned", "kernels pruned, %", "test MCR, %", {}};
-        for (const auto& [title, points] : figure.lines) plot.series.push_back(series_of(title, points));
-        if (plot.series.empty()) continue;
-        for (const double more : {0.0, 1.0})
-            if (figure.baseline >= 0)
-                plot.series.push_back({more > 0 ? "baseline + 1 %" : "baseline",
-                                       {0, 100},
-                                       {figure.baseline + more, figure.baseline + more},
-                                       {},
-                                       {},
-                                       true});
-        html += page::line_chart(plot, name);
-    }
+    for (const auto& [name, runs] : figures)
+        for (const PruningFigure& figure : pruning_figures(runs)) html += page::line_chart(figure.plot, name);
     return html;
 }
 

@@ -138,7 +138,7 @@ class TrainRun {
             trainer_.restore_best();
         }
         if (network_.has_mode()) network_.set_mode(trainer_.evaluation_mode());
-        const Evaluation test = evaluate_test(network_, dataset_.test);
+        const Evaluation test = evaluate_test(network_, dataset_.test, shards_.get());
         finished_ = true;
         test_mcr_ = test.mcr;
         save();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app.hpp"
+#include "fftconv/storage/results.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv::test;
@@ -121,6 +122,24 @@ BOOST_AUTO_TEST_CASE(every_table_is_what_its_command_prints) {
             BOOST_TEST(printed.output == shown, document.string() << ": not what `" << command << "` prints");
         }
     }
+}
+
+/// What is committed as a result says which commit made it: none was made by a tree with changes of its own.
+BOOST_AUTO_TEST_CASE(every_result_was_made_by_a_commit) {
+    const std::set<std::string> made_before_this_rule{"pruning-mnist.h5"};  // and to be made anew
+    int found = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(root / "results")) {
+        if (entry.path().extension() != ".h5") continue;
+        if (made_before_this_rule.contains(entry.path().filename().string())) continue;
+        ++found;
+        for (const fftconv::Experiment& each : fftconv::read_experiments(entry.path())) {
+            BOOST_TEST(!each.header.git_dirty, entry.path().string()
+                                                   << ' ' << each.name
+                                                   << ": made by a tree with changes that are in no commit");
+            BOOST_TEST(each.header.git_commit != "unknown", entry.path().string() << ' ' << each.name);
+        }
+    }
+    BOOST_TEST(found > 0);
 }
 
 BOOST_AUTO_TEST_CASE(every_app_explains_itself) {

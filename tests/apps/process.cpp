@@ -187,6 +187,17 @@ BOOST_AUTO_TEST_CASE(statistics) {
     BOOST_TEST(mean.mean == 3);
     BOOST_TEST(mean.deviation == std::sqrt(7.0), boost::test_tools::tolerance(1e-12));
     BOOST_TEST(std::isnan(mean_of({5}).deviation));
+    BOOST_TEST(std::isnan(mean_of({5}).interval));
+    BOOST_TEST(mean_of({5}).low() == 5);
+    BOOST_TEST(mean_of({5}).text() == "5.00");
+    BOOST_TEST(mean_of({}).text().empty());
+    // t of two degrees of freedom, tabulated everywhere.
+    BOOST_TEST(mean.interval == 4.302653 * std::sqrt(7.0 / 3), boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(mean.text() == "3.00 ± 6.57");
+    const std::pair<int, double> tabulated[] = {{1, 12.706205}, {3, 3.182446},  {4, 2.776445},
+                                                {10, 2.228139}, {29, 2.045230}, {100, 1.983972}};
+    for (const auto& [freedom, t] : tabulated)
+        BOOST_TEST(student_95(freedom) == t, boost::test_tools::tolerance(1e-6));
     BOOST_TEST(std::isnan(mean_of({}).mean));
     BOOST_TEST(ratios({2, 9, 4}, {1, 3}) == (std::vector<double>{2, 3}), boost::test_tools::per_element());
 }

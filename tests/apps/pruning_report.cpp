@@ -1,6 +1,7 @@
 // What the figures of pruning show, from results made by hand.
 #include <boost/test/unit_test.hpp>
 
+#include "prune/figures.hpp"
 #include "prune/tables.hpp"
 
 using namespace fftconv;
@@ -11,6 +12,7 @@ PruningResult point(const std::string& name, const std::string& granularity, dou
     PruningResult result;
     result.name = name;
     result.granularity = granularity;
+    result.criterion = name.substr(0, name.find('-'));
     result.architecture = "3x32x32:8C3-10Softmax";
     result.pruned_kernels = kernels;
     result.test_mcr = mcr;
@@ -42,18 +44,77 @@ BOOST_AUTO_TEST_CASE(a_sequence_is_drawn_over_the_kernels_that_its_steps_pruned)
     const PruningRecord kernels =
         record("figure_4b/kernels", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, 11)});
     const std::vector<PruningFigure> figures = pruning_figures({sequence, kernels});
-    BOOST_REQUIRE_EQUAL(figures.size(), 2);
-    BOOST_TEST(figures[1].name == "figure_4b-kernels-pruned");
+    BOOST_REQUIRE_EQUAL(figures.size(), 1);
+    BOOST_TEST(figures[0].name == "figure_4b-pruning");
     // The network of the results, whatever the options name.
-    BOOST_TEST(figures[1].plot.title == "Pruning of 3x32x32:8C3-10Softmax (images), before retraining");
-    const std::vector<PlotSeries>& series = figures[1].plot.series;
-    BOOST_REQUIRE_EQUAL(series.size(), 4);  // and the baseline, and the budget
+    BOOST_TEST(figures[0].plot.title == "3x32x32:8C3-10Softmax, images: l2, not retrained");
+    const std::vector<PlotSeries>& series = figures[0].plot.series;
+    BOOST_REQUIRE_EQUAL(series.size(), 4);  // and the baseline, and 1 % above it; none for the way alone
+    BOOST_TEST(series[0].title == "feature maps 50 %, then kernels");
     BOOST_TEST(series[0].x == (std::vector<double>{72, 93}), boost::test_tools::per_element());
     BOOST_TEST(series[0].y == (std::vector<double>{12, 15}), boost::test_tools::per_element());
+    BOOST_TEST(series[1].title == "kernels");
     BOOST_TEST(series[1].x == (std::vector<double>{60}), boost::test_tools::per_element());
     BOOST_TEST(series[2].x == (std::vector<double>{0, 100}), boost::test_tools::per_element());
+}
 
-    BOOST_TEST(pruning_figures({kernels}).size() == 1u);  // of one granularity: nothing to compare
+// Points of one line from two files are one line, whatever file they are in; other recipes are other lines.
+BOOST_AUTO_TEST_CASE(a_line_for_each_granularity_and_recipe) {
+    const PruningRecord low = record("figure_3/low", {"kernel"}, {"0.6"},
+                                     {point("l2-kernel-0.6", "kernel", 60, 11)}),
+                        high = record("figure_3/high", {"kernel"}, {"0.9"},
+                                      {point("l2-kernel-0.9", "kernel", 90, 19)});
+    PruningRecord stale = high;
+    stale.options.recalibrate = 0;
+    const std::vector<PlotSeries> series = pruning_figures({high, low, stale}).at(0).plot.series;
+    BOOST_REQUIRE_EQUAL(series.size(), 4);
+    BOOST_TEST(series[0].x == (std::vector<double>{60, 90}), boost::test_tools::per_element());
+    BOOST_TEST(series[0].title == "kernels (recalibrate 8)");
+    BOOST_TEST(series[1].title == "kernels (recalibrate 0)");
+}
+
+// 11 and 13 above baselines of 10 and 11: 12 ± 12.71, and 1.5 ± 6.35 above them.
+BOOST_AUTO_TEST_CASE(several_baselines_give_an_interval) {
+    PruningRecord one =
+        record("figure_3/one", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, 11)});
+    PruningRecord two =
+        record("figure_3/two", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, 13)});
+    one.baseline = "a";
+    two.baseline = "b";
+    two.options.train.seed = 2;
+    two.results.points[0].test_mcr = 11;
+    PruningRecord again = one;  // the same run, collected twice
+    again.name = "figure_3/again";
+    const std::string text = pruning_text({one, two, again});
+    for (const char* shown : {"| l2-kernel-0.6 |    2 |", "12.00 ± 12.71", "1.50 ± 6.35", "10.50 ± 6.35"})
+        BOOST_CHECK_MESSAGE(text.find(shown) != std::string::npos, shown << " is missing from\n" << text);
+    const PlotSeries line = pruning_figures({one, two, again}).at(0).plot.series.at(0);
+    BOOST_TEST(line.low.at(0) == 12 - 12.706205, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(line.high.at(0) == 12 + 12.706205, boost::test_tools::tolerance(1e-6));
+}
+
+// Each claim of the paper about its figure is drawn: a level, a point 1 % above our baseline, a share.
+BOOST_AUTO_TEST_CASE(claims_are_marks) {
+    PruningRecord run = record("figure_4a", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, 17)});
+    run.results.points[0].architecture =
+        "3x32x32:2x128C3+BN-MP2-2x128C3+BN-MP2-2x256C3+BN-256FC+BN-10Softmax";
+    run.results.points.push_back(point("control", "control", 0, 9.5));
+    const std::vector<PlotSeries> series = pruning_figures({run}).at(0).plot.series;
+    const auto has = [&](const std::string& title, std::vector<double> x, std::vector<double> y, bool mark) {
+        return std::any_of(series.begin(), series.end(), [&](const PlotSeries& each) {
+            return each.title.find(title) != std::string::npos && each.x == x && each.y == y &&
+                   each.marks == mark;
+        });
+    };
+    BOOST_TEST(has("baseline MCR 16.6 %", {0, 100}, {16.6, 16.6}, false));
+    BOOST_TEST(has("within +1 % MCR 62 %", {62}, {11}, true));
+    BOOST_TEST(has("within +1 % MCR 70 %", {70}, {11}, true));
+    BOOST_TEST(has("control", {0, 100}, {9.5, 9.5}, false));
+    run.name = "figure_4b";
+    bool ratio = false;
+    for (const PlotSeries& each : pruning_figures({run}).at(0).plot.series)
+        ratio = ratio || each.x == std::vector<double>{87.5, 87.5};
+    BOOST_TEST(ratio);
 }
 
 BOOST_AUTO_TEST_CASE(a_sequence_has_its_layers_printed) {
@@ -65,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_sequence_has_its_layers_printed) {
     layer.maps = 128, layer.kept_maps = 96;
     layer.kernels = 16384, layer.kept_kernels = 2048, layer.pruned_kernels = 87.5;
     sequence.results.layers = {layer};
-    const std::string text = pruning_text(sequence);
+    const std::string text = pruning_text({sequence});
     for (const char* shown :
          {"layers of l2-feature-map-0.5-kernel-0.75", "| conv2 ", " 25.0 |", " 2048 |", " 87.5 |"})
         BOOST_CHECK_MESSAGE(text.find(shown) != std::string::npos, shown << " is missing from\n" << text);

@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(every_number_of_a_pruned_network) {
     bench.command("prune",
                   "--checkpoint " + bench.path("n.h5") +
                       " --ratio 0.5:0.75:0.25 --criterion l2,best-of-n --candidates 10 --retrain-epochs 1 "
-                      "--repeat 2 --batch 16 --timing-rounds 1 --optimizer adam --out " +
+                      "--repeat 2 --batch 16 --timing-rounds 1 --optimizer adam --no-control --out " +
                       bench.path("p.h5"));
     const ResultRecord record = read_results(bench.path("p.h5"));
     const Dataset dataset = bench.dataset(0.3, 3);  // the baseline's split

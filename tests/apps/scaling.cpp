@@ -31,4 +31,10 @@ BOOST_AUTO_TEST_CASE(a_fast_link_hides_behind_the_backward_pass_but_for_the_last
     BOOST_CHECK_CLOSE(modelled_step(layers, 4, {"", 1e11, 1e-7}, 0), 8e-3 + 6 * 1e-7 + last, 1e-6);
 }
 
+BOOST_AUTO_TEST_CASE(what_bounds_a_step) {
+    BOOST_TEST(bound_of_step(layers, 2, {"", 1e12, 1e-7}, 0) == "computing");
+    BOOST_TEST(bound_of_step(layers, 2, {"", 1e7, 1e-7}, 0) == "bandwidth");
+    BOOST_TEST(bound_of_step(layers, 64, {"", 1e12, 1e-3}, 0) == "latency");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,10 +1,16 @@
 // The apps under mpirun, from the outside.
 #ifdef FFTCONV_HAVE_MPI
+#include <signal.h>
+
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cmath>
 #include <string>
 
 #include "app.hpp"
 #include "fftconv/storage/checkpoint.hpp"
+#include "fftconv/storage/masks.hpp"
+#include "fftconv/storage/results.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -31,6 +37,36 @@ std::string mpirun(int processes) {
            (::geteuid() == 0 ? "--allow-run-as-root " : "") +
            "--oversubscribe --mca mpi_yield_when_idle 1 -np " + std::to_string(processes) + ' ';
 }
+
+/// A result without its times, which no two runs share, and without who made it when.
+ResultRecord timeless(const std::filesystem::path& file) {
+    ResultRecord record = read_results(file);
+    record.resolved_toml.clear();
+    std::erase_if(record.tables, [](const Table& table) {
+        return table.name == "calls" || table.name == "machine" || table.name == "baseline" ||
+               table.name.starts_with("table_") || table.name == "trained_apart";
+    });
+    for (Table& table : record.tables)
+        std::erase_if(table.columns, [](const Column& column) { return column.name.ends_with("_time"); });
+    for (Curve& curve : record.curves) curve.train_seconds.clear(), curve.test_seconds.clear();
+    return record;
+}
+
+/// Waits until the file is there, and a little longer.
+std::string once_there(const std::string& file, double seconds) {
+    return "(until [ -e " + file + " ]; do sleep 0.02; done; sleep " + std::to_string(seconds) + "; ";
+}
+
+struct Prune {
+    Train train;
+    Prune() { BOOST_TEST_REQUIRE(run(train.command("net.h5", "--validation 0.2 --epochs 2")).status == 0); }
+
+    std::string file(const std::string& out) const { return train.file(out); }
+    std::string command(const std::string& out, const std::string& more) const {
+        return app("prune") + " --checkpoint " + file("net.h5") + " --threads 1 --timing-rounds 1 --data " +
+               train.data.string() + " --out " + file(out) + ' ' + more;
+    }
+};
 
 bool same(const Checkpoint& a, const Checkpoint& b) {
     return a.model == b.model && a.optimizer_state == b.optimizer_state && a.extra == b.extra;
@@ -77,6 +113,100 @@ BOOST_AUTO_TEST_CASE(processes_that_differ_are_named) {
                                      train.command("a.h5", "--epochs 3"));
     BOOST_TEST(result.status != 0);
     BOOST_TEST(contains(result.output, "process 1: configuration: expected"), result.output);
+}
+
+/// Points, repeats, sequences, searches and a budget: the file is that of one process, but for times.
+BOOST_AUTO_TEST_CASE(any_number_of_processes_prunes_the_same) {
+    const Prune prune;
+    const std::string sweep =
+                          "--granularity feature-map,kernel --ratio 0.3,0.25:0.5:0.25 --criterion "
+                          "best-of-n,l2 --candidates 12 "
+                          "--repeat 2 --retrain-epochs 1 --layers conv1 ",
+                      budget = "--criterion l2,random --ratio 0.1:0.9:0.1 --budget 20 --layers conv1 ";
+    for (const std::string& options : {sweep, budget}) {
+        const std::string name = &options == &sweep ? "a" : "b";
+        const CommandResult one = run(prune.command(name + "1.h5", options));
+        BOOST_TEST_REQUIRE(one.status == 0, one.output);
+        for (int count : {2, 3}) {
+            const std::string out = name + std::to_string(count) + ".h5";
+            const CommandResult several = run(mpirun(count) + prune.command(out, options));
+            BOOST_TEST_REQUIRE(several.status == 0, several.output);
+            BOOST_TEST((timeless(prune.file(out)) == timeless(prune.file(name + "1.h5"))));
+        }
+    }
+    const std::string point = ".points/best-of-n-feature-map-0.3-kernel-0.5-repeat-2.h5";
+    BOOST_TEST((read_checkpoint(prune.file("a3.h5") + point).model ==
+                read_checkpoint(prune.file("a1.h5") + point).model));
+}
+
+/// A process that is killed ends them all within ten seconds, with a message, and leaves whole files; any
+/// number resumes. So does SIGTERM at a process or at mpirun, which ends with status 3.
+BOOST_AUTO_TEST_CASE(pruning_that_is_killed_or_stopped_is_resumed_by_any_number) {
+    const Prune prune;
+    const std::string options =
+        "--ratio 0.2:0.8:0.2 --candidates 150 --repeat 2 --retrain-epochs 1 --layers conv1 ";
+    BOOST_TEST_REQUIRE(run(prune.command("whole.h5", options)).status == 0);
+    const auto interrupted = [&](const std::string& out, const std::string& signal) {
+        return run(mpirun(3) + "sh -c 'if [ $OMPI_COMM_WORLD_RANK = 2 ]; then " +
+                   once_there(prune.file(out + ".points/best-of-n-kernel-0.2.mask.h5"), 0.3) + "kill -" +
+                   signal + " $$) & fi; exec " + prune.command(out, options + "'"));
+    };
+    const auto begun = std::chrono::steady_clock::now();
+    const CommandResult killed = interrupted("killed.h5", "KILL");
+    BOOST_TEST(killed.status != 0);
+    BOOST_TEST(contains(killed.output, "signal 9"), killed.output);
+    BOOST_TEST(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count() < 20);
+    const CommandResult stopped = interrupted("stopped.h5", "TERM");
+    BOOST_TEST(stopped.status == 3, stopped.output);
+    BOOST_TEST(contains(stopped.output, "--resume"), stopped.output);
+    const auto finished_by = [&](const std::string& out, const std::string& launcher) {
+        const CommandResult rest = run(launcher + app("prune") + " --resume --out " + prune.file(out));
+        BOOST_TEST_REQUIRE(rest.status == 0, rest.output);
+        BOOST_TEST((timeless(prune.file(out)) == timeless(prune.file("whole.h5"))));
+    };
+    finished_by("killed.h5", mpirun(2));
+    finished_by("stopped.h5", "");
+}
+
+/// SIGUSR1 is handed on, and the status is that of an interrupted run. To SIGTERM mpirun has a status of its
+/// own, and gives its processes a second.
+BOOST_AUTO_TEST_CASE(signals_at_mpirun_stop_all_with_everything_saved) {
+    const Prune prune;
+    for (const std::string signal : {"USR1", "TERM"}) {
+        const std::string name = signal + ".h5", out = prune.file(name);
+        const CommandResult stopped =
+            run(mpirun(2) + prune.command(name, "--ratio 0.2:0.8:0.2 --candidates 20000 --layers conv1") +
+                " & launcher=$!; " + once_there(out + ".points/best-of-n-kernel-0.2.mask.h5", 0.3) +
+                "true); pkill -" + signal + " -P $launcher mpirun; wait $launcher");
+        BOOST_TEST(stopped.status == (signal == "USR1" ? 3 : 1), stopped.output);
+        BOOST_TEST(contains(stopped.output, "--resume"), stopped.output);
+        BOOST_TEST(!read_masks(out + ".points/best-of-n-kernel-0.2.mask.h5").search.seed.empty());
+    }
+}
+
+/// Methods and repeats of the EasyConvPooling paper likewise; times of trainings side by side are not told.
+BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_methods) {
+    const Train train;
+    const auto command = [&](const std::string& out, const std::string& more) {
+        return app("ecp") + " --network one-conv --method max,ecp --mode 0,per-batch --epochs 2 --batch 18 " +
+               "--repeat 2 --threads 1 --convolution-rounds 0 --data " + train.data.string() + " --out " +
+               train.file(out) + more;
+    };
+    BOOST_TEST_REQUIRE(run(command("one.h5", "")).status == 0);
+    const CommandResult several = run(mpirun(3) + command("three.h5", ""));
+    BOOST_TEST_REQUIRE(several.status == 0, several.output);
+    BOOST_TEST((timeless(train.file("one.h5")) == timeless(train.file("three.h5"))));
+    const ResultRecord file = read_results(train.file("three.h5"));
+    for (const Table& table : file.tables)
+        if (table.name == "table_5")
+            for (const double speed : file.column<double>("three.h5", "table_5", "training_speed_up"))
+                BOOST_TEST(std::isnan(speed));
+    const CommandResult more =
+        run(mpirun(2) + app("ecp") + " --resume --epochs 3 --out " + train.file("three.h5"));
+    BOOST_TEST_REQUIRE(more.status == 0, more.output);
+    BOOST_TEST_REQUIRE(run(app("ecp") + " --resume --epochs 3 --out " + train.file("one.h5")).status == 0);
+    BOOST_TEST(same(read_checkpoint(train.file("one.h5.checkpoints/one-conv-ecp-0-repeat-2.h5")),
+                    read_checkpoint(train.file("three.h5.checkpoints/one-conv-ecp-0-repeat-2.h5"))));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_once) {

@@ -62,6 +62,8 @@ void add_fields(Fields& fields, const std::string& prefix, const TrainerOptions&
     fields[prefix + "patience"] = fmt::format("{}", trainer.patience);
     fields[prefix + "keep_best"] = fmt::format("{}", trainer.keep_best);
     fields[prefix + "seed"] = fmt::format("{}", trainer.seed);
+    fields[prefix + "soft_share"] = fmt::format("{}", trainer.soft_targets.share);
+    fields[prefix + "temperature"] = fmt::format("{}", trainer.soft_targets.temperature);
 }
 
 Fields fields_of(const TrainOptions& train) {
@@ -107,6 +109,8 @@ Fields fields_of(const PruneOptions& prune) {
     fields["data_batches"] = fmt::format("{}", prune.data_batches);
     fields["budget"] = fmt::format("{}", prune.budget);
     fields["compact"] = fmt::format("{}", prune.compact);
+    fields["no_control"] = fmt::format("{}", prune.no_control);
+    fields["parts of a step"] = fmt::format("{}", prune.with_ratio({"l2", {}, 0}, 0.5).trainings());
     fields["timing_rounds"] = fmt::format("{}", prune.timing_rounds);
     fields["figures"] = prune.figures_folder().string();
     return fields;
@@ -283,7 +287,12 @@ BOOST_AUTO_TEST_CASE(every_option_of_prune) {
         {{"--layers", "conv2,conv3"}, {{"layers", "conv2,conv3"}}},
         {{"--stride", "3"}, {{"stride", "3"}}},
         {{"--data-batches", "2"}, {{"data_batches", "2"}}},
-        {{"--retrain-epochs", "4"}, {{"retraining.epochs", "4"}}},
+        {{"--retrain-epochs", "4"},
+         {{"retraining.epochs", "4"}, {"points", "control " + named("best-of-n-kernel", tenths)}}},
+        {{"--no-control"}, {{"no_control", "true"}}},
+        {{"--steps", "3"}, {{"parts of a step", "3"}}},
+        {{"--distil", "0.25"}, {{"retraining.soft_share", "0.25"}}},
+        {{"--temperature", "2"}, {{"retraining.temperature", "2"}}},
         {{"--retrain-rate", "0.25"}, {{"retraining.rate", "0.25"}}},
         {{"--recalibrate", "3"}, {{"recalibrate", "3"}}},
         {{"--compensate"}, {{"compensate", "true"}}},

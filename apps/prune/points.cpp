@@ -1,0 +1,331 @@
+#include "prune/points.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "common/process.hpp"
+#include "common/progress.hpp"
+#include "common/record_bytes.hpp"
+#include "common/records.hpp"
+#include "common/team.hpp"
+#include "fftconv/core/error.hpp"
+#include "fftconv/core/sha256.hpp"
+#include "fftconv/core/version.hpp"
+#include "fftconv/dataset/preprocess.hpp"
+#include "fftconv/storage/masks.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
+#include "prune/results.hpp"
+#include "prune/selection.hpp"
+#include "prune/shared_search.hpp"
+#include "prune/step.hpp"
+
+namespace fftconv {
+
+void add_given_masks(PrunedNetwork& pruned, const std::string& file) {
+    if (file.empty()) return;
+    try {
+        pruned.set_masks(combine(pruned.masks(), read_masks(file).masks));
+    } catch (const ShapeError& error) {
+        throw FileError(file, "/mask", "masks of the layers of " + to_string(pruned.network.architecture()),
+                        error.what());
+    }
+}
+
+std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions& prune) {
+    std::vector<std::string> known, layers = prune.layers;
+    for (const WeightedLayer& layer : weighted_layers(pruned.network)) known.push_back(layer.name());
+    if (layers == std::vector<std::string>{"all"}) layers = convolution_names(pruned.network);
+    for (const std::string& layer : layers)
+        if (std::find(known.begin(), known.end(), layer) == known.end())
+            throw_unknown_name("--layers", known, layer);
+    for (const std::string& granularity : prune.granularities)
+        live_units(pruned, {parse_granularity(granularity), layers, prune.stride});
+    return layers;
+}
+
+namespace {
+
+class PruningRun {
+  public:
+    PruningRun(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
+               const Dataset& dataset, std::optional<ResultRecord> stored)
+        : prune_(prune),
+          baseline_(baseline),
+          context_{.options = prune,
+                   .dataset = dataset,
+                   .resolved_toml = options.resolved_toml(),
+                   .baseline_sha256 = sha256_of_file(prune.baseline_file()),
+                   .preprocessing = Preprocessing::from_arrays(baseline.checkpoint.extra).arrays(),
+                   .baseline_rate = baseline.train.rate,
+                   .mode = baseline.train.mode} {
+        if (stored) take_up(*stored);
+        other_tables_ = {network_table("baseline", baseline),
+                         calls_table(stored ? stored->tables : std::vector<Table>{}, context_.resolved_toml)};
+    }
+
+    const PruningContext& context() const { return context_; }
+
+    /// @throws PruningInterrupted
+    void run() {
+        prepare();
+        Progress progress(total_work());
+        progress_ = &progress;
+        if (prune_.has_budget()) {
+            compute(before_bisection());
+            find_budgets();
+        } else {
+            compute(prune_.points_of_part());
+        }
+        save();
+    }
+
+  private:
+    /// With the masks of --mask.
+    PrunedNetwork baseline_network(int repeat = 0) const {
+        PrunedNetwork pruned =
+            load_network(baseline_.checkpoint, prune_.baseline_file(), context_.network_options(repeat));
+        add_given_masks(pruned, prune_.mask);
+        return pruned;
+    }
+
+    void prepare() {
+        PrunedNetwork network = baseline_network();
+        context_.layers = require_units(network, prune_);
+        if (team().first() && results_.baseline() == nullptr)
+            results_.points.push_back(baseline_result(context_, network));
+        save();
+        exchange();
+    }
+
+    /// Every process goes on with what the first one has.
+    void exchange() {
+        if (team().count() == 1) return;
+        const std::vector<char> own = bytes_of(record_of(results_));
+        const std::string first = team().from_first({own.begin(), own.end()});
+        results_ =
+            PruningResults::from(fftconv::record_of(std::vector<char>(first.begin(), first.end())), "");
+    }
+
+    /// Results of an earlier call; they must be of the same network.
+    void take_up(const ResultRecord& stored) {
+        if (find_table(stored.tables, "points") == nullptr) return;  // interrupted before the first
+        results_ = PruningResults::from(stored, prune_.train.out);
+        for (const PruningResult& point : results_.points)
+            require_same_baseline(mask_file(prune_, point.name));
+        if (find_table(stored.tables, "baseline"))
+            require_same_baseline(prune_.train.out,
+                                  stored.column<std::string>(prune_.train.out, "baseline", "sha256").at(0));
+    }
+
+    void require_same_baseline(const std::filesystem::path& mask) const {
+        if (std::filesystem::exists(mask)) require_same_baseline(mask, read_masks(mask).checkpoint_sha256);
+    }
+
+    void require_same_baseline(const std::filesystem::path& file, const std::string& sha256) const {
+        if (sha256 != context_.baseline_sha256)
+            throw FileError(file.string(), "digest of the network that was pruned",
+                            context_.baseline_sha256 + " (" + baseline_.file + " as it is now)", sha256);
+    }
+
+    std::vector<PruningPoint> all_starts() const {
+        std::vector<PruningPoint> all;
+        for (int repeat = 0; repeat < prune_.repeat; ++repeat)
+            for (const std::string& criterion : prune_.criteria)
+                for (const PruningPoint& start : prune_.starts(criterion, repeat)) all.push_back(start);
+        return all;
+    }
+
+    /// What does not depend on the budget: the controls, and the steps before the last one.
+    std::vector<PruningPoint> before_bisection() const {
+        std::vector<PruningPoint> points;
+        for (int repeat = 0; repeat < prune_.repeat; ++repeat)
+            for (const PruningPoint& control : prune_.controls(repeat)) points.push_back(control);
+        for (const PruningPoint& start : all_starts())
+            if (!start.steps.empty()) points.push_back(start);
+        return points;
+    }
+
+    bool is_known(const PruningPoint& point) const {
+        return results_.find(point.name()) && std::filesystem::exists(checkpoint_file(prune_, point));
+    }
+
+    /// The points that are missing, and those that they start from: wave after wave, in each those of which
+    /// the waves before have all that they start from.
+    std::map<int, std::vector<PruningPoint>> waves(const std::vector<PruningPoint>& wanted) const {
+        std::map<int, std::vector<PruningPoint>> result;
+        std::set<std::string> there;
+        for (PruningPoint point : wanted)
+            for (; !point.steps.empty() && !is_known(point); point = point.before())
+                if (there.insert(point.name()).second) result[point.trainings()].push_back(point);
+        return result;
+    }
+
+    void compute(const std::vector<PruningPoint>& wanted) {
+        for (const auto& [trainings, points] : waves(wanted)) {
+            search_together(
+                context_, points, [&](const PruningPoint& point) { return network_before(point); },
+                [&] { progress_->advance(context_.dataset.validation.count()); });
+            share(
+                int(points.size()), [&](int job) { return complete(points[std::size_t(job)]); },
+                [&](int job) { return step_work(context_, points[std::size_t(job)].criterion); });
+            exchange();
+        }
+    }
+
+    /// The last step at the ratios that bisection asks for, a job for each start.
+    void find_budgets() {
+        const std::vector<PruningPoint> starts = all_starts();
+        share(
+            int(starts.size()), [&](int job) { return find_budget(starts[std::size_t(job)]); },
+            [&](int job) { return halvings() * step_work(context_, starts[std::size_t(job)].criterion); });
+        exchange();
+    }
+
+    /// Jobs that each process computes one at a time; the first one saves what they find.
+    void share(int jobs, const std::function<PruningResults(int)>& compute_job,
+               const std::function<long(int)>& images) {
+        std::set<int> own;
+        const auto run = [&](int job,
+                             const std::function<bool()>& goes_on) -> std::optional<std::vector<char>> {
+            own.insert(job);
+            context_.worked = [&](long done) {
+                progress_->advance(done);
+                return goes_on();
+            };
+            try {
+                return bytes_of(record_of(compute_job(job)));
+            } catch (const PruningInterrupted&) {
+                return std::nullopt;
+            }
+        };
+        const auto done = [&](int job, const std::vector<char>& bytes) {
+            if (!own.contains(job)) progress_->advance(images(job));
+            take(PruningResults::from(fftconv::record_of(bytes), ""));
+        };
+        if (!team().share_jobs(jobs, run, done, interrupted)) throw PruningInterrupted{};
+    }
+
+    ResultRecord record_of(const PruningResults& results) const {
+        ResultRecord record;
+        record.curves = results.curves;
+        record.tables = results.tables(prune_);
+        return record;
+    }
+
+    void take(const PruningResults& found) {
+        results_.replace(found);
+        save();
+        for (const PruningResult& result : found.points)
+            progress_->line(
+                fmt::format("{}: kernels pruned {:.1f} %, validation MCR {:.2f} % before, {:.2f} % after "
+                            "retraining, test MCR {:.2f} %",
+                            result.name, result.pruned_kernels, result.validation_before,
+                            result.validation_mcr, result.test_mcr));
+    }
+
+    PruningResults find_budget(const PruningPoint& start) {
+        const std::vector<double> ratios = prune_.last_ratios();
+        const double most = results_.baseline()->validation_mcr + prune_.budget;
+        std::size_t within = 0, beyond = ratios.size();  // of the ratios before `within` the last is good
+        PruningResults found;
+        while (within < beyond) {
+            const std::size_t middle = (within + beyond) / 2;
+            const PruningPoint point = prune_.with_ratio(start, ratios[middle]);
+            found.replace(with_parts(point));
+            if (found.find(point.name())->validation_mcr <= most)
+                within = middle + 1;
+            else
+                beyond = middle;
+        }
+        return found;
+    }
+
+    /// The point's results, known or computed, and those of its parts where it is pruned gradually.
+    PruningResults with_parts(const PruningPoint& point) {
+        if (is_known(point)) return results_.of(point.name());
+        PruningResults found;
+        if (point.steps.back().part > 1) found = with_parts(point.before());
+        found.replace(complete(point));
+        return found;
+    }
+
+    PruningResults complete(const PruningPoint& point) {
+        PrunedNetwork pruned = network_before(point);
+        progress_->describe(point.name());
+        return prune_point(context_, point, pruned, baseline_.checkpoint);
+    }
+
+    PrunedNetwork network_before(const PruningPoint& point) const {
+        if (point.trainings() == 1) return baseline_network(point.repeat);
+        const std::filesystem::path file = checkpoint_file(prune_, point.before());
+        return load_network(read_checkpoint(file), file, context_.network_options(point.repeat));
+    }
+
+    /// Of the points that are still to be computed; bisection halves the ratios.
+    long halvings() const { return long(std::ceil(std::log2(double(prune_.last_ratios().size()) + 1))); }
+
+    long total_work() const {
+        std::map<std::string, std::string> left;  // points and their criteria
+        const auto count = [&](PruningPoint point) {
+            for (; !point.steps.empty(); point = point.before())
+                if (results_.find(point.name()) == nullptr) left[point.name()] = point.criterion;
+        };
+        long work = 0;
+        if (prune_.has_budget()) {
+            for (const PruningPoint& point : before_bisection()) count(point);
+            for (const PruningPoint& start : all_starts())
+                work += halvings() * step_work(context_, start.criterion);
+        } else {
+            for (const PruningPoint& point : prune_.points_of_part()) count(point);
+        }
+        for (const auto& [name, criterion] : left) work += step_work(context_, criterion);
+        return work;
+    }
+
+    /// The first process alone writes.
+    void save() {
+        if (!team().first()) return;
+        results_.sort(prune_);
+        ResultRecord record = record_of(results_);
+        record.resolved_toml = context_.resolved_toml;
+        record.dataset = fftconv::record_of(context_.dataset);
+        record.tables.insert(record.tables.end(), other_tables_.begin(), other_tables_.end());
+        if (!baseline_.checkpoint.curves.empty()) {
+            record.curves.push_back(baseline_.checkpoint.curves.front());
+            record.curves.back().method = "baseline";
+        }
+        write_results(prune_.train.out, record);
+    }
+
+    const PruneOptions& prune_;
+    const RecordedRun& baseline_;
+    PruningContext context_;
+    PruningResults results_;
+    std::vector<Table> other_tables_;  ///< "baseline", "calls"
+    Progress* progress_ = nullptr;
+};
+
+/// What every process must have, or their points would not belong together.
+void require_same_everywhere(const Options& options, const PruningContext& context) {
+    Configuration values = options.values();
+    for (const char* name : {"threads", "data", "out", "checkpoint", "figures"}) values.erase(name);
+    team().require_same("version", std::string(library_version()) + ", commit " + std::string(git_commit()));
+    team().require_same("configuration", to_toml(values));
+    team().require_same("digest of the data set", context.dataset.sha256);
+    team().require_same("digest of the network to prune", context.baseline_sha256);
+}
+
+}  // namespace
+
+void compute_points(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
+                    const Dataset& dataset, std::optional<ResultRecord> stored) {
+    PruningRun run(prune, options, baseline, dataset, std::move(stored));
+    require_same_everywhere(options, run.context());
+    run.run();
+}
+
+}  // namespace fftconv

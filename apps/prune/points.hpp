@@ -1,0 +1,25 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/recorded_run.hpp"
+#include "fftconv/dataset/dataset.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
+#include "prune/options.hpp"
+
+namespace fftconv {
+
+/// What the mask file prunes is pruned too; nothing without a file. @throws FileError
+void add_given_masks(PrunedNetwork& pruned, const std::string& file);
+
+/// The layers to prune, after checks that they are there and have such units: found out now, not after an
+/// hour. @throws UsageError, ShapeError
+std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions& prune);
+
+/// Computes every point of the run that `stored` has not, over all processes, and saves each as soon as it is
+/// found. Every process calls this. @throws PruningInterrupted
+void compute_points(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
+                    const Dataset& dataset, std::optional<ResultRecord> stored);
+
+}  // namespace fftconv

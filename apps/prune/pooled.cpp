@@ -1,0 +1,142 @@
+#include "prune/pooled.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "common/records.hpp"
+
+namespace fftconv {
+
+namespace {
+
+/// Options in which runs of one recipe may differ: the seeds, what is pruned how far, and what changes no
+/// result. The baseline's own are told apart by its architecture.
+const std::vector<std::string> not_of_the_recipe{
+    "checkpoint",   "train",         "seed",    "mask-seed", "retrain-seed", "ratio",
+    "granularity",  "criterion",     "repeat",  "points",    "budget",       "data",
+    "out",          "figures",       "threads", "compact",   "no-control",   "plans",
+    "architecture", "timing-rounds", "epochs",  "dataset"};
+
+Configuration recipe_of(const PruningRecord& run) {
+    PruneOptions copy = run.options;
+    Options options("fftconv-prune", "");
+    add_prune_options(options, copy);
+    Configuration recipe = options.values();
+    for (const std::string& name : not_of_the_recipe) recipe.erase(name);
+    recipe["data set"] = run.dataset;
+    if (const PruningResult* baseline = run.results.baseline()) recipe["network"] = baseline->architecture;
+    return recipe;
+}
+
+/// What this one has differently from any other.
+std::string difference(const Configuration& own, const std::vector<Configuration>& all) {
+    std::string text;
+    for (const auto& [name, value] : own) {
+        const auto differs = [&, &name = name, &value = value](const Configuration& other) {
+            const auto found = other.find(name);
+            return found == other.end() || text_of(found->second) != text_of(value);
+        };
+        if (std::any_of(all.begin(), all.end(), differs))
+            text += (text.empty() ? "" : ", ") + name + ' ' + text_of(value);
+    }
+    return text;
+}
+
+std::string without_repeat(const PruningResult& result) {
+    if (result.repeat == 0) return result.name;
+    return result.name.substr(0, result.name.rfind("-repeat-"));
+}
+
+/// Whether both rows are one computation: of the same network with the same random numbers.
+bool same_computation(const PooledPoint::Sample& a, const PooledPoint::Sample& b) {
+    const TrainOptions &one = a.run->options.train, &other = b.run->options.train;
+    const auto seeds = [](const PruneOptions& prune) {
+        return std::tuple(prune.train.seed, prune.mask_seed, prune.retrain_seed);
+    };
+    if (a.run->baseline != b.run->baseline) return false;
+    if (a.result->is_baseline()) return a.baseline->test_mcr == b.baseline->test_mcr;
+    return a.result->name == b.result->name && one.batch == other.batch &&
+           seeds(a.run->options) == seeds(b.run->options) && a.result->test_mcr == b.result->test_mcr;
+}
+
+void add(PooledRuns& group, const PruningRecord& run) {
+    group.runs.push_back(&run);
+    for (const PruningResult& result : run.results.points) {
+        const std::string name = without_repeat(result);
+        auto found = std::find_if(group.points.begin(), group.points.end(),
+                                  [&](const PooledPoint& point) { return point.name == name; });
+        if (found == group.points.end()) found = group.points.insert(group.points.end(), {name, {}});
+        const PooledPoint::Sample sample{&run, &result, run.results.baseline()};
+        const auto known = [&](const PooledPoint::Sample& other) { return same_computation(other, sample); };
+        if (std::none_of(found->samples.begin(), found->samples.end(), known))
+            found->samples.push_back(sample);
+    }
+}
+
+}  // namespace
+
+PruningRecord pruning_record(const Experiment& experiment, const std::string& file) {
+    const ResultRecord& record = experiment.record;
+    const Table* baseline = find_table(record.tables, "baseline");
+    return {experiment.name,
+            prune_options_of(record.resolved_toml),
+            PruningResults::from(record, file),
+            record.dataset.name,
+            fmt::format("fftconv {}, commit {}{}", experiment.header.library_version,
+                        experiment.header.git_commit, experiment.header.git_dirty ? " with changes" : ""),
+            baseline ? record.column<std::string>(file, "baseline", "sha256").at(0) : ""};
+}
+
+std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file) {
+    std::vector<PruningRecord> runs;
+    for (const Experiment& each : read_experiments(file)) runs.push_back(pruning_record(each, file.string()));
+    return runs;
+}
+
+Mean PooledPoint::mean(double PruningResult::*value) const {
+    std::vector<double> values;
+    for (const Sample& sample : samples) values.push_back(sample.result->*value);
+    return mean_of(values);
+}
+
+Mean PooledPoint::best_of(std::size_t index) const {
+    std::vector<double> values;
+    for (const Sample& sample : samples)
+        if (!std::isnan(sample.result->best_of[index])) values.push_back(sample.result->best_of[index]);
+    return mean_of(values);
+}
+
+Mean PooledPoint::above_baseline() const {
+    std::vector<double> values;
+    for (const Sample& sample : samples)
+        if (sample.baseline) values.push_back(sample.result->test_mcr - sample.baseline->test_mcr);
+    return mean_of(values);
+}
+
+const PooledPoint* PooledRuns::find(const std::string& name) const {
+    for (const PooledPoint& point : points)
+        if (point.name == name) return &point;
+    return nullptr;
+}
+
+std::vector<PooledRuns> pooled(const std::vector<PruningRecord>& records) {
+    std::vector<PooledRuns> groups;
+    std::vector<Configuration> recipes;
+    for (const PruningRecord& run : records) {
+        const Configuration recipe = recipe_of(run);
+        const std::size_t i =
+            std::size_t(std::find(recipes.begin(), recipes.end(), recipe) - recipes.begin());
+        if (i == recipes.size()) {
+            recipes.push_back(recipe);
+            groups.emplace_back();
+        }
+        add(groups[i], run);
+    }
+    for (std::size_t i = 0; i < groups.size(); ++i) groups[i].recipe = difference(recipes[i], recipes);
+    return groups;
+}
+
+}  // namespace fftconv

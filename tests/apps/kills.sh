@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Kills processes of mpirun at random, again and again, resumes with a random number of them, and compares what comes
+# out with a run that was left alone: every array of every file, bit for bit, but for times. By hand, not in ctest:
+#     bash tests/apps/kills.sh FOLDER OF THE APPS [KILLS, 200 unless given] [SEED, 1 unless given]
+set -euo pipefail
+apps=$(cd "$1" && pwd) kills=${2:-200}
+RANDOM=${3:-1}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+launch="mpirun --oversubscribe --mca mpi_yield_when_idle 1 --mca orte_abort_on_non_zero_status 1"
+if [[ $EUID == 0 ]]; then launch+=" --allow-run-as-root"; fi
+prune="$apps/fftconv-prune --checkpoint net.h5 --threads 1 --timing-rounds 1 --granularity feature-map,kernel
+    --ratio 0.25,0.25:0.5:0.25 --criterion best-of-n,l2 --candidates 40 --repeat 2 --retrain-epochs 1 --layers conv2"
+limit="--limit 2000 --validation 0.2 --batch 50 --threads 1"
+"$apps"/fftconv-train --architecture 1x28x28:6C5v-P2-8C5v-P2-20FC-10Softmax --batch-norm $limit --epochs 2 --out net.h5
+$prune --out whole.h5 >whole.txt 2>&1
+
+same() { # two results and the folders of their points
+    python3 - "$1" "$2" <<'PYTHON'
+import pathlib, sys
+import h5py, numpy
+
+TIMES = ("_time", "_seconds")
+UNLIKE = ("calls", "baseline", "config")  # who called when, and the options' file names
+
+def arrays(path):
+    found = {}
+    def visit(name, item):
+        timed = name.endswith(TIMES) or any(part in UNLIKE for part in name.split("/"))
+        if isinstance(item, h5py.Dataset) and not timed:
+            found[name] = item[()]
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+def equal(a, b):
+    if a.dtype.kind in "OS":
+        return numpy.array_equal(a, b)
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+files = [(sys.argv[1], sys.argv[2])]
+folders = [pathlib.Path(name + ".points") for name in sys.argv[1:3]]
+names = [sorted(p.name for p in folder.glob("*.h5")) for folder in folders]
+assert names[0] == names[1], (names[0], names[1])
+files += [(folders[0] / name, folders[1] / name) for name in names[0]]
+for one, other in files:
+    a, b = arrays(one), arrays(other)
+    assert a.keys() == b.keys(), (one, a.keys() ^ b.keys())
+    for name in a:
+        assert equal(numpy.asarray(a[name]), numpy.asarray(b[name])), (str(other), name)
+PYTHON
+}
+
+killed=0 runs=0
+while ((killed < kills)); do
+    rm -rf parts.h5 parts.h5.points parts.h5.lock
+    runs=$((runs + 1))
+    while true; do
+        count=$((1 + RANDOM % 3)) resume=()
+        [[ -e parts.h5 ]] && resume=(--resume)
+        $launch -np $count $prune --out parts.h5 "${resume[@]}" >run.txt 2>&1 &
+        mpirun=$!
+        sleep 0.$(printf %03d $((RANDOM % 1000)))
+        if ((RANDOM % 2)); then sleep 1; fi
+        # One of the processes, not mpirun, which then ends the others.
+        mapfile -t processes < <(pgrep -P "$mpirun" -x fftconv-prune)
+        if ((${#processes[@]} > 0 && killed < kills)) &&
+            kill -KILL "${processes[RANDOM % ${#processes[@]}]}" 2>/dev/null; then
+            killed=$((killed + 1))
+            start=$SECONDS
+            wait "$mpirun" && break # it had been done
+            ((SECONDS - start <= 10)) || { echo "took $((SECONDS - start)) s to end" && exit 1; }
+        else
+            wait "$mpirun" && break
+            cat run.txt && exit 1
+        fi
+    done
+    same whole.h5 parts.h5
+    echo "run $runs: $killed kills so far, and the files are those of a run that was left alone"
+done
