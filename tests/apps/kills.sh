@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kills processes of mpirun at random, again and again, resumes with a random number of them, and compares what comes
 # out with a run that was left alone: every array of every file, bit for bit, but for times. By hand, not in ctest:
-#     bash tests/apps/kills.sh FOLDER OF THE APPS [KILLS, 200 unless given] [SEED, 1 unless given]
+#     [PYTHON=python3 with h5py] bash tests/apps/kills.sh FOLDER OF THE APPS [KILLS, 200 unless given] [SEED, 1 unless given]
 set -euo pipefail
 apps=$(cd "$1" && pwd) kills=${2:-200}
 RANDOM=${3:-1}
@@ -17,7 +17,7 @@ limit="--limit 2000 --validation 0.2 --batch 50 --threads 1"
 $prune --out whole.h5 >whole.txt 2>&1
 
 same() { # two results and the folders of their points
-    python3 - "$1" "$2" <<'PYTHON'
+    "${PYTHON:-python3}" - "$1" "$2" <<'PYTHON'
 import pathlib, sys
 import h5py, numpy
 
@@ -64,7 +64,7 @@ while ((killed < kills)); do
         sleep 0.$(printf %03d $((RANDOM % 1000)))
         if ((RANDOM % 2)); then sleep 1; fi
         # One of the processes, not mpirun, which then ends the others.
-        mapfile -t processes < <(pgrep -P "$mpirun" -x fftconv-prune)
+        mapfile -t processes < <(pgrep -P "$mpirun")
         if ((${#processes[@]} > 0 && killed < kills)) &&
             kill -KILL "${processes[RANDOM % ${#processes[@]}]}" 2>/dev/null; then
             killed=$((killed + 1))

@@ -112,7 +112,8 @@ BOOST_AUTO_TEST_CASE(claims_are_marks) {
     BOOST_TEST(has("control", {0, 100}, {9.5, 9.5}, false));
     run.name = "figure_4b";
     bool ratio = false;
-    for (const PlotSeries& each : pruning_figures({run}).at(0).plot.series)
+    const std::vector<PruningFigure> of_4b = pruning_figures({run});
+    for (const PlotSeries& each : of_4b.at(0).plot.series)
         ratio = ratio || each.x == std::vector<double>{87.5, 87.5};
     BOOST_TEST(ratio);
 }
