@@ -1,6 +1,7 @@
 // fftconv-bench: how fast the engine is, next to the best dense library at hand.
 #include <iostream>
 
+#include "bench/interruptions.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
 #include "bench/scaling.hpp"
@@ -26,6 +27,8 @@ int main(int argc, char** argv) {
         if (!benchmark.simd.empty()) fftconv::pin_simd_target(benchmark.simd);
         if (benchmark.transforms)
             std::cout << fftconv::transform_table({.rounds = benchmark.rounds, .slice = benchmark.slice});
+        else if (benchmark.interruptions)
+            fftconv::time_interruptions(benchmark);
         else if (benchmark.shards)
             fftconv::time_scaling(benchmark);
         else if (benchmark.report.empty())

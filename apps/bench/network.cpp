@@ -39,7 +39,7 @@ class NetworkRun {
 
     void run() {
         if (pass_ == NetworkPass::inference) {
-            network_.forward(images_);
+            network_.forward(images_, {.forward_only = true});
             return;
         }
         compute_gradients();
@@ -52,7 +52,8 @@ class NetworkRun {
     }
     /// The logits; of a training step, every gradient.
     std::vector<float> result() {
-        if (pass_ == NetworkPass::inference) return to_nchw(network_.forward(images_));
+        if (pass_ == NetworkPass::inference)
+            return to_nchw(network_.forward(images_, {.forward_only = true}));
         compute_gradients();
         std::vector<float> gradients;
         for (const NamedParameter& named : network_.parameters())
@@ -102,14 +103,33 @@ Contender contender_of(const std::string& name, int threads, const std::shared_p
             .phases = [run] { return run->phases(); }};
 }
 
+std::shared_ptr<NetworkRun> make_run(const BenchmarkOptions& options, const std::string& engine, int threads,
+                                     double pruned, NetworkPass pass) {
+    const NetworkOptions how{.engine = engine,
+                             .batch = options.batch,
+                             .threads = threads,
+                             .fixed_weights = pass == NetworkPass::inference,
+                             .measure = options.measure};
+    return std::make_shared<NetworkRun>(architecture_of(options), how, pass, pruned, options.kernel_groups);
+}
+
 }  // namespace
+
+std::string network_work(const BenchmarkOptions& options, NetworkPass pass) {
+    return fmt::format("{}, batch {}, {}", to_string(architecture_of(options)), options.batch,
+                       pass == NetworkPass::inference ? "inference" : "training step");
+}
+
+Contender network_contender(const BenchmarkOptions& options, const std::string& engine, int threads,
+                            double pruned, NetworkPass pass) {
+    return contender_of(engine, threads, make_run(options, engine, threads, pruned, pass));
+}
 
 std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass) {
     const Architecture architecture = architecture_of(options);
     for (const std::string& peer : options.peers)
         if (peer == "onednn") throw UsageError("--peer onednn: it offers layers, not networks");
-    const std::string name = pass == NetworkPass::inference ? "inference" : "training step";
-    const std::string work = fmt::format("{}, batch {}, {}", to_string(architecture), options.batch, name);
+    const std::string work = network_work(options, pass);
     std::cout << "## " << work << "\n\n";
     std::vector<Entry> entries;
     const std::vector<std::string> rivals = options.rivals();
@@ -121,12 +141,7 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
                 entries.push_back({.contender = std::move(*peer), .rival = true});
         for (double pruned : options.pruned_ratios()) {
             const auto make = [&](const std::string& engine) {
-                const NetworkOptions how{.engine = engine,
-                                         .batch = options.batch,
-                                         .threads = threads,
-                                         .fixed_weights = pass == NetworkPass::inference,
-                                         .measure = options.measure};
-                return std::make_shared<NetworkRun>(architecture, how, pass, pruned, options.kernel_groups);
+                return make_run(options, engine, threads, pruned, pass);
             };
             const auto direct = make("direct");
             for (const std::string& engine : options.engines) {

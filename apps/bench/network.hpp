@@ -15,4 +15,10 @@ enum class NetworkPass { training_step, inference };
 /// @throws ArchitectureError; Error when the engines' logits or gradients differ.
 std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass);
 
+/// "two-conv, batch 50, inference".
+std::string network_work(const BenchmarkOptions& options, NetworkPass pass);
+/// --network on one of our engines, with a part of its kernels pruned.
+Contender network_contender(const BenchmarkOptions& options, const std::string& engine, int threads,
+                            double pruned, NetworkPass pass);
+
 }  // namespace fftconv

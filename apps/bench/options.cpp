@@ -76,6 +76,9 @@ void add_network_options(Options& options, BenchmarkOptions& benchmark) {
         ->type_name("ARCHITECTURE");
     options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
         ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
+    options.add_call_flag("interruptions", benchmark.interruptions,
+                          "with --network: every number of threads back to back, after half a second of "
+                          "idleness, and next to a busy process, worst tries too");
     options.add(
         "shards", benchmark.shards, between(0, 1 << 12),
         "with --network: a training step in so many shards, over the processes that mpirun starts; with "

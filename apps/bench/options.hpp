@@ -20,8 +20,8 @@ struct BenchmarkOptions {
     std::string pass = "forward";
     std::vector<std::string> pruned{"0"}, threads{"1"}, peers{"usual"}, inverses{"folded"}, engines{"fft"};
     int mode = no_mode, tile = 0, tiles = 0;
-    bool overwrite = false, kernel_groups = false, renew_weights = false, summary = false, transforms = false,
-         measure = false;
+    bool overwrite = false, kernel_groups = false, interruptions = false, renew_weights = false,
+         summary = false, transforms = false, measure = false;
     int shards = 0;  ///< of a sharded training step of --network; 0: none
     int rounds = 15;
     double slice = 0.03;

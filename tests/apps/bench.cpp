@@ -166,6 +166,16 @@ BOOST_AUTO_TEST_CASE(networks_are_timed) {
         BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
 }
 
+BOOST_AUTO_TEST_CASE(networks_are_timed_as_users_meet_them) {
+    const CommandResult result =
+        run(quick + "--network 1x8x8:2C3-P2-3Softmax --batch 2 --threads 1,2 --interruptions");
+    BOOST_TEST(result.status == 0, result.output);
+    for (const char* part : {"training step", "inference", "| back to back ", "| after half a second ",
+                             "| next to a busy process "})
+        BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+    bench_fails("--interruptions", 2, "expected --network");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
     bench_fails("--layer 3,4,9", 2, "expected C,O,H,k,padding");
     bench_fails("--layer 3,4,9,12,1", 1,

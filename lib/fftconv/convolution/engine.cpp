@@ -202,24 +202,61 @@ void ConvolutionEngine::reset_profile() {
     for (Phase& phase : phases_) phase.seconds = 0;
 }
 
-void ConvolutionEngine::check_forward(const ConstMapsView& x, const MapsView& y) const {
+void ConvolutionEngine::forward_fused(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue) {
+    check_forward(x, y, epilogue);
+    forward(x, y);
+}
+
+void ConvolutionEngine::backward_fused(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
+                                       std::span<float> dw, const Epilogue& epilogue) {
+    check_backward_weights(x, dy, dw, epilogue);
+    if (dx)
+        backward(x, dy, *dx, dw);
+    else
+        backward_weights(x, dy, dw);
+}
+
+void ConvolutionEngine::check_fused(const ConstMapsView& pooled, const Epilogue& epilogue) const {
+    if (epilogue.empty()) return;
+    if (!fuses(epilogue, pooled.batch))
+        refuse("epilogue", "one that the engine does with this layer and batch",
+               "another (ask fuses() first)");
+    for (std::span<const float> values : {epilogue.factor, epilogue.offset})
+        require(values.empty() || values.size() == std::size_t(shape_.out_channels), "epilogue",
+                std::to_string(shape_.out_channels) + " factors and offsets", long(values.size()));
+    if (epilogue.pooling == Pooling::none) return;
+    const std::ptrdiff_t lanes = padded_batch(pooled.batch);
+    require(pooled.lanes == lanes && pooled.image_stride == 1 && pooled.column_stride == lanes &&
+                pooled.row_stride == lanes * pooled.width,
+            "pooled maps", "memory as of a Tensor, with a column stride of " + std::to_string(lanes),
+            long(pooled.column_stride));
+}
+
+void ConvolutionEngine::check_forward(const ConstMapsView& x, const MapsView& y,
+                                      const Epilogue& epilogue) const {
     check_maps("input", x, input_maps(), x.batch);
-    check_maps("output", y, output_maps(), x.batch);
+    check_maps("output", y, epilogue.maps(output_maps()), x.batch);
+    check_fused(y, epilogue);
     check_written("output", y);
     require_apart("input", x.addresses(), "output", y.addresses());
 }
 
-void ConvolutionEngine::check_backward_input(const ConstMapsView& dy, const MapsView& dx) const {
-    check_maps("output gradient", dy, output_maps(), dy.batch);
+void ConvolutionEngine::check_backward_input(const ConstMapsView& dy, const MapsView& dx,
+                                             const Epilogue& epilogue) const {
+    check_maps("output gradient", dy, epilogue.maps(output_maps()), dy.batch);
+    check_fused(dy, epilogue);
     check_maps("input gradient", dx, input_maps(), dy.batch);
     check_written("input gradient", dx);
     require_apart("output gradient", dy.addresses(), "input gradient", dx.addresses());
 }
 
 void ConvolutionEngine::check_backward_weights(const ConstMapsView& x, const ConstMapsView& dy,
-                                               std::span<float> dw) const {
+                                               std::span<float> dw, const Epilogue& epilogue) const {
+    if (epilogue.pooling == Pooling::maximum && !epilogue.winners)
+        refuse("epilogue", "the winners of the forward pass", "none (a null pointer)");
     check_maps("input", x, input_maps(), x.batch);
-    check_maps("output gradient", dy, output_maps(), x.batch);
+    check_maps("output gradient", dy, epilogue.maps(output_maps()), x.batch);
+    check_fused(dy, epilogue);
     if (dw.size() != shape_.weights())
         throw ShapeError("convolution: weight gradient: expected " + std::to_string(shape_.weights()) +
                          " floats, found " + std::to_string(dw.size()));
@@ -228,9 +265,9 @@ void ConvolutionEngine::check_backward_weights(const ConstMapsView& x, const Con
 }
 
 void ConvolutionEngine::check_backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
-                                       std::span<float> dw) const {
-    check_backward_weights(x, dy, dw);
-    check_backward_input(dy, dx);
+                                       std::span<float> dw, const Epilogue& epilogue) const {
+    check_backward_weights(x, dy, dw, epilogue);
+    check_backward_input(dy, dx, epilogue);
     require_apart("input", x.addresses(), "input gradient", dx.addresses());
     require_apart("weight gradient", addresses_of(dw), "input gradient", dx.addresses());
 }

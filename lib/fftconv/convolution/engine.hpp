@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/convolution/epilogue.hpp"
 #include "fftconv/convolution/shape.hpp"
 #include "fftconv/core/maps_view.hpp"
 #include "fftconv/core/public.hpp"
@@ -116,6 +117,17 @@ class ConvolutionEngine {
         backward_input(dy, dx);
     }
 
+    /// Whether forward_fused and backward_fused do what follows, for a batch of so many images: it depends on
+    /// the layer and its mask too. An engine that cannot says no to everything.
+    virtual bool fuses(const Epilogue&, int /*batch*/) const { return false; }
+    /// forward, and what follows, to y with epilogue.maps(output_maps()); with pooling y lies in memory as a
+    /// Tensor does. @throws ShapeError unless fuses(), and as forward does.
+    virtual void forward_fused(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue);
+    /// The gradients of the convolution and a pooling behind it, from dy, the gradient to what is pooled: of
+    /// ReLU, factor and offset the caller takes care. dx: null, or wanted. The same conditions.
+    virtual void backward_fused(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
+                                std::span<float> dw, const Epilogue& epilogue);
+
     /// Seconds per phase since the engine was made or reset_profile, summed over threads.
     std::vector<Phase> profile() const { return phases_; }
     /// Counts from zero again.
@@ -135,14 +147,16 @@ class ConvolutionEngine {
                mask_[std::size_t(o) * std::size_t(shape_.group_channels()) + std::size_t(c)] != 0;
     }
     /// @throws ShapeError when shapes do not fit, or memory is missing or shared.
-    void check_forward(const ConstMapsView& x, const MapsView& y) const;
+    void check_forward(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue = {}) const;
     /// The same.
-    void check_backward_input(const ConstMapsView& dy, const MapsView& dx) const;
+    void check_backward_input(const ConstMapsView& dy, const MapsView& dx,
+                              const Epilogue& epilogue = {}) const;
     /// The same.
-    void check_backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) const;
+    void check_backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw,
+                                const Epilogue& epilogue = {}) const;
     /// The same.
     void check_backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
-                        std::span<float> dw) const;
+                        std::span<float> dw, const Epilogue& epilogue = {}) const;
 
     /// As planned.
     ConvolutionShape shape_;
@@ -154,6 +168,8 @@ class ConvolutionEngine {
     std::vector<Phase> phases_;
 
   private:
+    void check_fused(const ConstMapsView& pooled, const Epilogue& epilogue) const;
+
     std::uint64_t weights_version_ = 0;
 };
 

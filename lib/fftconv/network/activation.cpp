@@ -26,6 +26,11 @@ void Relu::backward(const Tensor&, const Tensor& y, const Tensor& dy, Tensor* dx
                });
 }
 
+bool Relu::follow(Epilogue& epilogue, const PassContext&) {
+    if (epilogue.relu) return false;
+    return epilogue.relu = true;
+}
+
 Dropout::Dropout(std::string name, MapShape input, float rate, std::uint64_t seed)
     : Layer(std::move(name), input), rate_(rate), seed_(seed) {
     if (!(rate >= 0 && rate < 1))

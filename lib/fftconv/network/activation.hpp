@@ -14,6 +14,7 @@ class Relu : public Layer {
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    bool follow(Epilogue& epilogue, const PassContext& context) override;
 };
 
 /// Dropout (Srivastava et al. 2014): in training each value is zero with probability `rate`, the others are

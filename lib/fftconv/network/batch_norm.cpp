@@ -96,12 +96,33 @@ void BatchNorm::set_variance(int c, double squares, double count, float share) {
 }
 
 void BatchNorm::normalise(int c, const Tensor& x, Tensor& y) const {
-    const float factor = scale_.value[c] * inverse_deviation_[c];
-    const float offset = shift_.value[c] - mean_[c] * factor;
+    const float factor = this->factor(c), offset = this->offset(c);
     const float* from = x.pixel(c, 0, 0);
     float* __restrict to = y.pixel(c, 0, 0);
     const std::size_t floats = x.size() / x.channels();
     for (std::size_t i = 0; i < floats; ++i) to[i] = factor * from[i] + offset;
+}
+
+void BatchNorm::use_running(int c) {
+    mean_[c] = running_mean_.value[c];
+    inverse_deviation_[c] = 1 / std::sqrt(running_variance_.value[c] + epsilon);
+}
+
+bool BatchNorm::follow(Epilogue& epilogue, const PassContext& context) {
+    // Of a chosen pixel it makes no difference which of the two comes first.
+    const bool behind = epilogue.pooling == Pooling::none || epilogue.pooling == Pooling::pixel;
+    if (!context.forward_only || context.training || context.recalibration > 0 || !epilogue.factor.empty() ||
+        epilogue.relu || !behind)
+        return false;
+    followed_ = {};
+    for (int c = 0; c < input_maps().channels; ++c) {
+        use_running(c);
+        followed_.factor.push_back(factor(c));
+        followed_.offset.push_back(offset(c));
+    }
+    epilogue.factor = followed_.factor;
+    epilogue.offset = followed_.offset;
+    return true;
 }
 
 void BatchNorm::forward(const Tensor& x, Tensor& y, const PassContext& context) {
@@ -114,8 +135,7 @@ void BatchNorm::forward(const Tensor& x, Tensor& y, const PassContext& context) 
             set_mean(c, channel_sum(channel, x, c), channel.count());
             set_variance(c, channel_squares(channel, x, c, mean_[c]), channel.count(), share);
         } else {
-            mean_[c] = running_mean_.value[c];
-            inverse_deviation_[c] = 1 / std::sqrt(running_variance_.value[c] + epsilon);
+            use_running(c);
         }
         normalise(c, x, y);
     });

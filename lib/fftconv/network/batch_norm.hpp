@@ -21,6 +21,8 @@ class BatchNorm : public Layer {
     /// For the same x as the last forward, whose batch statistics are kept.
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    /// In passes forward only, outside training.
+    bool follow(Epilogue& epilogue, const PassContext& context) override;
     std::vector<Parameter*> parameters() override { return {&scale_, &shift_}; }
     std::vector<Buffer*> buffers() override { return {&running_mean_, &running_variance_}; }
 
@@ -65,6 +67,9 @@ class BatchNorm : public Layer {
     void require_values(double count) const;
     void set_mean(int c, double sum, double count);
     void set_variance(int c, double squares, double count, float share);
+    void use_running(int c);
+    float factor(int c) const { return scale_.value[c] * inverse_deviation_[c]; }
+    float offset(int c) const { return shift_.value[c] - mean_[c] * factor(c); }
     void normalise(int c, const Tensor& x, Tensor& y) const;
     void backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
                   double sum, double product, double count) const;
@@ -72,6 +77,7 @@ class BatchNorm : public Layer {
     Parameter scale_, shift_;                      ///< (C)
     Buffer running_mean_, running_variance_;       ///< (C)
     std::vector<float> mean_, inverse_deviation_;  ///< (C), of the last forward
+    Affine followed_;                              ///< what an epilogue points to
 };
 
 }  // namespace fftconv

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/make_engine.hpp"
@@ -94,19 +95,32 @@ void ConvolutionLayer::update_engine() {
     if (with_bias_) engine_->set_bias(bias_.value);
 }
 
+bool ConvolutionLayer::fuses(const Epilogue& epilogue, int batch) {
+    update_engine();
+    return engine_->fuses(epilogue, batch);
+}
+
 void ConvolutionLayer::forward(const Tensor& x, Tensor& y, const PassContext& context) {
+    forward_fused(x, y, context, {});
+}
+
+void ConvolutionLayer::forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
+                                     const Epilogue& epilogue) {
     update_engine();
     engine_->keep_input_spectra(context.training);
-    engine_->forward(x, y);
+    engine_->forward_fused(x, y, epilogue);
 }
 
 void ConvolutionLayer::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
                                 const PassContext&) {
+    backward_fused(x, dy, dx, {});
+}
+
+void ConvolutionLayer::backward_fused(const Tensor& x, const Tensor& dy, Tensor* dx,
+                                      const Epilogue& epilogue) {
     update_engine();
-    if (dx)
-        engine_->backward(x, dy, *dx, weight_.gradient);
-    else
-        engine_->backward_weights(x, dy, weight_.gradient);
+    const std::optional<MapsView> to = dx ? std::optional<MapsView>(*dx) : std::nullopt;
+    engine_->backward_fused(x, dy, to ? &*to : nullptr, weight_.gradient, epilogue);
     if (!with_bias_) return;
     const std::size_t map = dy.size() / dy.channels();
     parallel_for(threads(), dy.channels(), [&](int o) {

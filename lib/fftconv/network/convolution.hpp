@@ -23,6 +23,12 @@ class ConvolutionLayer : public Layer {
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    /// Whether the engine does what follows, with these masks and so many images.
+    bool fuses(const Epilogue& epilogue, int batch);
+    /// As ConvolutionEngine::forward_fused.
+    void forward_fused(const Tensor& x, Tensor& y, const PassContext& context, const Epilogue& epilogue);
+    /// As ConvolutionEngine::backward_fused; also the gradient to the bias.
+    void backward_fused(const Tensor& x, const Tensor& dy, Tensor* dx, const Epilogue& epilogue);
     std::vector<Parameter*> parameters() override;
     void set_threads(int threads) override;
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/convolution/epilogue.hpp"
 #include "fftconv/core/public.hpp"
 #include "fftconv/core/tensor.hpp"
 
@@ -44,12 +45,13 @@ struct Buffer {
 
 /// What a pass needs to know beyond its tensors.
 struct PassContext {
-    bool training = false;   ///< batch statistics, dropout
-    int valid = 0;           ///< images of the batch that count (0 = all); the rest is padding at the end
-    std::uint64_t step = 0;  ///< of training: which random numbers dropout draws
-    int recalibration = 0;   ///< n: the n-th batch (1 …) that running statistics are taken anew from
-    int shard = 0;           ///< of a batch that is cut into `shards`: each draws its own
-    int shards = 1;          ///< 1: not cut
+    bool training = false;      ///< batch statistics, dropout
+    int valid = 0;              ///< images of the batch that count (0 = all); the rest is padding at the end
+    std::uint64_t step = 0;     ///< of training: which random numbers dropout draws
+    bool forward_only = false;  ///< no backward pass follows: what only that needs is left out
+    int recalibration = 0;      ///< n: the n-th batch (1 …) that running statistics are taken anew from
+    int shard = 0;              ///< of a batch that is cut into `shards`: each draws its own
+    int shards = 1;             ///< 1: not cut
 
     /// Images of a tensor that count.
     int valid_of(const Tensor& tensor) const { return valid ? valid : tensor.batch(); }
@@ -79,6 +81,9 @@ class Layer {
     /// Whether forward may be given x as its y, and backward dy as its dx with y for x: the network then
     /// spends neither memory nor bandwidth on a second tensor.
     virtual bool in_place() const { return false; }
+    /// Adds itself to what follows a convolution, where the layer can be done there in this pass: false, and
+    /// nothing added, where not. What it points to is good until the next call.
+    virtual bool follow(Epilogue& /*epilogue*/, const PassContext& /*context*/) { return false; }
     /// What training changes; owned by the layer.
     virtual std::vector<Parameter*> parameters() { return {}; }
     /// What is saved but not trained; owned by the layer.

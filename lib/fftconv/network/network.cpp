@@ -142,6 +142,7 @@ Network::Network(const Architecture& architecture, const NetworkOptions& options
         layer->set_threads(options_.threads);
         profile_.push_back({layer->name(), 0, 0, {}});
     }
+    fused_.resize(layers_.size());
     initialise_weights();
 }
 
@@ -173,25 +174,65 @@ const Tensor& Network::forward(const Tensor& x, const PassContext& context, std:
                          std::to_string(maps.height) + " x " + std::to_string(maps.width) + ", found " +
                          std::to_string(x.channels()) + " x " + std::to_string(x.height()) + " x " +
                          std::to_string(x.width()));
-    for (std::size_t i = first; i < last; ++i) {
-        const ScopedSeconds stopwatch(profile_[i].forward);
-        Tensor& y = activations_[output_of_[i]];
-        y.reshape(layers_[i]->output_maps(), x.batch());
-        layers_[i]->forward(i == first ? x : input_of(i, x), y, context);
+    forward_only_ = context.forward_only;
+    for (std::size_t i = first; i < last;) {
+        fuse(i, last, x.batch(), context);
+        const std::size_t end = fused_[i].end ? fused_[i].end : i + 1;
+        forward_layers(i, end, i == first ? x : input_of(i, x), context);
+        i = end;
     }
     return activations_[output_of_[last - 1]];
 }
 
+/// As many of the layers behind a convolution as its engine does too.
+void Network::fuse(std::size_t layer, std::size_t last, int batch, const PassContext& context) {
+    Fused& fused = fused_[layer];
+    fused.end = 0;
+    fused.epilogue = {};
+    auto* convolution = dynamic_cast<ConvolutionLayer*>(layers_[layer].get());
+    for (std::size_t end = layer + 1; convolution && end < last; fused.end = ++end) {
+        Epilogue epilogue = fused.epilogue;
+        if (!layers_[end]->follow(epilogue, context) || !convolution->fuses(epilogue, batch)) return;
+        fused.epilogue = epilogue;
+    }
+}
+
+/// A layer, or a convolution and what it does of those behind it.
+void Network::forward_layers(std::size_t first, std::size_t end, const Tensor& x,
+                             const PassContext& context) {
+    const ScopedSeconds stopwatch(profile_[first].forward);
+    Tensor& y = activations_[output_of_[end - 1]];
+    y.reshape(layers_[end - 1]->output_maps(), x.batch());
+    if (end == first + 1) return layers_[first]->forward(x, y, context);
+    Fused& fused = fused_[first];
+    if (!context.forward_only && fused.epilogue.pooling == Pooling::maximum) {
+        fused.winners.resize(y.size());
+        fused.epilogue.winners = fused.winners.data();
+    }
+    dynamic_cast<ConvolutionLayer&>(*layers_[first]).forward_fused(x, y, context, fused.epilogue);
+}
+
+/// Is this the pooling of a convolution that backward_fused takes care of?
+bool Network::pooled_before(std::size_t layer) const {
+    return layer > 0 && fused_[layer - 1].end > layer && fused_[layer - 1].epilogue.pooling != Pooling::none;
+}
+
 void Network::backward(const Tensor& images, const Tensor& gradient, const PassContext& context) {
+    if (forward_only_)
+        throw Error("network: backward: expected a forward pass before it that is not forward_only");
     const Tensor* dy = &gradient;
     int free = 0;  // of the two gradient tensors, the one that dy is not
     for (std::size_t i = layers_.size(); i-- > 0;) {
+        if (pooled_before(i)) continue;
         const ScopedSeconds stopwatch(profile_[i].backward);
         const Tensor& x = input_of(i, images);
         const bool in_place = layers_[i]->in_place() && dy != &gradient;
         Tensor* dx = i == 0 ? nullptr : in_place ? &gradients_[1 - free] : &gradients_[free];
         if (dx && !in_place) dx->reshape(x.maps(), x.batch());
-        layers_[i]->backward(x, activations_[output_of_[i]], *dy, dx, context);
+        if (fused_[i].epilogue.pooling != Pooling::none)
+            dynamic_cast<ConvolutionLayer&>(*layers_[i]).backward_fused(x, *dy, dx, fused_[i].epilogue);
+        else
+            layers_[i]->backward(x, activations_[output_of_[i]], *dy, dx, context);
         if (!in_place) free = 1 - free;
         dy = dx;
     }
@@ -282,6 +323,7 @@ std::size_t Network::workspace_bytes() const {
     std::size_t bytes = 0;
     for (const Tensor& tensor : activations_) bytes += tensor.size() * sizeof(float);
     for (const Tensor& tensor : gradients_) bytes += tensor.size() * sizeof(float);
+    for (const Fused& fused : fused_) bytes += fused.winners.size();
     for (const ConvolutionLayer* convolution : layers_of<ConvolutionLayer>(layers_))
         bytes += convolution->engine().workspace_bytes();
     return bytes;

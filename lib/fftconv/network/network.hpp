@@ -41,7 +41,8 @@ struct NamedParameter {
     Parameter* parameter;
 };
 
-/// A layer's seconds in forward and backward passes and, of a convolution, those of the engine's phases.
+/// A layer's seconds in forward and backward passes and, of a convolution, those of the engine's phases. What
+/// a convolution does of the layers behind it is part of its own.
 struct LayerProfile {
     /// Its name.
     std::string layer;
@@ -72,6 +73,7 @@ class Network {
     /// last of them gives, good until the next pass. @throws ShapeError on other maps.
     const Tensor& forward(const Tensor& x, const PassContext& context, std::size_t first, std::size_t last);
     /// Gradients of every parameter, from the gradient to the logits of the forward pass just made.
+    /// @throws Error when that was forward_only.
     void backward(const Tensor& images, const Tensor& gradient, const PassContext& context);
 
     /// In order.
@@ -106,7 +108,17 @@ class Network {
     std::size_t workspace_bytes() const;
 
   private:
+    /// What a convolution did of the layers behind it in the last forward pass.
+    struct Fused {
+        std::size_t end = 0;  ///< the layer behind the last of them; 0: nothing
+        Epilogue epilogue;
+        std::vector<std::uint8_t> winners;
+    };
+
     void initialise_weights();
+    void fuse(std::size_t layer, std::size_t last, int batch, const PassContext& context);
+    void forward_layers(std::size_t first, std::size_t end, const Tensor& x, const PassContext& context);
+    bool pooled_before(std::size_t layer) const;
     const Tensor& input_of(std::size_t layer, const Tensor& images) const;
 
     Architecture architecture_;
@@ -114,7 +126,9 @@ class Network {
     std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<std::size_t> output_of_;  ///< layer → index of the activation that it writes
     std::vector<Tensor> activations_;
-    Tensor gradients_[2];  ///< in turn the gradient behind and before a layer
+    Tensor gradients_[2];        ///< in turn the gradient behind and before a layer
+    std::vector<Fused> fused_;   ///< of every layer
+    bool forward_only_ = false;  ///< the last forward pass
     std::vector<LayerProfile> profile_;
 };
 

@@ -128,6 +128,15 @@ void overlapped_gradient(const float* map, const OverlappedWindow& window, const
         take_gradient(most, map + window.offset[t], left, dx + window.offset[t], lanes);
 }
 
+/// Adds a pooling, unless something is done already that comes behind it.
+bool pool(Epilogue& epilogue, Pooling pooling, int window = 2, int pixel = 0) {
+    if (epilogue.pooling != Pooling::none || epilogue.relu) return false;
+    epilogue.pooling = pooling;
+    epilogue.window = window;
+    epilogue.pixel = pixel;
+    return true;
+}
+
 }  // namespace
 
 MaxPooling::MaxPooling(std::string name, MapShape input) : Layer(std::move(name), input) {
@@ -136,6 +145,10 @@ MaxPooling::MaxPooling(std::string name, MapShape input) : Layer(std::move(name)
 
 MapShape MaxPooling::output_maps() const {
     return halved(input_maps());
+}
+
+bool MaxPooling::follow(Epilogue& epilogue, const PassContext&) {
+    return pool(epilogue, Pooling::maximum);
 }
 
 void MaxPooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
@@ -159,6 +172,10 @@ OverlappedMaxPooling::OverlappedMaxPooling(std::string name, MapShape input) : L
 // Windows start at 0, 2, 4, … as long as the one before leaves pixels uncovered: ⌈(size − 3) / 2⌉ + 1.
 MapShape OverlappedMaxPooling::output_maps() const {
     return halved(input_maps());
+}
+
+bool OverlappedMaxPooling::follow(Epilogue& epilogue, const PassContext&) {
+    return pool(epilogue, Pooling::maximum, 3);
 }
 
 void OverlappedMaxPooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
@@ -190,6 +207,10 @@ AveragePooling::AveragePooling(std::string name, MapShape input) : Layer(std::mo
 
 MapShape AveragePooling::output_maps() const {
     return halved(input_maps());
+}
+
+bool AveragePooling::follow(Epilogue& epilogue, const PassContext&) {
+    return pool(epilogue, Pooling::average);
 }
 
 void AveragePooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
@@ -227,6 +248,10 @@ void RandomPooling::set_mode(int mode) {
     if (mode < 0 || mode > 3)
         throw ShapeError(name() + ": mode: expected 0 to 3, found " + std::to_string(mode));
     mode_ = mode;
+}
+
+bool RandomPooling::follow(Epilogue& epilogue, const PassContext&) {
+    return pool(epilogue, Pooling::pixel, 2, mode_);
 }
 
 void RandomPooling::forward(const Tensor& x, Tensor& y, const PassContext&) {

@@ -14,6 +14,7 @@ class MaxPooling : public Layer {
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    bool follow(Epilogue& epilogue, const PassContext& context) override;
 };
 
 /// Mean of each 2×2 window, stride 2; odd rows and columns as in MaxPooling.
@@ -25,6 +26,7 @@ class AveragePooling : public Layer {
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    bool follow(Epilogue& epilogue, const PassContext& context) override;
 };
 
 /// Random pooling of the EasyConvPooling paper, section 3.3: pixel K of each 2×2 window, stride 2 (0
@@ -37,6 +39,7 @@ class RandomPooling : public Layer {
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    bool follow(Epilogue& epilogue, const PassContext& context) override;
     /// @throws ShapeError unless 0 ≤ K ≤ 3.
     void set_mode(int mode);
     /// K.
@@ -57,6 +60,7 @@ class OverlappedMaxPooling : public Layer {
     void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
     void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
                   const PassContext& context) override;
+    bool follow(Epilogue& epilogue, const PassContext& context) override;
 };
 
 }  // namespace fftconv

@@ -21,8 +21,8 @@ struct Answers {
 /// Adds a batch, which goes into layer `first` of the network.
 void answer(Network& network, const Batch& batch, std::size_t first, Answers& answers) {
     const auto start = std::chrono::steady_clock::now();
-    const Tensor& logits =
-        network.forward(batch.images, {.valid = batch.valid}, first, network.layers().size());
+    const Tensor& logits = network.forward(batch.images, {.valid = batch.valid, .forward_only = true}, first,
+                                           network.layers().size());
     answers.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const std::vector<float> probabilities = softmax(logits, batch.valid);
     answers.probabilities.insert(answers.probabilities.end(), probabilities.begin(), probabilities.end());
@@ -151,8 +151,9 @@ Evaluation RepeatedEvaluation::evaluate() {
         if (!worth_keeping()) return fftconv::evaluate(network_, batches_);
         batches_.start(0);
         while (const Batch* batch = batches_.next())
-            kept_.push_back({network_.forward(batch->images, {.valid = batch->valid}, 0, first_),
-                             batch->labels, batch->valid});
+            kept_.push_back(
+                {network_.forward(batch->images, {.valid = batch->valid, .forward_only = true}, 0, first_),
+                 batch->labels, batch->valid});
     }
     Answers answers;
     for (const Batch& batch : kept_) answer(network_, batch, first_, answers);

@@ -61,7 +61,7 @@ void SpectralLayer::pack_outputs() {
 
 void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const MapsView& y,
                                   const LaneGroups& groups, int group, int first, int last,
-                                  std::span<const float> bias, const Block* kept) {
+                                  std::span<const float> bias, const Epilogue& epilogue, const Block* kept) {
     const PhaseKernels& k = geometry.kernels;
     const sparse_sum::KernelList& by_output = order.by_output;
     const PerAxis size(transform.height(), transform.width());
@@ -95,9 +95,8 @@ void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const 
             transform.inverse(worker.output.data() + output.at(place, 0), output, groups.lanes,
                               worker.output_rows, worker.tile.data(), worker.scratch.data());
         watch.lap(inverse_phase);
-        scatter(worker.tile.data(), size, groups, group, output_pixels(), map_of(y, o), worker.rows,
-                worker.lines.data());
-        watch.lap(scatter_phase);
+        put_output(worker, groups, group, o, y, epilogue);
+        watch.restart();
     };
     for (int o = first; o < last;) {
         const few_channels::Output one = of(o), other = of(std::min(o + 1, last - 1));

@@ -149,39 +149,99 @@ void SpectralLayer::finish(std::vector<Phase>& phases) {
 void SpectralLayer::read_input(const ConstMapsView& x, const Block& block) {
     parallel_for(options.threads, int(order.used_channels.size()) * block.count, [&](int item, int thread) {
         const int channel = order.used_channels[item / block.count], group = item % block.count;
-        transform_in(workers[thread], x, geometry.kernels.channel_of(channel),
-                     input_pixels(geometry.kernels.phase_of(channel)), block.groups, block.first + group,
+        Worker& worker = workers[thread];
+        const auto gather_tile = [&] {
+            gather_map(worker, x, geometry.kernels.channel_of(channel),
+                       input_pixels(geometry.kernels.phase_of(channel)), block.groups, block.first + group);
+        };
+        transform_in(worker, gather_tile, block.groups.lanes,
                      input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input,
                      block.input.next_line(group * block.groups.lanes));
     });
 }
 
-void SpectralLayer::read_output_gradient(const ConstMapsView& dy, const Block& block, bool own) {
+void SpectralLayer::read_output_gradient(const ConstMapsView& dy, const Block& block, bool own,
+                                         const Epilogue& epilogue) {
     parallel_for(options.threads, block.output.channels * block.count, [&](int item, int thread) {
         const int channel = item / block.count, group = item % block.count;
         if (without_kernels(Toward::output, channel)) return;
-        float* to = output_spectra.data() + block.output.at(channel, group * block.groups.lanes);
-        const auto transform_from = [&](const auto& pixels_of) {
-            transform_in(workers[thread], dy, channel, pixels_of, block.groups, block.first + group, to,
-                         block.output, block.output.next_line(group * block.groups.lanes));
+        Worker& worker = workers[thread];
+        const auto gather_tile = [&] {
+            const auto gather_from = [&](const auto& pixels_of) {
+                gather_gradient(worker, dy, channel, pixels_of, block.groups, block.first + group, epilogue);
+            };
+            if (own)
+                gather_from(own_gradient_pixels());
+            else
+                gather_from(gradient_pixels());
         };
-        if (own)
-            transform_from(own_gradient_pixels());
-        else
-            transform_from(gradient_pixels());
+        transform_in(worker, gather_tile, block.groups.lanes,
+                     output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
+                     block.output, block.output.next_line(group * block.groups.lanes));
     });
 }
 
-void SpectralLayer::write_output(const MapsView& y, const Block& block, std::span<const float> bias) {
-    parallel_for(options.threads, block.output.channels * block.count, [&](int item, int thread) {
-        const int channel = item / block.count, group = item % block.count;
+/// Tiles of the same images go to the same thread, in order, where windows of a pooling may lie in several.
+void SpectralLayer::write_output(const MapsView& y, const Block& block, std::span<const float> bias,
+                                 const Epilogue& epilogue) {
+    const int apart =
+        epilogue.pooling == Pooling::none ? block.count : std::min(block.count, block.groups.groups_per_tile);
+    parallel_for(options.threads, block.output.channels * apart, [&](int item, int thread) {
+        const int channel = item / apart;
         std::optional<float> constant;
         if (without_kernels(Toward::output, channel)) constant = bias.empty() ? 0.0f : bias[channel];
-        transform_out(workers[thread],
-                      output_spectra.data() + block.output.at(channel, group * block.groups.lanes),
-                      block.output, output_pixels(), block.groups, block.first + group, channel, y, constant,
-                      block.output.next_line(group * block.groups.lanes));
+        for (int group = item % apart; group < block.count; group += apart) {
+            const int lane = group * block.groups.lanes;
+            transform_out(workers[thread], output_spectra.data() + block.output.at(channel, lane),
+                          block.output, output_pixels(), block.groups, block.first + group, constant,
+                          block.output.next_line(lane));
+            put_output(workers[thread], block.groups, block.first + group, channel, y, epilogue);
+        }
     });
+}
+
+void SpectralLayer::put_output(Worker& worker, const LaneGroups& groups, int group, int channel,
+                               const MapsView& y, const Epilogue& epilogue) {
+    Stopwatch watch(worker);
+    const bool pooled = epilogue.pooling != Pooling::none, relu = epilogue.relu && !pooled;
+    float* tile = worker.tile.data();
+    if (relu || !epilogue.factor.empty())
+        tile_pooling::activate(tile, transform.area() * groups.lanes,
+                               epilogue.factor.empty() ? 1 : epilogue.factor[channel],
+                               epilogue.offset.empty() ? 0 : epilogue.offset[channel], relu);
+    if (!pooled)
+        scatter(tile, PerAxis(transform.height(), transform.width()), groups, group, output_pixels(),
+                map_of(y, channel), worker.rows, worker.lines.data());
+    else
+        groups.for_each_tile(group, [&](int of, int, int image, int, int) {
+            const TilePixels pixels = output_pixels()(of);
+            float* first = y.pixel(channel, 0, 0) + image;
+            tile_pooling::pool(tile, transform.width(), groups.lanes,
+                               {pixels.rows, transform.height(), y.height},
+                               {pixels.columns, transform.width(), y.width}, epilogue,
+                               {first, epilogue.winners ? epilogue.winners + (first - y.data) : nullptr,
+                                y.row_stride, y.column_stride});
+        });
+    watch.lap(scatter_phase);
+}
+
+bool SpectralLayer::pools(const Epilogue& epilogue, const Blocks& blocks) const {
+    const LayerAxes& axes = geometry.axes;
+    if (options.mode != no_mode || axes.vertical.classes * axes.horizontal.classes > 1 ||
+        blocks.groups.tiles_per_group > 1)
+        return false;
+    // Where tiles of the same images are not done in order, or a mean is not of one tile.
+    if (epilogue.pooling != Pooling::average && !few_channels(blocks)) return true;
+    const auto cuts = [&](const AxisTiling& tiling, int pixels) {
+        for (int tile = 0; tile < tiling.forward_tiles; ++tile)
+            if (tile_pooling::Extent(tiling.output_scatter.data() + tile * tiling.tile, tiling.tile,
+                                     pixels / 2)
+                    .cuts_windows(epilogue.window, pixels))
+                return true;
+        return false;
+    };
+    return !cuts(geometry.vertical, shape.output_height()) &&
+           !cuts(geometry.horizontal, shape.output_width());
 }
 
 void SpectralLayer::write_input_gradient(const MapsView& dx, const Block& block) {
@@ -189,11 +249,16 @@ void SpectralLayer::write_input_gradient(const MapsView& dx, const Block& block)
         const int channel = item / block.count, group = item % block.count;
         std::optional<float> constant;
         if (without_kernels(Toward::input, channel)) constant = 0.0f;
-        transform_out(workers[thread],
-                      input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input,
-                      input_gradient_pixels(geometry.kernels.phase_of(channel)), block.groups,
-                      block.first + group, geometry.kernels.channel_of(channel), dx, constant,
+        Worker& worker = workers[thread];
+        const auto pixels_of = input_gradient_pixels(geometry.kernels.phase_of(channel));
+        transform_out(worker, input_spectra.data() + block.input.at(channel, group * block.groups.lanes),
+                      block.input, pixels_of, block.groups, block.first + group, constant,
                       block.input.next_line(group * block.groups.lanes));
+        Stopwatch watch(worker);
+        scatter(worker.tile.data(), PerAxis(transform.height(), transform.width()), block.groups,
+                block.first + group, pixels_of, map_of(dx, geometry.kernels.channel_of(channel)), worker.rows,
+                worker.lines.data());
+        watch.lap(scatter_phase);
     });
 }
 

@@ -11,6 +11,7 @@
 #include "fftconv/convolution/spectral/kernel_order.hpp"
 #include "fftconv/convolution/spectral/kernel_spectra.hpp"
 #include "fftconv/convolution/spectral/tile_io.hpp"
+#include "fftconv/convolution/spectral/tile_pooling.hpp"
 #include "fftconv/convolution/spectral/tile_transform.hpp"
 #include "fftconv/convolution/spectral/tiling.hpp"
 #include "fftconv/core/clock.hpp"
@@ -45,6 +46,7 @@ struct alignas(64) Worker {
 class Stopwatch {
   public:
     explicit Stopwatch(Worker& worker) : worker_(worker), last_(ticks()) {}
+    void restart() { last_ = ticks(); }
     void lap(PhaseIndex phase) {
         const std::uint64_t now = ticks();
         worker_.ticks[phase] += now - last_;
@@ -178,11 +180,18 @@ struct SpectralLayer {
     void read_input(const ConstMapsView& x, const Block& block);  ///< x → input_spectra
     /// dy → output_spectra, a tile's own pixels (forward's tiles) or those of its neighbours too
     /// (backward's).
-    void read_output_gradient(const ConstMapsView& dy, const Block& block, bool own);
+    void read_output_gradient(const ConstMapsView& dy, const Block& block, bool own,
+                              const Epilogue& epilogue);
     /// Every bin of forward or of the gradient to the input.
     void sum_bins(Toward side, const KernelStore& store, const Block& block, std::span<const float> bias);
-    void write_output(const MapsView& y, const Block& block,
-                      std::span<const float> bias);                     ///< output_spectra → y
+    /// output_spectra → y, with what follows.
+    void write_output(const MapsView& y, const Block& block, std::span<const float> bias,
+                      const Epilogue& epilogue);
+    /// A worker's tile → y.
+    void put_output(Worker& worker, const LaneGroups& groups, int group, int channel, const MapsView& y,
+                    const Epilogue& epilogue);
+    /// Can the scatter pool the outputs, and the gather bring the gradient back?
+    bool pools(const Epilogue& epilogue, const Blocks& blocks) const;
     void write_input_gradient(const MapsView& dx, const Block& block);  ///< input_spectra → dx
     void write_weight_gradient(std::span<float> dw);                    ///< order.gradient → dw
     /// Few input channels, in all or in each group of the layer, whose spectra fit into a core's own cache
@@ -195,7 +204,8 @@ struct SpectralLayer {
     /// Outputs first … last − 1, all of one group of the layer, for one group of lanes; `kept`: where to
     /// leave the spectra of x, or null.
     void forward_group(Worker& worker, const ConstMapsView& x, const MapsView& y, const LaneGroups& groups,
-                       int group, int first, int last, std::span<const float> bias, const Block* kept);
+                       int group, int first, int last, std::span<const float> bias, const Epilogue& epilogue,
+                       const Block* kept);
     // One bin, by one thread.
     void sum_bin(Worker& worker, int bin, Toward side, const KernelStore& store, const Block& block,
                  std::span<const float> bias);
@@ -210,14 +220,20 @@ struct SpectralLayer {
     std::size_t gradient_bin_densely(Worker& worker, int bin, const Block& block);
     std::size_t gradient_bin_sparsely(int bin, const Block& block);
 
+    /// gather() fills the worker's tile.
+    template <class Gather>
+    void transform_in(Worker& worker, const Gather& gather_tile, int lanes, float* to,
+                      const SpectrumLayout& layout, std::size_t next);
     template <class PixelsOf>
-    void transform_in(Worker& worker, const ConstMapsView& from, int channel, const PixelsOf& pixels_of,
-                      const LaneGroups& groups, int group, float* to, const SpectrumLayout& layout,
-                      std::size_t next);
+    void gather_map(Worker& worker, const ConstMapsView& from, int channel, const PixelsOf& pixels_of,
+                    const LaneGroups& groups, int group);
     template <class PixelsOf>
     void transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
-                       const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
-                       const MapsView& to, std::optional<float> constant, std::size_t next);
+                       const PixelsOf& pixels_of, const LaneGroups& groups, int group,
+                       std::optional<float> constant, std::size_t next);
+    template <class PixelsOf>
+    void gather_gradient(Worker& worker, const ConstMapsView& dy, int channel, const PixelsOf& pixels_of,
+                         const LaneGroups& groups, int group, const Epilogue& epilogue);
     bool without_kernels(Toward side, int row) const { return !order.dense && order.list(side).empty(row); }
 
     ConvolutionShape shape;
@@ -246,25 +262,48 @@ inline void fetch_next(const float* spectrum, const SpectrumLayout& layout, std:
 }
 
 /// gather → FFT of one group of one channel.
-template <class PixelsOf>
-void SpectralLayer::transform_in(Worker& worker, const ConstMapsView& from, int channel,
-                                 const PixelsOf& pixels_of, const LaneGroups& groups, int group, float* to,
+template <class Gather>
+void SpectralLayer::transform_in(Worker& worker, const Gather& gather_tile, int lanes, float* to,
                                  const SpectrumLayout& layout, std::size_t next) {
     Stopwatch watch(worker);
-    gather(map_of(from, channel), groups, group, PerAxis(transform.height(), transform.width()), pixels_of,
-           worker.tile.data(), worker.rows, worker.lines.data());
+    gather_tile();
     watch.lap(gather_phase);
     fetch_next(to, layout, next);
-    transform.forward(worker.tile.data(), worker.rows, groups.lanes, to, layout, worker.scratch.data());
+    transform.forward(worker.tile.data(), worker.rows, lanes, to, layout, worker.scratch.data());
     watch.lap(fft_phase);
 }
 
-/// inverse → scatter of one group of one channel; a channel without kernels is constant, and needs no
-/// inverse.
+template <class PixelsOf>
+void SpectralLayer::gather_map(Worker& worker, const ConstMapsView& from, int channel,
+                               const PixelsOf& pixels_of, const LaneGroups& groups, int group) {
+    gather(map_of(from, channel), groups, group, PerAxis(transform.height(), transform.width()), pixels_of,
+           worker.tile.data(), worker.rows, worker.lines.data());
+}
+
+/// The gradient to the convolution's outputs, from that to what is pooled of them.
+template <class PixelsOf>
+void SpectralLayer::gather_gradient(Worker& worker, const ConstMapsView& dy, int channel,
+                                    const PixelsOf& pixels_of, const LaneGroups& groups, int group,
+                                    const Epilogue& epilogue) {
+    if (epilogue.pooling == Pooling::none) return gather_map(worker, dy, channel, pixels_of, groups, group);
+    tile_io::list_rows(transform.height(), groups, group, pixels_of, worker.rows);
+    groups.for_each_tile(group, [&](int tile, int, int image, int count, int) {
+        const TilePixels pixels = pixels_of(tile);
+        const float* first = dy.pixel(channel, 0, 0) + image;
+        tile_pooling::unpool({first, epilogue.winners ? epilogue.winners + (first - dy.data) : nullptr,
+                              dy.row_stride, dy.column_stride},
+                             {pixels.rows, transform.height(), dy.height},
+                             {pixels.columns, transform.width(), dy.width}, epilogue, count,
+                             transform.width(), groups.lanes, worker.tile.data());
+    });
+}
+
+/// inverse of one group of one channel, to the worker's tile; a channel without kernels is constant, and
+/// needs none.
 template <class PixelsOf>
 void SpectralLayer::transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
-                                  const PixelsOf& pixels_of, const LaneGroups& groups, int group, int channel,
-                                  const MapsView& to, std::optional<float> constant, std::size_t next) {
+                                  const PixelsOf& pixels_of, const LaneGroups& groups, int group,
+                                  std::optional<float> constant, std::size_t next) {
     Stopwatch watch(worker);
     if (constant) {
         std::fill(worker.tile.begin(), worker.tile.end(), *constant);
@@ -274,9 +313,6 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
         transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
     }
     watch.lap(inverse_phase);
-    scatter(worker.tile.data(), PerAxis(transform.height(), transform.width()), groups, group, pixels_of,
-            map_of(to, channel), worker.rows, worker.lines.data());
-    watch.lap(scatter_phase);
 }
 
 }  // namespace fftconv

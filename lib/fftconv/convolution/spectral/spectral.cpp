@@ -71,18 +71,26 @@ std::size_t SpectralConvolution::workspace_bytes() const {
     return floats * sizeof(float) + layer.order.bytes();
 }
 
+bool SpectralConvolution::fuses(const Epilogue& epilogue, int batch) const {
+    return epilogue.pooling == Pooling::none || layer_->pools(epilogue, layer_->forward_blocks(batch));
+}
+
 void SpectralConvolution::forward(const ConstMapsView& x, const MapsView& y) {
-    check_forward(x, y);
+    forward_fused(x, y, {});
+}
+
+void SpectralConvolution::forward_fused(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue) {
+    check_forward(x, y, epilogue);
     SpectralLayer& layer = *layer_;
     const KernelStore& store = layer.updated(Toward::output, weights_);
     const Blocks blocks = layer.forward_blocks(x.batch);
-    if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks);
+    if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks, epilogue);
     layer.start(blocks, layer.sum_scratch(Toward::output, blocks));
     for (int i = 0; i < blocks.count(); ++i) {
         const Block block = layer.block(blocks, i);
         layer.read_input(x, block);
         layer.sum_bins(Toward::output, store, block, bias_);
-        layer.write_output(y, block, bias_);
+        layer.write_output(y, block, bias_, epilogue);
     }
     layer.finish(phases_);
     // Those of several blocks have overwritten each other.
@@ -92,7 +100,7 @@ void SpectralConvolution::forward(const ConstMapsView& x, const MapsView& y) {
 /// Group by group of lanes, and of the layer; where there is one of the latter and these are too few for the
 /// threads, the outputs are shared out too, and every part transforms the few channels anew.
 void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const MapsView& y,
-                                               const Blocks& blocks) {
+                                               const Blocks& blocks, const Epilogue& epilogue) {
     SpectralLayer& layer = *layer_;
     layer.kept_input = {};
     layer.start_few_channels(blocks);
@@ -108,7 +116,7 @@ void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const Map
         const int group = item / parts, part = item % parts,
                   first = std::min(part * share, shape_.out_channels);
         layer.forward_group(layer.workers[thread], x, y, blocks.groups, group, first,
-                            std::min(first + share, shape_.out_channels), bias_,
+                            std::min(first + share, shape_.out_channels), bias_, epilogue,
                             keep && (grouped || part == 0) ? &block : nullptr);
     });
     layer.visited = layer.order.by_output.channel.size() / layer.geometry.kernels.phases;
@@ -118,6 +126,11 @@ void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const Map
 
 void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView& dx) {
     check_backward_input(dy, dx);
+    input_gradient(dy, dx, {});
+}
+
+void SpectralConvolution::input_gradient(const ConstMapsView& dy, const MapsView& dx,
+                                         const Epilogue& epilogue) {
     SpectralLayer& layer = *layer_;
     const KernelStore& store = layer.updated(Toward::input, weights_);
     const Blocks blocks = layer.backward_blocks(dy.batch);
@@ -125,7 +138,7 @@ void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView
     layer.clear_untouched(dx);
     for (int i = 0; i < blocks.count(); ++i) {
         const Block block = layer.block(blocks, i);
-        layer.read_output_gradient(dy, block, false);
+        layer.read_output_gradient(dy, block, false, epilogue);
         layer.sum_bins(Toward::input, store, block, {});
         layer.write_input_gradient(dx, block);
     }
@@ -134,21 +147,29 @@ void SpectralConvolution::backward_input(const ConstMapsView& dy, const MapsView
 
 void SpectralConvolution::backward_weights(const ConstMapsView& x, const ConstMapsView& dy,
                                            std::span<float> dw) {
-    check_backward_weights(x, dy, dw);
-    both_gradients(x, dy, nullptr, dw);
+    backward_fused(x, dy, nullptr, dw, {});
 }
 
 void SpectralConvolution::backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
                                    std::span<float> dw) {
-    if (!layer_->one_tile()) return ConvolutionEngine::backward(x, dy, dx, dw);
-    check_backward(x, dy, dx, dw);
-    both_gradients(x, dy, &dx, dw);
+    backward_fused(x, dy, &dx, dw, {});
+}
+
+void SpectralConvolution::backward_fused(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
+                                         std::span<float> dw, const Epilogue& epilogue) {
+    if (dx)
+        check_backward(x, dy, *dx, dw, epilogue);
+    else
+        check_backward_weights(x, dy, dw, epilogue);
+    const bool shared = layer_->one_tile();
+    both_gradients(x, dy, shared ? dx : nullptr, dw, epilogue);
+    if (dx && !shared) input_gradient(dy, *dx, epilogue);
 }
 
 /// The gradient to the weights and, where one tile holds the image, also that to the input: both then come
 /// from the same spectra of dy.
 void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
-                                         std::span<float> dw) {
+                                         std::span<float> dw, const Epilogue& epilogue) {
     SpectralLayer& layer = *layer_;
     const KernelStore* store = nullptr;
     if (dx) {
@@ -164,7 +185,7 @@ void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMaps
     for (int i = 0; i < blocks.count(); ++i) {
         const Block block = layer.block(blocks, i);
         if (!input_kept) layer.read_input(x, block);
-        layer.read_output_gradient(dy, block, true);
+        layer.read_output_gradient(dy, block, true, epilogue);
         parallel_for(options_.threads, block.input.order.bins(), [&](int bin, int thread) {
             Worker& worker = layer.workers[thread];
             layer.gradient_bin(worker, bin, block);

@@ -27,6 +27,10 @@ class SpectralConvolution : public ConvolutionEngine {
     void backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) override;
     void backward(const ConstMapsView& x, const ConstMapsView& dy, const MapsView& dx,
                   std::span<float> dw) override;
+    bool fuses(const Epilogue& epilogue, int batch) const override;
+    void forward_fused(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue) override;
+    void backward_fused(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
+                        std::span<float> dw, const Epilogue& epilogue) override;
     std::size_t workspace_bytes() const override;
     void keep_pruned_spectra(bool keep) override;
     void keep_input_spectra(bool keep) override;
@@ -45,9 +49,11 @@ class SpectralConvolution : public ConvolutionEngine {
     void take_mode(int mode) override;
 
   private:
-    void forward_few_channels(const ConstMapsView& x, const MapsView& y, const Blocks& blocks);
+    void forward_few_channels(const ConstMapsView& x, const MapsView& y, const Blocks& blocks,
+                              const Epilogue& epilogue);
     void both_gradients(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
-                        std::span<float> dw);
+                        std::span<float> dw, const Epilogue& epilogue);
+    void input_gradient(const ConstMapsView& dy, const MapsView& dx, const Epilogue& epilogue);
 
     std::unique_ptr<SpectralLayer> layer_;
 };

@@ -1,0 +1,52 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "fftconv/convolution/epilogue.hpp"
+#include "fftconv/convolution/spectral/tile_io.hpp"
+
+namespace fftconv {
+
+/// What follows a convolution, between a tile (T, T, lanes) in cache and the maps: eight or sixteen images
+/// side by side, as they lie in a tensor.
+namespace tile_pooling {
+
+/// One axis: the tile's entries first … first + count − 1 are pixels pixel … pixel + count − 1 of the
+/// convolution's maps, `pooled` of whose windows there are.
+struct Extent {
+    int first = 0, pixel = 0, count = 0, pooled = 0;
+
+    /// Of a row of a tiling's table.
+    Extent(const int* pixels, int tile, int pooled_pixels);
+
+    /// Windows that have a pixel among these: first_window ≤ i < end_window.
+    int first_window(int edge) const { return edge == 3 && pixel > 0 ? (pixel - 1) / 2 : pixel / 2; }
+    int end_window() const { return count ? std::min(pooled, (pixel + count + 1) / 2) : 0; }
+    /// Does a window have pixels of the neighbours too?
+    bool cuts_windows(int edge, int pixels_in_all) const;
+};
+
+/// Pixels of one pooled channel where they lie; steps in floats. A float's winner has the same place.
+template <class Float, class Byte>
+struct Pooled {
+    Float* data;
+    Byte* winners;
+    std::ptrdiff_t row, column;
+};
+
+/// value = value · factor + offset, then ReLU where wanted, for every float of a tile.
+void activate(float* tile, std::size_t floats, float factor, float offset, bool relu);
+
+/// Every window that has pixels in the tile to its pixel of y, and ReLU. A maximum with pixels in tiles
+/// before this one, above or to the left, is taken further from what these have left in y.
+void pool(const float* tile, int tile_width, int lanes, const Extent& rows, const Extent& columns,
+          const Epilogue& epilogue, const Pooled<float, std::uint8_t>& y);
+
+/// The way back: the gradient to the convolution's outputs, from that to the pooled ones. Writes all columns
+/// of the tile's rows that have pixels, zero where there is no pixel, and in lanes from `images` on.
+void unpool(const Pooled<const float, const std::uint8_t>& dy, const Extent& rows, const Extent& columns,
+            const Epilogue& epilogue, int images, int tile_width, int lanes, float* tile);
+
+}  // namespace tile_pooling
+}  // namespace fftconv

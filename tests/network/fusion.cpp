@@ -1,0 +1,144 @@
+// A network's passes, in which convolutions do what follows them, against its
+// layers one after the other.
+#include <boost/test/unit_test.hpp>
+
+#include "fftconv/core/error.hpp"
+#include "fftconv/network/network.hpp"
+#include "support/gradient_check.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+constexpr int batch = 12;
+
+Network make(const std::string& text, int threads = 1) {
+    return Network(parse_architecture(text), {.engine = "fft", .batch = batch, .threads = threads});
+}
+
+/// Every layer by itself, and back.
+struct LayerByLayer {
+    std::vector<Tensor> activations;
+
+    void forward(Network& network, const Tensor& x, const PassContext& context) {
+        activations.assign(1, x);
+        for (const auto& layer : network.layers()) {
+            Tensor y(layer->output_maps(), x.batch());
+            layer->forward(activations.back(), y, context);
+            activations.push_back(y);
+        }
+    }
+    void backward(Network& network, Tensor dy, const PassContext& context) {
+        for (std::size_t i = network.layers().size(); i-- > 0;) {
+            Tensor dx(activations[i].maps(), dy.batch());
+            network.layers()[i]->backward(activations[i], activations[i + 1], dy, &dx, context);
+            dy = dx;
+        }
+    }
+};
+
+std::vector<std::vector<float>> gradients_of(Network& network) {
+    std::vector<std::vector<float>> gradients;
+    for (const NamedParameter& named : network.parameters()) gradients.push_back(named.parameter->gradient);
+    return gradients;
+}
+
+Tensor random_gradient() {
+    Tensor gradient = random_tensor({3, 1, 1}, batch, "gradient");
+    fill_lanes(gradient, batch, 0);
+    return gradient;
+}
+
+const std::vector<std::string> texts = {
+    "2x16x16:8C3-MP2-9C3-P2-6FC-3Softmax", "3x18x14:8C3-8C3-MP2-9C3v-P2(average)-5FC-3Softmax",
+    "2x12x12:8C3+BN-MP2-8C3+BN-6FC+BN-3Softmax", "9x10x10:8C3+BN-P2(random)-8C3-P2(random)-3Softmax",
+    "9x12x12:8C3-P2(ecp)-8C3+BN-P2-3Softmax"};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(fusion)
+
+BOOST_AUTO_TEST_CASE(passes_are_those_of_the_layers) {
+    for (const std::string& text : texts)
+        for (const bool training : {false, true}) BOOST_TEST_CONTEXT(text << ", training " << training) {
+                Network fused = make(text), plain = make(text);
+                const Tensor x = random_tensor(fused.architecture().input, batch, "x");
+                const Tensor gradient = random_gradient();
+                const PassContext context{.training = training, .step = 1};
+                LayerByLayer layers;
+                layers.forward(plain, x, context);
+                BOOST_CHECK_EQUAL(largest_error(fused.forward(x, context), layers.activations.back()), 0);
+                fused.backward(x, gradient, context);
+                layers.backward(plain, gradient, context);
+                const auto found = gradients_of(fused), expected = gradients_of(plain);
+                for (std::size_t i = 0; i < found.size(); ++i)
+                    BOOST_CHECK_LE(largest_error(found[i], expected[i]), 1e-5);
+            }
+}
+
+BOOST_AUTO_TEST_CASE(forward_only_is_equal_to_rounding_and_has_no_way_back) {
+    for (const std::string& text : texts) BOOST_TEST_CONTEXT(text) {
+            Network network = make(text);
+            const Tensor x = random_tensor(network.architecture().input, batch, "x");
+            network.forward(x, {.training = true});  // running statistics other than 0 and 1
+            LayerByLayer layers;
+            layers.forward(network, x, {});
+            BOOST_CHECK_LE(
+                largest_error(network.forward(x, {.forward_only = true}), layers.activations.back()), 1e-5);
+            BOOST_CHECK_THROW(network.backward(x, Tensor(3, 1, 1, batch), {}), Error);
+            network.forward(x, {});
+            BOOST_CHECK_NO_THROW(network.backward(x, Tensor(3, 1, 1, batch), {}));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(poolings_and_relus_cost_no_pass_of_their_own) {
+    Network network = make(texts[0]);
+    const Tensor x = random_tensor(network.architecture().input, batch, "x");
+    network.forward(x, {.training = true});
+    for (const LayerProfile& layer : network.profile()) {
+        const bool own = layer.layer.starts_with("conv") || layer.layer.starts_with("dense") ||
+                         layer.layer == "relu3";  // behind a dense layer
+        BOOST_CHECK_EQUAL(layer.forward > 0, own);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_part_of_the_layers_ends_where_it_is_asked_to) {
+    Network network = make(texts[0]);
+    const Tensor x = random_tensor(network.architecture().input, batch, "x");
+    LayerByLayer layers;
+    layers.forward(network, x, {});
+    for (std::size_t last = 1; last <= network.layers().size(); ++last)
+        BOOST_CHECK_EQUAL(largest_error(network.forward(x, {}, 0, last), layers.activations[last]), 0);
+}
+
+BOOST_AUTO_TEST_CASE(masks_decide_anew) {
+    Network network = make(texts[0]), plain = make(texts[0]);
+    const Tensor x = random_tensor(network.architecture().input, batch, "x");
+    LayerByLayer layers;
+    for (const double survivors : {1.0, 0.3, 1.0}) {
+        for (Network* each : {&network, &plain}) {
+            RandomStream random(1, "mask");
+            std::vector<std::uint8_t> mask(each->convolutions()[1]->shape().kernels());
+            for (auto& kept : mask) kept = random.uniform() < survivors;
+            each->convolutions()[1]->set_kernel_mask(mask);
+        }
+        layers.forward(plain, x, {});
+        BOOST_CHECK_EQUAL(largest_error(network.forward(x, {}), layers.activations.back()), 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_same_bits_for_any_number_of_threads) {
+    for (const std::string& text : texts) {
+        Network one = make(text), three = make(text, 3);
+        const Tensor x = random_tensor(one.architecture().input, batch, "x");
+        const Tensor gradient = random_gradient();
+        const PassContext context{.training = true};
+        BOOST_CHECK_EQUAL(largest_error(one.forward(x, context), three.forward(x, context)), 0);
+        one.backward(x, gradient, context);
+        three.backward(x, gradient, context);
+        BOOST_CHECK(gradients_of(one) == gradients_of(three));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
