@@ -72,7 +72,8 @@ struct ShardedLayerTime {
 
 /// Forward and backward pass of a batch that is cut into shards, layer by layer: batch normalisation takes
 /// its statistics over the whole batch, and gradients are summed in the order of the shards while the
-/// backward pass continues. With one shard it computes what Network::forward and backward do, to the bit.
+/// backward pass continues. With one shard it computes what Network::forward and backward do, to the bit but
+/// for gradients of biases behind which these fuse a pooling: they are summed in another order.
 class ShardedPass {
   public:
     /// Both must outlive it.
