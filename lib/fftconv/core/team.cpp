@@ -74,23 +74,26 @@ void Team::run(int threads, int count, detail::Piece piece, const void* body) {
     call_ = {count, piece, body};
     unfinished_.store(count, std::memory_order_relaxed);
     open_.store({std::uint32_t(count), std::uint32_t(threads)});
-    if (const Ticks now = ticks(); now - last_ > microseconds(pause)) spell_ = now;
-    wake_when_worth_it(count <= 2 * threads);
+    const Ticks start = ticks();
+    const bool few = count <= 2 * threads;
+    if (start - last_ > microseconds(pause)) spell_ = start;
+    wake_when_worth_it(few && few_took_long_);
     works = true;
     work(0);
     works = false;
     wait_for_helpers();
     last_ = ticks();
+    if (few) few_took_long_ = last_ - start > microseconds(worth_waking);
     if (!exception_) return;
     failed_.clear();
     std::rethrow_exception(std::exchange(exception_, nullptr));
 }
 
-/// Few items are long ones, as a rule; else the helpers are left asleep for a while, so that a short pass,
-/// alone after a pause, is no slower than on one thread.
-void Team::wake_when_worth_it(bool few_items) {
+/// At once for few long items, which leave no time between two of them; else the helpers are left asleep for
+/// a while, so that a short pass, alone after a pause, is no slower than on one thread.
+void Team::wake_when_worth_it(bool at_once) {
     if (sleeping_.load() == 0) return;
-    if (!few_items && ticks() - spell_ < microseconds(worth_waking)) return;
+    if (!at_once && ticks() - spell_ < microseconds(worth_waking)) return;
     sleeping_ = 0;
     ++calls_;
     calls_.notify_all();

@@ -40,7 +40,7 @@ class Team {
     void help(int worker);
     void work(int worker);
     bool take(int worker, int& begin, int& end);
-    void wake_when_worth_it(bool few_items);
+    void wake_when_worth_it(bool at_once);
     bool wanted(int worker) const;
     void wait_for_call(int worker);
     void wait_for_helpers();
@@ -55,6 +55,7 @@ class Team {
     std::atomic_flag failed_{};
     std::exception_ptr exception_;  ///< of the first that failed
     std::vector<std::thread> helpers_;
+    bool few_took_long_ = false;          ///< the last call with few items
     std::uint64_t spell_ = 0, last_ = 0;  ///< ticks: since when the caller has had work, and had some last
 };
 
