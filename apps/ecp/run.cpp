@@ -348,7 +348,7 @@ void EcpRun::sort_curves() {
 }
 
 void EcpRun::save_result() {
-    sort_curves();
+    if (team().count() > 1) sort_curves();
     record_.tables = {machine_table(ecp_.thread_count()), calls_};
     if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
     if (!trained_apart_.empty())
