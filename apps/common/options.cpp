@@ -110,7 +110,10 @@ template float parse_number(const std::string&, const std::string&, const Bounds
 template double parse_number(const std::string&, const std::string&, const Bounds&);
 
 double Options::shortest(float value) {
-    return std::stod(fmt::format("{}", value));
+    const std::string text = fmt::format("{}", value);
+    double result = value;
+    std::from_chars(text.data(), text.data() + text.size(), result);
+    return result;
 }
 
 Options::Options(const std::string& app, const std::string& description) : app_(description, app) {

@@ -1,6 +1,7 @@
 #include "fftconv/network/activation.hpp"
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/chunks.hpp"
 
@@ -34,7 +35,7 @@ bool Relu::follow(Epilogue& epilogue, const PassContext&) {
 Dropout::Dropout(std::string name, MapShape input, float rate, std::uint64_t seed)
     : Layer(std::move(name), input), rate_(rate), seed_(seed) {
     if (!(rate >= 0 && rate < 1))
-        throw UsageError("dropout: expected at least 0 and less than 1, found " + std::to_string(rate));
+        throw UsageError("dropout: expected at least 0 and less than 1, found " + number_text(rate));
 }
 
 void Dropout::forward(const Tensor& x, Tensor& y, const PassContext& context) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "fftconv/core/number_text.hpp"
+
 namespace fftconv {
 namespace {
 
@@ -367,7 +369,7 @@ Architecture with_batch_norm(Architecture architecture, bool batch_norm) {
 }
 
 Architecture with_width(Architecture architecture, double factor) {
-    if (!(factor > 0)) throw UsageError("width: expected more than 0, found " + std::to_string(factor));
+    if (!(factor > 0)) throw UsageError("width: expected more than 0, found " + number_text(factor));
     const auto scale = [&](int& outputs) { outputs = std::max(1, int(std::lround(outputs * factor))); };
     for (std::size_t i = 0; i + 1 < architecture.layers.size(); ++i) {
         if (auto* convolution = std::get_if<ConvolutionSpec>(&architecture.layers[i]))

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/core/scoped_seconds.hpp"
 #include "fftconv/network/activation.hpp"
@@ -104,7 +105,7 @@ void check(const NetworkOptions& options) {
         throw UsageError("mode: expected 0 to 3, found " + std::to_string(options.mode));
     if (!(options.dropout >= 0 && options.dropout < 1))
         throw UsageError("dropout: expected at least 0 and less than 1, found " +
-                         std::to_string(options.dropout));
+                         number_text(options.dropout));
     if (options.threads < 1)
         throw UsageError("threads: expected at least 1, found " + std::to_string(options.threads));
     if (options.batch < 1)

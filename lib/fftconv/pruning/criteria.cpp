@@ -5,6 +5,7 @@
 #include <map>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/loss.hpp"
 #include "fftconv/pruning/reconstruction.hpp"
@@ -267,7 +268,7 @@ std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const Prunin
             if (!std::isfinite(scores[g][u]))
                 throw Error("criterion: " + to_string(criterion) + ": expected a finite score of " +
                             to_string(scope.granularity) + " " + std::to_string(groups[g][u].index) + " of " +
-                            groups[g][u].layer.name() + ", found " + std::to_string(scores[g][u]));
+                            groups[g][u].layer.name() + ", found " + number_text(scores[g][u]));
     return scores;
 }
 

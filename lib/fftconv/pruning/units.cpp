@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/core/random.hpp"
 
 namespace fftconv {
@@ -81,7 +82,7 @@ std::string stream_name(const UnitGroup& group, const PruningScope& scope) {
 void require_finite(const std::vector<double>& scores) {
     for (double score : scores)
         if (!std::isfinite(score))
-            throw Error("pruning: score: expected a finite number, found " + std::to_string(score));
+            throw Error("pruning: score: expected a finite number, found " + number_text(score));
 }
 
 /// log(u) / score falls as the score does: the largest keys are a draw without replacement in proportion to

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/network/chunks.hpp"
 
 namespace fftconv {
@@ -30,7 +31,7 @@ std::vector<std::string> state_names(OptimizerMethod method) {
 void require(bool holds, const char* field, const char* expected, float found) {
     if (!holds)
         throw UsageError(std::string("optimizer: ") + field + ": expected " + expected + ", found " +
-                         std::to_string(found));
+                         number_text(found));
 }
 
 void check(const OptimizerOptions& options) {

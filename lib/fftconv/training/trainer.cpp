@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/batch_norm.hpp"
 #include "fftconv/network/loss.hpp"
@@ -145,8 +146,7 @@ double Trainer::train_batch(const Batch& batch) {
     if (network_.has_mode()) network_.set_mode(training_mode());
     const Loss loss = sharded_ ? sharded_->run(batch, state_.steps) : forward_and_backward(batch);
     if (!std::isfinite(loss.sum))
-        throw DivergenceError(state_.epoch + 1, state_.batch + 1,
-                              "the loss is " + std::to_string(loss.mean()));
+        throw DivergenceError(state_.epoch + 1, state_.batch + 1, "the loss is " + number_text(loss.mean()));
     optimizer_.step(options_.schedule.rate(options_.optimizer.rate, state_.epoch, options_.epochs,
                                            state_.batch, train_.count()));
     state_.loss_sum += loss.sum;

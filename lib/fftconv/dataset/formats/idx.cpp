@@ -1,7 +1,7 @@
 #include "fftconv/dataset/formats/idx.hpp"
 
 #include <algorithm>
-#include <sstream>
+#include <charconv>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/sha256.hpp"
@@ -13,9 +13,8 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 std::string hexadecimal(std::uint32_t value) {
-    std::ostringstream text;
-    text << "0x" << std::hex << value;
-    return text.str();
+    char digits[8];
+    return "0x" + std::string(digits, std::to_chars(digits, digits + sizeof digits, value, 16).ptr);
 }
 
 std::uint32_t big_endian(const std::uint8_t* bytes) {
