@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_file_says_what_wrote_it) {
     write_masks(folder / "a.h5", sample_masks());
     const FileHeader header = read_file_header(folder / "a.h5");
     BOOST_TEST(header.kind == "mask");
-    BOOST_TEST(header.schema_version == "2.0");
+    BOOST_TEST(header.schema_version == "2.1");
     BOOST_TEST(header.library_version == library_version());
     BOOST_TEST(header.git_commit == git_commit());
     BOOST_TEST(header.git_dirty == git_dirty());

@@ -96,13 +96,15 @@ def check_arrays(group, arrays, dtype):
 
 
 def check_common(file, kind):
-    check_attributes(file, {"format": "fftconv", "kind": kind, "schema_version": "2.0"})
+    check_attributes(file, {"format": "fftconv", "kind": kind, "schema_version": "2.1"})
     for name in ("library_version", "git_commit", "created_utc"):
         equal(f"@{name} is there", bool(text(file.attrs[name])), True)
     equal("@git_dirty is 0 or 1", file.attrs["git_dirty"] in (0, 1), True)
     equal("/config/resolved_toml", text(file["config/resolved_toml"][()]), TOML)
     check_attributes(file["dataset"], DATASET)
     file.visititems(check_layout)
+    for group in digests.nodes_of(file, h5py.Group):
+        equal(f"members of {group.name}", sorted(text(name) for name in group.attrs["members"]), sorted(group))
 
 
 def check_mask(file):
@@ -340,7 +342,7 @@ SPOILT = {
                              "/mask/conv1/feature_map @kept", "2"),
 }
 
-# The same, but the digests stay those of before.
+# The same, but digests and lists of members stay those of before.
 CHANGED = {
     "other_weights": (lambda f: f["model/conv1/weight"].__setitem__((0, 0, 0, 0), 0.5), "/model/conv1/weight", ""),
     "other_mask": (lambda f: f["mask/conv1/feature_map"].__setitem__(0, 0), "/mask/conv1/feature_map", ""),
@@ -348,6 +350,12 @@ CHANGED = {
                      "/config/resolved_toml", digests.digest(TOML.replace("3", "4"))),
     "other_position": (lambda f: f["random/shuffle"].__setitem__((), 1), "/random/shuffle", ""),
     "other_extents": (lambda f: same_bytes_other_extents(f["extra/preprocessing"]), "/extra/preprocessing/mean", ""),
+    "mask_taken_out": (lambda f: f.__delitem__("mask"), "/mask", "nothing"),
+    "mask_of_a_layer_taken_out": (lambda f: f["mask"].__delitem__("conv2"), "/mask/conv2", "nothing"),
+    "one_mask_taken_out": (lambda f: f["mask/conv2"].__delitem__("kernel"), "/mask/conv2/kernel", "nothing"),
+    "series_taken_out": (lambda f: f["curves/max"].__delitem__("test_mcr"), "/curves/max/test_mcr", "nothing"),
+    "renamed": (lambda f: f.move("optimizer", "optimiser"), "/optimizer", "nothing"),
+    "no_members": (lambda f: f.attrs.__delitem__("members"), "/ @members", "none"),
     "no_digest": (lambda f: f["model/conv1/bias"].attrs.__delitem__("sha256"), "/model/conv1/bias @sha256", "none"),
 }
 
@@ -365,7 +373,9 @@ def flip_byte_of_weights(path):
 
 def digest_anew(file):
     """So that only what is tested is wrong."""
-    for dataset in digests.datasets_of(file):
+    for group in digests.nodes_of(file, h5py.Group):
+        digests.list_members(group)
+    for dataset in digests.nodes_of(file, h5py.Dataset):
         if dataset.size and dataset.size < 2**20 and not dataset.is_virtual and dataset.dtype.kind != "c":
             dataset.attrs["sha256"] = np.bytes_(digests.digest(dataset[()]))
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Checks the digests of fftconv's HDF5 files (README.md next to this), or writes those that are missing.
 
-    digests.py FILE...            prints a line for every dataset that has no digest, or another; status 1 if any
-    digests.py --write FILE...    gives a digest to every dataset that has none
+    digests.py FILE...            prints a line for every dataset that has no digest, or another, and for what a group
+                                  lists but does not hold; status 1 if any
+    digests.py --write FILE...    gives a digest to every dataset that has none, and every group the list of what it
+                                  holds now
 """
 
 import hashlib
@@ -31,16 +33,33 @@ def stored(dataset):
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def datasets_of(file):
-    found = []
-    file.visititems(lambda _, node: found.append(node) if isinstance(node, h5py.Dataset) else None)
+def nodes_of(file, kind):
+    found = [file] if kind is h5py.Group else []
+    file.visititems(lambda _, node: found.append(node) if isinstance(node, kind) else None)
     return found
+
+
+def missing(group):
+    """What a group lists but does not hold."""
+    return [name.decode() for name in group.attrs.get("members", []) if name.decode() not in group]
+
+
+def list_members(group):
+    names = [name.encode() for name in group]
+    length = max([1] + [len(name) for name in names])
+    group.attrs.create("members", np.array(names, dtype=h5py.string_dtype("utf-8", length)))
 
 
 def visit(path, write):
     wrong = 0
     with h5py.File(path, "r+" if write else "r") as file:
-        for dataset in datasets_of(file):
+        for group in nodes_of(file, h5py.Group):
+            if write:
+                list_members(group)
+            for name in missing(group):
+                print(f"{path}: {group.name.rstrip('/')}/{name}: expected what the group lists, found nothing")
+                wrong += 1
+        for dataset in nodes_of(file, h5py.Dataset):
             found, carried = digest(dataset[()]), stored(dataset)
             if write and carried == "none":
                 dataset.attrs["sha256"] = np.bytes_(found)

@@ -1,7 +1,11 @@
 #include "fftconv/storage/file_header.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <compare>
 #include <ctime>
+#include <optional>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/version.hpp"
@@ -12,8 +16,12 @@ namespace fftconv::storage {
 namespace {
 
 const std::string format = "fftconv";
-constexpr int schema_major = 2, schema_minor = 0;
-constexpr int digests_since = 2;  // files of an older major schema have none
+struct Schema {
+    int major = 0, minor = 0;
+    auto operator<=>(const Schema&) const = default;
+};
+constexpr Schema present{2, 1};
+constexpr Schema digests_since{2, 0}, members_since{2, 1};  // files of an older schema have none
 
 std::string utc_now() {
     const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -24,24 +32,38 @@ std::string utc_now() {
     return text;
 }
 
-/// Reads the major of "major.minor" and refuses a newer one; what a newer minor adds is not looked at.
-int check_schema(const hdf5::Group& group, const FileHeader& header) {
-    const std::string expected = "schema 1.x to " + std::to_string(schema_major) + ".x (this is fftconv " +
+/// Of "major.minor"; nothing of other text.
+std::optional<Schema> parse_schema(const std::string& text) {
+    Schema schema;
+    const char* const end = text.data() + text.size();
+    const auto [dot, error] = std::from_chars(text.data(), end, schema.major);
+    if (error != std::errc() || dot == end || *dot != '.' || schema.major < 1) return std::nullopt;
+    const auto [rest, odd] = std::from_chars(dot + 1, end, schema.minor);
+    return odd == std::errc() && rest == end ? std::optional(schema) : std::nullopt;
+}
+
+/// Refuses a newer major; what a newer minor adds is not looked at.
+Schema check_schema(const hdf5::Group& group, const FileHeader& header) {
+    const std::string expected = "schema 1.x to " + std::to_string(present.major) + ".x (this is fftconv " +
                                  std::string(library_version()) + ")";
-    std::size_t digits = 0;
-    int major = 0;
-    try {
-        major = std::stoi(header.schema_version, &digits);
-    } catch (const std::exception&) {
-        digits = 0;
-    }
-    if (digits == 0 || major < 1 || header.schema_version.compare(digits, 1, ".") != 0)
+    const std::optional<Schema> schema = parse_schema(header.schema_version);
+    if (!schema)
         throw FileError(group.file(), group.path() + " @schema_version", expected,
                         "'" + header.schema_version + "'");
-    if (major > schema_major)
+    if (schema->major > present.major)
         throw FileError(group.file(), group.path() + " @schema_version", expected,
                         header.schema_version + ", written by a newer fftconv " + header.library_version);
-    return major;
+    return *schema;
+}
+
+/// What files of schema 1.0 hold at their root: nothing else there tells a name that was damaged.
+void check_names_of_schema_1_0(const hdf5::Group& root) {
+    const std::vector<std::string> known{"config", "dataset", "model", "mask",   "optimizer", "state",
+                                         "random", "curves",  "extra", "search", "parent",    "summary"};
+    for (const std::string& name : root.names())
+        if (std::ranges::find(known, name) == known.end())
+            throw FileError(root.file(), "/" + name, "a name of schema 1.0 (config, model, mask …)",
+                            "another");
 }
 
 }  // namespace
@@ -65,7 +87,7 @@ FileHeader read_header(const hdf5::Group& group) {
 
 FileHeader present_header(const std::string& kind) {
     return {.kind = kind,
-            .schema_version = std::to_string(schema_major) + "." + std::to_string(schema_minor),
+            .schema_version = std::to_string(present.major) + "." + std::to_string(present.minor),
             .library_version = std::string(library_version()),
             .git_commit = std::string(git_commit()),
             .git_dirty = git_dirty(),
@@ -115,9 +137,12 @@ void write_file(const std::filesystem::path& path, const std::string& kind, cons
 hdf5::File open_file(const std::filesystem::path& path, const std::string& kind) {
     hdf5::File file = hdf5::File::open(path);
     const FileHeader header = read_header(file.root());
-    if (check_schema(file.root(), header) >= digests_since) file.require_digests();
+    const Schema schema = check_schema(file.root(), header);
+    if (schema >= digests_since) file.require_digests();
+    if (schema >= members_since) file.require_members();
     if (header.kind != kind)
         throw FileError(path.string(), "/ @kind", "'" + kind + "'", "'" + header.kind + "'");
+    if (schema == Schema{1, 0} && kind != "collection") check_names_of_schema_1_0(file.root());
     return file;
 }
 

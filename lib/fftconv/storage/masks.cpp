@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/storage/hdf5/hdf5.hpp"
 #include "fftconv/storage/sections.hpp"
 
@@ -92,7 +93,7 @@ MaskSearch read_search(const hdf5::Group& root) {
     search.validation_mcr = group.dataset("validation_mcr").read<double>({candidates});
     storage::check_finite(group.file(), "/search/validation_mcr", search.validation_mcr);
     if (!(search.ratio >= 0 && search.ratio <= 1))
-        throw FileError(group.file(), "/search @ratio", "0 to 1", std::to_string(search.ratio));
+        throw FileError(group.file(), "/search @ratio", "0 to 1", number_text(search.ratio));
     check_selected(group, search);
     return search;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/storage/hdf5/hdf5.hpp"
 #include "fftconv/storage/sections.hpp"
 
@@ -28,7 +29,7 @@ void check_curve(const std::string& file, const std::string& path, const Curve& 
     double before = 0;
     for (const double epoch : curve.epoch) {
         if (!(epoch > before && epoch < 1e9) || epoch != std::floor(epoch))
-            throw FileError(file, path + "/epoch", "epochs that ascend from 1 on", std::to_string(epoch));
+            throw FileError(file, path + "/epoch", "epochs that ascend from 1 on", number_text(epoch));
         before = epoch;
     }
     for (const Series& series : all_series)

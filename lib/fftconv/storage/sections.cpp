@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 
 namespace fftconv::storage {
 
@@ -38,7 +39,7 @@ void check_all_finite(const std::string& file, const std::string& field, std::sp
     const auto odd = std::ranges::find_if_not(values, [](T value) { return std::isfinite(value); });
     if (odd != values.end())
         throw FileError(file, field, "finite numbers",
-                        std::to_string(*odd) + " at " + std::to_string(odd - values.begin()));
+                        number_text(*odd) + " at " + std::to_string(odd - values.begin()));
 }
 
 }  // namespace

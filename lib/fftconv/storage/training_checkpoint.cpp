@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <iomanip>
 #include <map>
-#include <sstream>
 #include <utility>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/network/architecture.hpp"
 
 namespace fftconv {
@@ -115,17 +114,14 @@ class Consistency {
         check_weights();
         check_squares();
         check_streams();
+        check_end();
     }
 
   private:
     void demand(bool holds, const std::string& field, const std::string& expected, double found) const {
         if (!holds) throw FileError(file_.string(), field, expected, text(found));
     }
-    static std::string text(double number) {
-        std::ostringstream out;
-        out << std::setprecision(17) << number;
-        return out.str();
-    }
+    static std::string text(double number) { return number_text(number); }
     double state(const std::string& name) const { return value(checkpoint_, file_, name); }
     static bool is_whole(double number, double low, double high) {
         return number >= low && number <= high && number == std::floor(number);
@@ -236,6 +232,21 @@ class Consistency {
                     "seed " + std::to_string(options.seed) + ", " +
                         std::to_string(mode_draws(options.mode_choice, where)) + " numbers",
                     "seed " + std::to_string(stream.seed) + ", " + std::to_string(stream.position));
+    }
+
+    /// A finished training says how its test went; one that is not says nothing.
+    void check_end() const {
+        const auto& values = checkpoint_.state.values;
+        for (const std::string name : {"finished", "mode_is_drawn"})
+            if (const auto found = values.find(name); found != values.end())
+                demand(found->second == 0 || found->second == 1, "/state @" + name, "0 or 1", found->second);
+        const auto finished = values.find("finished"), test = values.find("test_mcr");
+        if (finished == values.end()) return;
+        const double mcr = test == values.end() ? -1 : test->second;
+        if (finished->second == 1)
+            demand(mcr >= 0 && mcr <= 100, "/state @test_mcr", "0 to 100, of a finished training", mcr);
+        else
+            demand(test == values.end(), "/state @test_mcr", "none before the training is finished", mcr);
     }
 
     const Checkpoint& checkpoint_;

@@ -12,8 +12,8 @@ import numpy as np
 
 from .errors import FileError
 
-SCHEMA_MAJOR = 2
-DIGESTS_SINCE = 2  # files of an older major schema have none
+SCHEMA_MAJOR, SCHEMA_MINOR = 2, 1
+DIGESTS_SINCE, MEMBERS_SINCE = 2, (2, 1)  # files of an older schema have none
 VERSION = "0.1.0"  # of this package, and the fftconv whose files it writes
 
 
@@ -35,6 +35,7 @@ def open_for_reading(path):
     except OSError as error:
         raise FileError(path, "opening", "a whole HDF5 file", error) from error
     check_header(file, path)
+    check_members(file, path, required=schema_of(file) >= MEMBERS_SINCE)
     return file
 
 
@@ -43,9 +44,25 @@ def check_header(group, path):
     if mark != "fftconv":
         raise FileError(path, f"{group.name} @format", "the mark of an fftconv file, 'fftconv'", repr(mark))
     version = text(group.attrs.get("schema_version", ""))
-    major = re.match(r"(\d+)\.", version)
-    if not major or not 1 <= int(major[1]) <= SCHEMA_MAJOR:
+    if not re.fullmatch(r"\d+\.\d+", version) or not 1 <= schema_of(group)[0] <= SCHEMA_MAJOR:
         raise FileError(path, f"{group.name} @schema_version", f"schema 1.x to {SCHEMA_MAJOR}.x", repr(version))
+
+
+def schema_of(group):
+    """(major, minor)"""
+    return tuple(int(part) for part in text(group.attrs["schema_version"]).split("."))
+
+
+def check_members(group, path, required):
+    """Every group lists what it holds: what was taken away is missed."""
+    if required or "members" in group.attrs:
+        for name in attribute(group, "members", path):
+            if name not in group:
+                raise FileError(path, f"{group.name.rstrip('/')}/{name}", "what the group held when it was written",
+                                "nothing")
+    for name in group:
+        if group.get(name, getlink=True).__class__ is h5py.HardLink and group.get(name, getclass=True) is h5py.Group:
+            check_members(group[name], path, required)
 
 
 def has(group, name):
@@ -122,8 +139,7 @@ def digest(values):
 
 def check_digest(dataset, values, path):
     """Every dataset of a new file must have a digest; one that is there must be that of the values."""
-    major = int(text(dataset.file.attrs["schema_version"]).split(".")[0])
-    if major < DIGESTS_SINCE and "sha256" not in dataset.attrs:
+    if schema_of(dataset.file)[0] < DIGESTS_SINCE and "sha256" not in dataset.attrs:
         return
     expected, found = attribute(dataset, "sha256", path), digest(values)
     if expected != found:
@@ -232,12 +248,21 @@ def write_file(path, kind, fill, overwrite=False):
     image = io.BytesIO()
     with h5py.File(image, "w", libver=("v110", "v110"), track_order=True) as file:
         now = datetime.datetime.now(datetime.timezone.utc)
-        for name, value in (("format", "fftconv"), ("kind", kind), ("schema_version", f"{SCHEMA_MAJOR}.0"),
+        for name, value in (("format", "fftconv"), ("kind", kind), ("schema_version", f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}"),
                             ("library_version", VERSION), ("git_commit", "unknown"), ("git_dirty", np.uint8(0)),
                             ("created_utc", now.strftime("%Y-%m-%dT%H:%M:%SZ"))):
             set_attribute(file, name, value)
         fill(file)
+        list_members(file)
     replace_file(path, image.getvalue())
+
+
+def list_members(group):
+    """Gives the group and those within it the list of what they hold."""
+    set_attribute(group, "members", list(group))
+    for node in group.values():
+        if isinstance(node, h5py.Group):
+            list_members(node)
 
 
 def replace_file(path, data):

@@ -333,7 +333,23 @@ Group Group::create_path(const std::string& path) {
 Group Group::group(const std::string& name) const {
     if (!has(name)) throw FileError(file(), child(name), "a group", "nothing");
     const hid_t opened = H5Gopen2(handle_.id(), name.c_str(), H5P_DEFAULT);
-    return {{require(opened, file(), child(name), "a group"), H5Gclose}, context_, child(name)};
+    Group found({require(opened, file(), child(name), "a group"), H5Gclose}, context_, child(name));
+    found.check_members();
+    return found;
+}
+
+void Group::list_members() {
+    const std::vector<std::string> members = names();
+    set_attribute(members_name, members);
+    for (const std::string& name : members)
+        if (has_group(name)) group(name).list_members();
+}
+
+void Group::check_members() const {
+    if (context_->new_file || (!context_->members_required && !has_attribute(members_name))) return;
+    for (const std::string& name : attribute_values<std::string>(members_name))
+        if (!has(name))
+            throw FileError(file(), child(name), "what " + path_ + " held when it was written", "nothing");
 }
 
 Dataset Group::dataset(const std::string& name) const {

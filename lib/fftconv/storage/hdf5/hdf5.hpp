@@ -14,7 +14,8 @@
 ///
 /// Files are read as if an attacker had made them: every object has one name, reached by hard links and
 /// not nested deeper than most_levels; a dataset must be stored whole in the file itself; memory is taken
-/// only for what the stored bytes can unpack to; values must have the digest that the dataset carries.
+/// only for what the stored bytes can unpack to; values must have the digest that the dataset carries, and
+/// groups hold all that they list.
 namespace fftconv::hdf5 {
 
 /// Owns one HDF5 identifier (an hid_t; this header needs no hdf5.h).
@@ -141,6 +142,11 @@ class Group : public Node {
     T read_scalar(const std::string& name) const;
 
   private:
+    friend class File;
+    /// Lists what this group and those within it hold, each in an attribute.
+    void list_members();
+    /// @throws FileError when something is missing that the group held when it was written.
+    void check_members() const;
     void check_name(const std::string& name) const;
     template <class T>
     Dataset create_dataset(const std::string& name, std::span<const T> values, const Shape& shape);
@@ -162,6 +168,9 @@ class File {
     Group root() const;
     /// From here on a dataset without a digest is an error. One that has a digest is checked in any case.
     void require_digests();
+    /// From here on a group without the list of what it holds is an error. One that is there is checked in
+    /// any case.
+    void require_members();
     /// Completes the file and puts it in its place atomically (atomic_file.hpp). Its groups and datasets must
     /// be gone by then. @throws FileError
     void save() &&;

@@ -99,14 +99,21 @@ File File::open(const std::filesystem::path& path) {
 
 Group File::root() const {
     const hid_t opened = H5Gopen2(handle_.id(), "/", H5P_DEFAULT);
-    return {{require(opened, context_->file, "/", "a root group"), H5Gclose}, context_, "/"};
+    Group root({require(opened, context_->file, "/", "a root group"), H5Gclose}, context_, "/");
+    root.check_members();
+    return root;
 }
 
 void File::require_digests() {
     context_->digests_required = true;
 }
 
+void File::require_members() {
+    context_->members_required = true;
+}
+
 void File::save() && {
+    root().list_members();
     require(H5Fclose(handle_.release()), context_->file, "/", "a file that can be completed");
     replace_file(context_->file, image_->bytes());
 }

@@ -22,6 +22,7 @@ struct Context {
     std::string file;
     bool new_file = false;
     bool digests_required = false;
+    bool members_required = false;
     hsize_t size = 0;                       ///< bytes of a file that is read
     std::map<haddr_t, std::string> places;  ///< the one path by which each object was met, by its address
 };
@@ -30,6 +31,8 @@ struct Context {
 constexpr int most_levels = 32;
 /// The attribute that holds a dataset's digest.
 constexpr const char* digest_name = "sha256";
+/// The attribute that lists what a group holds.
+constexpr const char* members_name = "members";
 
 /// Whether a link is there. @throws FileError when it is not a hard one.
 bool has_hard_link(hid_t group, const std::string& name, const Context& context, const std::string& path);
