@@ -78,12 +78,6 @@ class NetworkRun {
     std::vector<std::uint8_t> labels_;
 };
 
-Architecture architecture_of(const BenchmarkOptions& options) {
-    const Architecture architecture = parse_architecture(options.network);
-    return options.pooling == "max" ? architecture
-                                    : with_pooling(architecture, parse_pooling_method(options.pooling));
-}
-
 /// Gradients may differ by more than outputs: where rounding decides which of two pixels is the maximum, or
 /// the sign before a ReLU, a gradient goes another way.
 constexpr double largest_allowed_gradient_difference = 2e-3;
@@ -105,18 +99,15 @@ Contender contender_of(const std::string& name, int threads, const std::shared_p
 
 std::shared_ptr<NetworkRun> make_run(const BenchmarkOptions& options, const std::string& engine, int threads,
                                      double pruned, NetworkPass pass) {
-    const NetworkOptions how{.engine = engine,
-                             .batch = options.batch,
-                             .threads = threads,
-                             .fixed_weights = pass == NetworkPass::inference,
-                             .measure = options.measure};
-    return std::make_shared<NetworkRun>(architecture_of(options), how, pass, pruned, options.kernel_groups);
+    return std::make_shared<NetworkRun>(
+        options.architecture(), options.network_options(engine, pass == NetworkPass::inference, threads),
+        pass, pruned, options.kernel_groups);
 }
 
 }  // namespace
 
 std::string network_work(const BenchmarkOptions& options, NetworkPass pass) {
-    return fmt::format("{}, batch {}, {}", to_string(architecture_of(options)), options.batch,
+    return fmt::format("{}, batch {}, {}", to_string(options.architecture()), options.batch,
                        pass == NetworkPass::inference ? "inference" : "training step");
 }
 
@@ -126,7 +117,7 @@ Contender network_contender(const BenchmarkOptions& options, const std::string& 
 }
 
 std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkPass pass) {
-    const Architecture architecture = architecture_of(options);
+    const Architecture architecture = options.architecture();
     for (const std::string& peer : options.peers)
         if (peer == "onednn") throw UsageError("--peer onednn: it offers layers, not networks");
     const std::string work = network_work(options, pass);
@@ -153,7 +144,7 @@ std::vector<BenchmarkRow> time_network(const BenchmarkOptions& options, NetworkP
                 entries.push_back({contender_of("direct", threads, direct), pruned, pruned == 0});
         }
     }
-    return time_entries(work, entries, {.rounds = options.rounds, .slice = options.slice}, 0);
+    return time_entries(work, entries, options.round_options(), 0);
 }
 
 }  // namespace fftconv

@@ -158,6 +158,30 @@ ConvolutionShape layer_of(const std::string& text, int batch) {
 
 }  // namespace
 
+EngineOptions BenchmarkOptions::engine_options(const std::string& engine, const std::string& inverse,
+                                               LayerPass timed, int thread_count) const {
+    return {.engine = engine,
+            .threads = thread_count,
+            .tile = tile,
+            .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
+            .renew_weights = renew_weights || timed == LayerPass::backward_input,
+            .measure = measure};
+}
+
+NetworkOptions BenchmarkOptions::network_options(const std::string& engine, bool inference,
+                                                 int thread_count) const {
+    return {.engine = engine,
+            .batch = batch,
+            .threads = thread_count,
+            .fixed_weights = inference,
+            .measure = measure};
+}
+
+Architecture BenchmarkOptions::architecture() const {
+    const Architecture named = parse_architecture(network);
+    return pooling == "max" ? named : with_pooling(named, parse_pooling_method(pooling));
+}
+
 std::vector<BenchmarkLayer> BenchmarkOptions::layers() const {
     if (layer.empty()) return layer_table(mode);
     std::vector<BenchmarkLayer> layers;

@@ -2,8 +2,11 @@
 #include <string>
 #include <vector>
 
+#include "bench/layer.hpp"
 #include "common/options.hpp"
 #include "fftconv/convolution/engine.hpp"
+#include "fftconv/network/architecture.hpp"
+#include "fftconv/network/network.hpp"
 
 namespace fftconv {
 
@@ -26,6 +29,16 @@ struct BenchmarkOptions {
     int rounds = 15;
     double slice = 0.03;
     std::string out, report, peer_command, scripts, simd, drawing;
+
+    /// How often and how long each contender is timed.
+    RoundOptions round_options() const { return {.rounds = rounds, .slice = slice}; }
+    /// How an engine is made for a pass of a layer.
+    EngineOptions engine_options(const std::string& engine, const std::string& inverse, LayerPass timed,
+                                 int thread_count) const;
+    /// How a network is made, for inference or a training step.
+    NetworkOptions network_options(const std::string& engine, bool inference, int thread_count) const;
+    /// That of `network`, with the poolings that are wanted.
+    Architecture architecture() const;
 
     /// @throws UsageError on text that cannot be read.
     std::vector<BenchmarkLayer> layers() const;

@@ -43,8 +43,7 @@ std::vector<BenchmarkRow> LayerBenchmark::run() {
         add_engines(threads);
         add_rivals(threads);
     }
-    return time_entries(work(), entries_, {.rounds = options_.rounds, .slice = options_.slice},
-                        problem_.flop());
+    return time_entries(work(), entries_, options_.round_options(), problem_.flop());
 }
 
 void LayerBenchmark::add_engines(int threads) {
@@ -53,29 +52,22 @@ void LayerBenchmark::add_engines(int threads) {
             for (double pruned : options_.pruned_ratios()) {
                 const std::vector<std::uint8_t> mask =
                     random_mask(problem_.shape, pruned, options_.kernel_groups);
-                const auto add = [&](int tile, const std::string& remark) {
-                    Contender contender =
-                        engine_contender(problem_,
-                                         {.engine = engine,
-                                          .threads = threads,
-                                          .tile = tile,
-                                          .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
-                                          .renew_weights = options_.renew_weights ||
-                                                           problem_.pass == LayerPass::backward_input,
-                                          .measure = options_.measure},
-                                         mask);
+                EngineOptions how = options_.engine_options(engine, inverse, problem_.pass, threads);
+                const auto add = [&](PerAxis tile, const std::string& remark) {
+                    how.tile = tile;
+                    Contender contender = engine_contender(problem_, how, mask);
                     contender.name += (inverse == "full" ? " full" : "") + remark;
                     check(contender, mask);
                     entries_.push_back({std::move(contender), pruned});
                 };
                 if (engine != "fft" || options_.tiles == 0) {
-                    add(options_.tile, "");
+                    add(how.tile, "");
                     continue;
                 }
                 std::vector<PerAxis> tiles = ranked_tiles(
                     problem_.shape,
                     {.mode = problem_.mode,
-                     .inverse = inverse == "full" ? Inverse::full : Inverse::folded,
+                     .inverse = how.inverse,
                      .fixed_weights = problem_.pass == LayerPass::forward && !options_.renew_weights,
                      .surviving = surviving_share(mask)});
                 tiles.erase(

@@ -9,17 +9,14 @@
 #include "common/recorded_run.hpp"
 #include "common/records.hpp"
 #include "evaluate/results.hpp"
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/pruning/compact.hpp"
 #include "fftconv/pruning/cost.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 
 namespace fftconv {
 
-namespace {
-
-/// The run of the checkpoint with what the options say in place of it.
-RecordedRun chosen_run(const EvaluateOptions& evaluate, const Options& options) {
-    RecordedRun run = read_recorded_run(evaluate.checkpoint);
+RecordedRun chosen_run(RecordedRun run, const EvaluateOptions& evaluate, const Options& options) {
     const auto agree = [&](const char* option, const std::string& recorded, const std::string& found) {
         require_agreement(run, option, options.given(option) && found != "", recorded, found,
                           evaluate.overrule);
@@ -37,6 +34,16 @@ RecordedRun chosen_run(const EvaluateOptions& evaluate, const Options& options) 
     return run;
 }
 
+NetworkOptions evaluation_options(const RecordedRun& run, int test_images) {
+    NetworkOptions how = run.network_options();
+    how.threads = run.train.thread_count();
+    how.batch = std::clamp(run.train.batch, 1, std::max(1, test_images));
+    how.fixed_weights = true;
+    return how;
+}
+
+namespace {
+
 /// The test set, prepared as the network's training images were.
 Dataset test_data(const EvaluateOptions& evaluate, const RecordedRun& run, int threads) {
     RecordedRun wanted = run;
@@ -50,10 +57,7 @@ class EvaluationRun {
   public:
     EvaluationRun(const EvaluateOptions& evaluate, const RecordedRun& run, Dataset dataset)
         : evaluate_(evaluate), run_(run), dataset_(std::move(dataset)) {
-        how_ = run.network_options();
-        how_.threads = evaluate.thread_count();
-        how_.batch = std::clamp(evaluate.batch, 1, std::max(1, dataset_.test.count()));
-        how_.fixed_weights = true;
+        how_ = evaluation_options(run, dataset_.test.count());
     }
 
     void run() {
@@ -72,6 +76,8 @@ class EvaluationRun {
 
     const EvaluationResults& results() const { return results_; }
     const Dataset& dataset() const { return dataset_; }
+    /// No more than there are images.
+    int batch() const { return how_.batch; }
 
   private:
     /// Of an image: ten crops where the network takes smaller ones.
@@ -143,16 +149,21 @@ void run_evaluation(EvaluateOptions& evaluate, const Options& options) {
     require_threads(evaluate.thread_count());
     std::optional<OutputLock> lock;
     if (!evaluate.out.empty()) {
+        require_other_files(evaluate.out, {evaluate.checkpoint});
         require_output({.out = evaluate.out, .overwrite = evaluate.overwrite});
         lock.emplace(evaluate.out);
     }
-    const RecordedRun run = chosen_run(evaluate, options);
+    const RecordedRun run = chosen_run(read_recorded_run(evaluate.checkpoint), evaluate, options);
     evaluate.dataset = run.train.dataset;  // what was not given is recorded too
     evaluate.engine = run.train.engine;
     evaluate.measure = run.train.measure;
+    evaluate.limit = run.train.limit;
     if (evaluate.mode.empty()) evaluate.mode = std::to_string(run.train.mode.mode);
+    use_plans(run.train.plans);
     EvaluationRun evaluation(evaluate, run, test_data(evaluate, run, evaluate.thread_count()));
     evaluation.run();
+    evaluate.batch = evaluation.batch();
+    evaluate.plans = plans_in_use();
     if (evaluate.out.empty()) return;
     std::vector<Table> tables = evaluation.results().tables();
     tables.push_back(network_table("network", run));

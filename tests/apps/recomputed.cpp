@@ -2,88 +2,19 @@
 // mask, K and prepared how.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <chrono>
-#include <cmath>
 #include <string>
 #include <vector>
 
-#include "apps/app.hpp"
-#include "fftconv/core/tensor.hpp"
-#include "fftconv/dataset/dataset.hpp"
+#include "apps/recomputation.hpp"
 #include "fftconv/dataset/preprocess.hpp"
-#include "fftconv/network/network.hpp"
 #include "fftconv/pruning/search.hpp"
 #include "fftconv/pruning/units.hpp"
-#include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/masks.hpp"
-#include "fftconv/storage/results.hpp"
-#include "fftconv/storage/training_checkpoint.hpp"
-#include "support/temporary_folder.hpp"
 
 using namespace fftconv;
 using namespace fftconv::test;
 
 namespace {
-
-/// Answers of a network to images, one image at a time.
-struct Plain {
-    double mcr = 0, loss = 0;
-    std::vector<int> confusion;
-};
-
-Plain plain(Network& network, const LabelledImages& images) {
-    Plain result;
-    const int classes = network.classes(),
-              border = (network.architecture().input.height - images.maps.height) / 2;
-    result.confusion.assign(std::size_t(classes * classes), 0);
-    int wrong = 0;
-    for (int i = 0; i < images.count(); ++i) {
-        std::vector<float> pixels(images.maps.size());
-        images.copy_image(i, pixels);
-        Tensor x(network.architecture().input, 1);
-        for (int h = 0; h < images.maps.height; ++h)
-            for (int w = 0; w < images.maps.width; ++w)
-                x(0, h + border, w + border, 0) = pixels[std::size_t(h * images.maps.width + w)];
-        const Tensor& logits = network.forward(x);
-        double largest = -INFINITY, sum = 0;
-        int answer = 0;
-        for (int c = 0; c < classes; ++c)
-            if (logits(c, 0, 0, 0) > largest) largest = logits(answer = c, 0, 0, 0);
-        for (int c = 0; c < classes; ++c) sum += std::exp(double(logits(c, 0, 0, 0)) - largest);
-        const int label = images.labels[std::size_t(i)];
-        result.loss -= (double(logits(label, 0, 0, 0)) - largest - std::log(sum)) / images.count();
-        ++result.confusion[std::size_t(label * classes + answer)];
-        wrong += answer != label;
-    }
-    result.mcr = 100.0 * wrong / images.count();
-    return result;
-}
-
-/// A folder with made-up digits whose training, validation and test images differ in difficulty, so that a
-/// number of one set is not that of another.
-struct Recomputation {
-    TemporaryFolder folder;
-    std::filesystem::path data = write_mnist(folder.path() / "data");
-
-    std::string path(const std::string& name) const { return (folder / name).string(); }
-    void command(const std::string& name, const std::string& options) const {
-        const CommandResult done = run(app(name) + " --data " + data.string() + " --threads 2 " + options);
-        BOOST_REQUIRE_MESSAGE(done.status == 0, name << ' ' << options << '\n' << done.output);
-    }
-    Dataset dataset(double validation, std::uint64_t seed, int limit = 0) const {
-        return load_dataset("mnist", data,
-                            {.validation_fraction = validation, .split_seed = seed, .limit = limit});
-    }
-    PrunedNetwork network(const std::string& name, int mode = 0) const {
-        return load_network(read_checkpoint(folder / name), name,
-                            {.engine = "direct", .batch = 1, .threads = 1, .mode = mode});
-    }
-};
-
-const std::vector<double>& numbers_of(const ResultRecord& record, const std::string& table,
-                                      const std::string& column) {
-    return record.column<double>("result", table, column);
-}
 
 /// The units that a mask file's search chose, without what follows from them (maps that nothing is left of).
 void choose(PrunedNetwork& network, const MaskRecord& mask) {

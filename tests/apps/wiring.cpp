@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "bench/options.hpp"
 #include "common/training_options.hpp"
 #include "ecp/options.hpp"
 #include "evaluate/options.hpp"
+#include "evaluate/run.hpp"
 #include "prune/options.hpp"
 #include "prune/step.hpp"
 
@@ -132,6 +134,71 @@ Fields fields_of(const EcpOptions& ecp) {
     add_fields(fields, "network.", ecp.network_options(training));
     add_fields(fields, "batches.", ecp.batch_options(training));
     add_fields(fields, "trainer.", ecp.trainer_options(training));
+    return fields;
+}
+
+/// fftconv-evaluate on a checkpoint whose run is known.
+struct EvaluateApp {
+    EvaluateOptions evaluate;
+    const Options* options = nullptr;
+
+    static RecordedRun recorded() {
+        RecordedRun run;
+        run.file = "n.h5";
+        run.checkpoint.dataset.name = "MNIST";
+        run.train.dataset = "mnist";
+        run.train.limit = 40;
+        run.train.engine = "spatial";
+        run.train.mode.mode = 2;
+        run.train.batch = 77;
+        run.train.threads = 3;
+        return run;
+    }
+};
+
+Fields fields_of(const EvaluateApp& app) {
+    Fields fields;
+    const RecordedRun run = chosen_run(EvaluateApp::recorded(), app.evaluate, *app.options);
+    fields["data.name"] = run.train.dataset;
+    fields["data.folder"] = app.evaluate.data;
+    fields["data.limit"] = fmt::format("{}", run.train.limit);
+    fields["checkpoint"] = app.evaluate.checkpoint;
+    fields["modes"] = app.evaluate.mode == "all" ? "all" : "one";
+    fields["timing_rounds"] = fmt::format("{}", app.evaluate.timing_rounds);
+    fields["out"] = app.evaluate.out;
+    add_fields(fields, "network.", evaluation_options(run, 1000));
+    return fields;
+}
+
+Fields fields_of(const BenchmarkOptions& bench) {
+    Fields fields;
+    const BenchmarkLayer layer = bench.layers().front();
+    fields["layers"] = fmt::format("{} of {}", bench.layers().size(), to_string(layer.shape));
+    fields["layer batch"] = fmt::format("{}", layer.shape.batch);
+    fields["layer mode"] = fmt::format("{}", layer.mode);
+    fields["pass"] = bench.pass;
+    fields["ratios"] = fmt::format("{}", fmt::join(bench.pruned_ratios(), " "));
+    fields["kernel groups"] = fmt::format("{}", bench.kernel_groups);
+    fields["threads"] = fmt::format("{}", fmt::join(bench.thread_counts(), " "));
+    fields["peers"] = fmt::format("{}", fmt::join(bench.peers, " "));
+    fields["engines"] = fmt::format("{}", fmt::join(bench.engines, " "));
+    fields["tiles"] = fmt::format("{}", bench.tiles);
+    fields["rounds"] = fmt::format("{} of {} s", bench.round_options().rounds, bench.round_options().slice);
+    fields["architecture"] = bench.network.empty() ? "" : to_string(bench.architecture());
+    fields["pytorch"] = bench.pytorch;
+    fields["shards"] = fmt::format("{}", bench.shards);
+    fields["simd"] = bench.simd;
+    fields["out"] = bench.out;
+    const EngineOptions engine =
+        bench.engine_options(bench.engines.front(), bench.inverses.front(), LayerPass::forward, 6);
+    fields["engine.name"] = engine.engine;
+    fields["engine.threads"] = fmt::format("{}", engine.threads);
+    fields["engine.tile"] = to_string(engine.tile);
+    fields["engine.inverse"] = engine.inverse == Inverse::full ? "full" : "folded";
+    fields["engine.renew_weights"] = fmt::format("{}", engine.renew_weights);
+    fields["engine.measure"] = fmt::format("{}", engine.measure);
+    add_fields(fields, "inference.", bench.network_options(bench.engines.front(), true, 6));
+    add_fields(fields, "training.", bench.network_options(bench.engines.front(), false, 6));
     return fields;
 }
 
@@ -308,6 +375,79 @@ BOOST_AUTO_TEST_CASE(every_option_of_prune) {
         {{"--figures", "f"}, {{"figures", "f"}}}};
     for (const Wire& wire : own) wires.push_back(wire);
     check_wires<PruneOptions>({}, wires, add_prune_options);
+}
+
+// What is not given is as the checkpoint says.
+BOOST_AUTO_TEST_CASE(every_option_of_evaluate) {
+    const auto add = [](Options& options, EvaluateApp& app) {
+        add_evaluate_options(options, app.evaluate);
+        app.options = &options;
+    };
+    const Fields before = fields_with<EvaluateApp>({"n.h5"}, add);
+    BOOST_TEST(before.at("network.mode") == "2");
+    BOOST_TEST(before.at("network.engine") == "spatial");
+    BOOST_TEST(before.at("data.name") == "mnist");
+    BOOST_TEST(before.at("data.limit") == "40");
+    BOOST_TEST(before.at("network.fixed_weights") == "true");
+    check_wires<EvaluateApp>({"n.h5", "--overrule"},
+                             {{{"--mode", "3"}, {{"network.mode", "3"}}},
+                              {{"--mode", "all"}, {{"modes", "all"}}},
+                              {{"--dataset", "svhn"}, {{"data.name", "svhn"}}},
+                              {{"--data", "d"}, {{"data.folder", "d"}}},
+                              {{"--limit", "7"}, {{"data.limit", "7"}}},
+                              {{"--engine", "direct"}, {{"network.engine", "direct"}}},
+                              {{"--measure"}, {{"network.measure", "true"}}},
+                              {{"--batch", "33"}, {{"network.batch", "33"}}},
+                              {{"--threads", "5"}, {{"network.threads", "5"}}},
+                              {{"--timing-rounds", "3"}, {{"timing_rounds", "3"}}},
+                              {{"--out", "x.h5"}, {{"out", "x.h5"}}}},
+                             add);
+    BOOST_TEST(evaluation_options(EvaluateApp::recorded(), 20).batch == 20);  // no empty lanes
+    BOOST_CHECK_THROW(fields_with<EvaluateApp>({"n.h5", "--mode", "3"}, add), UsageError);
+    BOOST_CHECK_THROW(fields_with<EvaluateApp>({"n.h5", "--dataset", "svhn"}, add), UsageError);
+}
+
+BOOST_AUTO_TEST_CASE(every_option_of_bench) {
+    const std::string two_conv = to_string(parse_architecture("two-conv"));
+    check_wires<BenchmarkOptions>(
+        {"--layer", "3,4,9,3,1"},
+        {{{"--layer", "3,4,9,3,0"},
+          {{"layers",
+            "1 of " + to_string(ConvolutionShape{
+                          .in_channels = 3, .out_channels = 4, .height = 9, .width = 9, .kernel = 3})}}},
+         {{"--batch", "33"}, {{"layer batch", "33"}, {"inference.batch", "33"}, {"training.batch", "33"}}},
+         {{"--pass", "step"}, {{"pass", "step"}}},
+         {{"--pruned", "0.25,0.5"}, {{"ratios", "0.25 0.5"}}},
+         {{"--kernel-groups"}, {{"kernel groups", "true"}}},
+         {{"--mode", "2"}, {{"layer mode", "2"}}},
+         {{"--renew-weights"}, {{"engine.renew_weights", "true"}}},
+         {{"--network", "two-conv"}, {{"architecture", two_conv}}},
+         {{"--pooling", "ecp", "--network", "two-conv"},
+          {{"architecture", to_string(with_pooling(parse_architecture("two-conv"), PoolingMethod::ecp))}}},
+         {{"--pytorch", "p"}, {{"pytorch", "p"}}},
+         {{"--shards", "4"}, {{"shards", "4"}}},
+         {{"--simd", "SSE4"}, {{"simd", "SSE4"}}},
+         {{"--engine", "spatial"},
+          {{"engines", "spatial"},
+           {"engine.name", "spatial"},
+           {"inference.engine", "spatial"},
+           {"training.engine", "spatial"}}},
+         {{"--measure"},
+          {{"engine.measure", "true"}, {"inference.measure", "true"}, {"training.measure", "true"}}},
+         {{"--inverse", "full"}, {{"engine.inverse", "full"}}},
+         {{"--tile", "24"}, {{"engine.tile", to_string(PerAxis(24))}}},
+         {{"--tiles", "2"}, {{"tiles", "2"}}},
+         {{"--threads", "2,3"}, {{"threads", "2 3"}}},
+         {{"--peer", "direct"}, {{"peers", "direct"}}},
+         {{"--rounds", "4"}, {{"rounds", "4 of 0.03 s"}}},
+         {{"--slice", "0.5"}, {{"rounds", "15 of 0.5 s"}}},
+         {{"--out", "x.h5"}, {{"out", "x.h5"}}}},
+        add_benchmark_options);
+    const BenchmarkOptions bench;
+    // Weights that are the same in every call may be prepared once; those of a step are new each time.
+    BOOST_TEST(bench.network_options("fft", true, 1).fixed_weights);
+    BOOST_TEST(!bench.network_options("fft", false, 1).fixed_weights);
+    BOOST_TEST(bench.engine_options("fft", "folded", LayerPass::backward_input, 1).renew_weights);
 }
 
 BOOST_AUTO_TEST_CASE(every_option_of_ecp) {

@@ -1,6 +1,9 @@
 #include "fftconv/training/trainer.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <numeric>
 
 #include "fftconv/core/error.hpp"
@@ -172,6 +175,47 @@ BOOST_AUTO_TEST_CASE(ten_crops) {
     cropped.maps = {1, 12, 12};
     std::get<std::vector<float>>(cropped.pixels).resize(20 * 144);
     BOOST_CHECK_CLOSE(evaluate_ten_crops(network, flat).loss, evaluate(network, cropped).loss, 1e-3);
+}
+
+// Corners, centre, and their mirror images, cut out here; probabilities are averaged, then judged.
+BOOST_AUTO_TEST_CASE(ten_crops_of_images_that_are_not_flat) {
+    const MapShape whole{2, 15, 15};
+    const LabelledImages images = small_images(23, whole, 4, "crops");
+    Network network(parse_architecture("2x12x12:6C3-P2-4Softmax"), {.engine = "direct", .batch = 8});
+    std::vector<std::array<double, 4>> sum(23);
+    const int tops[] = {0, 0, 3, 3, 1}, lefts[] = {0, 3, 0, 3, 1};
+    for (int n = 0; n < 23; ++n) {
+        std::vector<float> image(whole.size());
+        images.copy_image(n, image);
+        for (int crop = 0; crop < 10; ++crop) {
+            Tensor x(network.architecture().input, 1);
+            for (int c = 0; c < 2; ++c)
+                for (int h = 0; h < 12; ++h)
+                    for (int w = 0; w < 12; ++w) {
+                        const int column = lefts[crop % 5] + (crop < 5 ? w : 11 - w);
+                        x(c, h, w, 0) = image[std::size_t((c * 15 + tops[crop % 5] + h) * 15 + column)];
+                    }
+            const Tensor& logits = network.forward(x);
+            double all = 0;
+            for (int k = 0; k < 4; ++k) all += std::exp(double(logits(k, 0, 0, 0)));
+            for (int k = 0; k < 4; ++k)
+                sum[std::size_t(n)][std::size_t(k)] += std::exp(double(logits(k, 0, 0, 0))) / all / 10;
+        }
+    }
+    double loss = 0;
+    int wrong = 0;
+    for (int n = 0; n < 23; ++n) {
+        const auto& of_image = sum[std::size_t(n)];
+        const int label = images.labels[std::size_t(n)];
+        loss -= std::log(of_image[std::size_t(label)]) / 23;
+        wrong += std::ranges::max_element(of_image) - of_image.begin() != label;
+    }
+    for (const Evaluation& evaluation :
+         {evaluate_ten_crops(network, images), evaluate_test(network, images)}) {
+        BOOST_TEST(evaluation.loss == loss, boost::test_tools::tolerance(1e-5));
+        BOOST_TEST(evaluation.mcr == 100.0 * wrong / 23, boost::test_tools::tolerance(1e-12));
+        BOOST_TEST(evaluation.count == 23);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(random_crops_are_validated_on_the_centre) {
