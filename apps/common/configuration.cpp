@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <locale>
 #include <sstream>
 
@@ -102,8 +101,14 @@ Configuration read_configuration(const std::string& file) {
         throw UsageError("--config: " + file + ": expected a file, found a folder");
     std::ifstream in(file, std::ios::binary);
     if (!in) throw UsageError("--config: " + file + ": cannot be read");
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    return parse_toml(text.starts_with("\x89HDF") ? recorded_toml(file) : text, file);
+    constexpr std::size_t most = 1 << 20;  // a device or a pipe may have no end
+    std::string text(most + 1, '\0');
+    in.read(text.data(), std::streamsize(text.size()));
+    text.resize(std::size_t(in.gcount()));
+    if (text.starts_with("\x89HDF")) return parse_toml(recorded_toml(file), file);
+    if (text.size() > most)
+        throw UsageError("--config: " + file + ": expected options of at most 1 MiB, found more");
+    return parse_toml(text, file);
 }
 
 std::string text_of(const OptionValue& value) {

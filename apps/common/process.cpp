@@ -160,6 +160,13 @@ OutputLock::~OutputLock() {
     close(descriptor_);
 }
 
+void require_other_files(const fs::path& out, const std::vector<fs::path>& read) {
+    std::error_code ignored;
+    for (const fs::path& file : read)
+        if (!file.empty() && fs::equivalent(out, file, ignored))
+            throw UsageError(out.string() + ": expected a file to write, found one that is read");
+}
+
 bool require_output(const OutputOptions& options, const std::vector<fs::path>& besides) {
     if (options.resume && options.overwrite)
         throw UsageError("--resume and --overwrite: expected one of them, found both");

@@ -50,6 +50,9 @@ class OutputLock {
     int descriptor_ = -1;
 };
 
+/// @throws UsageError when the output is one of the files that are read; empty names are none.
+void require_other_files(const std::filesystem::path& out, const std::vector<std::filesystem::path>& read);
+
 /// Whether the output exists, or one of the folders `besides` has HDF5 files: what --resume resumes and
 /// --overwrite replaces. @throws UsageError when it does and neither is given, when it does not and --resume
 /// is, and when both are.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "common/older_configuration.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/core/threads.hpp"
@@ -85,6 +86,7 @@ RecordedRun read_recorded_run(const std::filesystem::path& file) {
     add_train_options(options, run.train);
     try {
         options.load(training_toml(run.checkpoint, run.file), run.file);
+        check_older_configuration(run, run.train);
     } catch (const UsageError& error) {
         throw FileError(run.file, "/config/resolved_toml", "a configuration of ours", error.what());
     }

@@ -69,7 +69,10 @@ void add_data_options(Options& options, DataOptions& data) {
     options.group("Data");
     options.add(
         "dataset", data.dataset,
-        "mnist, fashion-mnist, cifar-10, svhn, or auto (MNIST where it is found, else Fashion-MNIST)");
+        "mnist, fashion-mnist, cifar-10, svhn, pictures (PNG or PPM, a folder for each class), npz (a file "
+        "of "
+        "arrays), or auto: the first of these that the folder holds; where none is named, MNIST or else "
+        "Fashion-MNIST");
     options.add("data", data.data, "folder with the data sets; else the variable FFTCONV_DATA")
         ->type_name("FOLDER");
     options.add("limit", data.limit, at_least(0), "use only so many images of each set; 0 = all");

@@ -73,11 +73,16 @@ void require_every_point(const PruningResults& results, const PruneOptions& opti
                 " is missing: the run of its part was not finished (fftconv-prune --resume finishes it)");
 }
 
-void require_other_file(const std::filesystem::path& out, const std::vector<std::string>& parts) {
-    std::error_code ignored;
-    for (const std::string& part : parts)
-        if (std::filesystem::equivalent(out, part, ignored))
-            throw UsageError(out.string() + ": expected a result to write, found one of the parts");
+/// Tables with the digests of the files that a run started from.
+const std::vector<std::string> origins{"baseline", "mask"};
+
+void require_same_origin(const ResultRecord& part, const ResultRecord& first, const std::string& file) {
+    for (const std::string& origin : origins) {
+        if (!find_table(part.tables, origin) || !find_table(first.tables, origin)) continue;
+        const auto expected = first.column<std::string>(file, origin, "sha256").at(0),
+                   found = part.column<std::string>(file, origin, "sha256").at(0);
+        if (expected != found) throw FileError(file, "/summary/" + origin + "/sha256", expected, found);
+    }
 }
 
 void require_same_run(const Options& options, const ResultRecord& part, const ResultRecord& first,
@@ -88,12 +93,13 @@ void require_same_run(const Options& options, const ResultRecord& part, const Re
     if (!(part.dataset == first.dataset))
         throw FileError(file, "/dataset", first.dataset.name + ", " + first.dataset.sha256,
                         part.dataset.name + ", " + part.dataset.sha256);
+    require_same_origin(part, first, file);
 }
 
 }  // namespace
 
 void merge_pruning(const OutputOptions& output, const std::vector<std::string>& files) {
-    require_other_file(output.out, files);
+    require_other_files(output.out, {files.begin(), files.end()});
     require_output(output);
     const OutputLock lock(output.out);
     PruneOptions prune;
@@ -120,7 +126,8 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
     require_every_point(results, prune);
     results.sort(prune);
     std::vector<Table> tables = results.tables(prune);
-    if (const Table* baseline = find_table(merged.tables, "baseline")) tables.push_back(*baseline);
+    for (const std::string& origin : origins)
+        if (const Table* table = find_table(merged.tables, origin)) tables.push_back(*table);
     tables.push_back(calls.front());
     merged.resolved_toml = options.resolved_toml();
     merged.tables = std::move(tables);

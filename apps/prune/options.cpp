@@ -109,6 +109,8 @@ void PruneOptions::check() const {
     if (!report.empty()) return;
     if (checkpoint.empty() != train_baseline)
         throw UsageError("expected either --checkpoint FILE or --train");
+    if (!train_baseline && !train.init.empty())
+        throw UsageError("--init: expected with --train, whose training starts from it");
     if (ratios.size() != granularities.size())
         throw UsageError(fmt::format("--ratio: expected one for each of the {} granularities, found {}",
                                      granularities.size(), ratios.size()));

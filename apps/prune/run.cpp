@@ -6,11 +6,13 @@
 #include "common/process.hpp"
 #include "common/records.hpp"
 #include "common/team.hpp"
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "prune/baseline.hpp"
 #include "prune/points.hpp"
 #include "prune/step.hpp"
+#include "train/run.hpp"
 
 namespace fftconv {
 
@@ -21,14 +23,14 @@ const std::vector<std::string> may_differ{
     "threads", "data",   "figures",       "repeat",     "ratio",        "criterion", "budget",
     "compact", "points", "timing-rounds", "checkpoint", "architecture", "plans",     "no-control"};
 
-/// Masks and checkpoints of a run that is replaced; not the network to prune.
+/// Masks and checkpoints of a run that is replaced; not the network to prune, nor the mask that is given.
 void remove_older_points(const PruneOptions& prune) {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(prune.folder())) {
-        const bool own = entry.path().extension() == ".h5";
         std::error_code ignored;
-        if (own && !std::filesystem::equivalent(entry.path(), prune.checkpoint, ignored))
-            files.push_back(entry.path());
+        const bool read = std::filesystem::equivalent(entry.path(), prune.checkpoint, ignored) ||
+                          std::filesystem::equivalent(entry.path(), prune.mask, ignored);
+        if (entry.path().extension() == ".h5" && !read) files.push_back(entry.path());
     }
     for (const std::filesystem::path& file : files) std::filesystem::remove(file);
 }
@@ -88,6 +90,7 @@ void prune_baseline(PruneOptions& prune, const Options& options, std::optional<R
     if (team().first()) prepare_folder(prune, options, stored.has_value());
     team().meet();
     const RecordedRun baseline = read_baseline(prune, options);
+    use_plans(baseline.train.plans);
     const Dataset dataset = load_recorded_data(baseline, prune.train.data, prune.train.thread_count());
     watch_for_interruption();
     compute_points(prune, options, baseline, dataset, std::move(stored));
@@ -98,11 +101,13 @@ void prune_baseline(PruneOptions& prune, const Options& options, std::optional<R
 void run_pruning(PruneOptions& prune, Options& options) {
     require_threads(prune.train.thread_count());
     require_for_team(prune);
+    require_other_files(prune.train.out, {prune.checkpoint, prune.mask});
     if (team().first()) require_output(prune.train, {prune.folder()});
     const auto lock = team().first() ? std::make_unique<OutputLock>(prune.train.out) : nullptr;
     if (team().first()) require_output(prune.train, {prune.folder()});  // another may have made it meanwhile
     std::optional<ResultRecord> stored = stored_results(prune, options);
     prune.check();
+    if (!stored) take_initial(prune.train, options);
     require_baseline(prune, options);
     try {
         prune_baseline(prune, options, std::move(stored));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/page.hpp"
+#include "common/process.hpp"
 #include "fftconv/core/atomic_file.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/masks.hpp"
@@ -134,6 +135,7 @@ std::string results_page(const std::vector<std::string>& files) {
 }
 
 void write_page(const std::filesystem::path& out, const std::vector<std::string>& files, bool overwrite) {
+    require_other_files(out, {files.begin(), files.end()});
     if (!overwrite && std::filesystem::exists(out))
         throw UsageError(out.string() + " exists: --overwrite replaces it");
     const std::string html = results_page(files);

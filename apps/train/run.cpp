@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -187,19 +188,30 @@ Checkpoint stored_run(const TrainOptions& train, Options& options) {
     return stored;
 }
 
-/// The training that this one starts from, with --init; what is not given is as it was there.
-std::optional<RecordedRun> initial_run(TrainOptions& train, const Options& options) {
-    if (train.init.empty()) return std::nullopt;
-    RecordedRun init = read_recorded_run(train.init);
+/// On the data set of that training the images that it held out are held out again.
+void take_data(TrainOptions& train, const TrainOptions& init, const Options& options) {
+    if (options.given("dataset") || options.given("data")) return;
+    train.dataset = init.dataset;
+    if (std::getenv("FFTCONV_DATA") == nullptr) train.data = init.data;
+    if (!options.given("limit")) train.limit = init.limit;
+    if (!options.given("validation")) train.validation = init.validation;
+    if (!options.given("seed")) train.seed = init.seed;
+}
+
+}  // namespace
+
+void take_initial(TrainOptions& train, const Options& options) {
+    if (train.init.empty()) return;
+    const RecordedRun init = read_recorded_run(train.init);
     if (!options.given("architecture")) {
         train.architecture = init.checkpoint.architecture;
         train.batch_norm = init.train.batch_norm;
     }
     if (!options.given("preprocess")) train.preprocess = init.train.preprocess;
-    return init;
+    if (!options.given("mode")) train.mode = init.train.mode;
+    if (!options.given("dropout")) train.dropout = init.train.dropout;
+    take_data(train, init.train, options);
 }
-
-}  // namespace
 
 /// The rates of a cosine depend on the number of epochs, those of the epochs that are done too.
 void require_same_cosine(const TrainOptions& train, const Checkpoint& stored) {
@@ -217,7 +229,7 @@ void require_same_cosine(const TrainOptions& train, const Checkpoint& stored) {
 std::optional<double> train_network(TrainOptions& train, const Options& options,
                                     const std::optional<Checkpoint>& stored) {
     std::optional<RecordedRun> init;
-    if (!stored) init = initial_run(train, options);
+    if (!stored && !train.init.empty()) init = read_recorded_run(train.init);
     const bool same_preprocessing = init && init->train.preprocess == train.preprocess;
     parse_architecture(train.architecture);  // before the data is read
     Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
@@ -278,6 +290,36 @@ std::optional<double> train_repeat(const TrainOptions& train, int repeat) {
     return train_network(own, options, stored);
 }
 
+/// Whether the output is what this very command made, data included: then nothing is left to do.
+bool is_result_of(const TrainOptions& train, const Options& options, const Checkpoint& stored) {
+    const auto finished = stored.state.values.find("finished");
+    if (finished == stored.state.values.end() || finished->second == 0) return false;
+    try {
+        options.require_same(stored.resolved_toml, train.out, {"threads", "data", "dataset", "out", "plans"});
+        const Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
+        return record_of(dataset) == stored.dataset;
+    } catch (const UsageError&) {
+        return false;
+    }
+}
+
+/// The same command again, without --resume and --overwrite, is told so.
+bool is_done(const TrainOptions& train, const Options& options) {
+    std::error_code ignored;
+    const bool asked = team().first() && !train.resume && !train.overwrite && train.init.empty();
+    bool done = false;
+    if (asked && std::filesystem::is_regular_file(train.out, ignored)) {
+        const Checkpoint stored = read_checkpoint(train.out);
+        done = is_result_of(train, options, stored);
+        if (done)
+            fmt::print(
+                "{}: this command has made it already: test MCR {:.2f} % of {} images after {} epochs; "
+                "--overwrite trains anew\n",
+                train.out, stored.state.values.at("test_mcr"), stored.dataset.n_test, stored.state.epoch);
+    }
+    return team().from_first(done ? "done" : "") == "done";
+}
+
 void train_repeats(TrainOptions& train, Options& options) {
     for (int repeat = 0; repeat < train.repeat && !train.resume && team().first(); ++repeat)
         require_output({.out = file_of_repeat(train.out, repeat), .overwrite = train.overwrite});
@@ -303,7 +345,10 @@ void train_repeats(TrainOptions& train, Options& options) {
 
 void run_training(TrainOptions& train, Options& options) {
     require_threads(train.thread_count());
+    if (!train.resume) take_initial(train, options);
+    require_other_files(train.out, {train.init});
     if (train.repeat > 1) return train_repeats(train, options);
+    if (is_done(train, options)) return;
     if (team().first()) require_output(train);
     const auto lock = lock_output(train.out);
     if (team().first()) require_output(train);  // another run may have made it meanwhile

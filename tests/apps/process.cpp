@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_training_is_never_replaced_unasked) {
     const SmallTraining train;
     BOOST_TEST_REQUIRE(run(train.command("n.h5")).status == 0);
     const std::string before = test::text_of(train.path("n.h5"));
-    expect_status(train.command("n.h5"), 2, "n.h5: it exists; --resume");
+    expect_status(train.command("n.h5", "--rate 0.5"), 2, "n.h5: it exists; --resume");
     expect_status(train.command("n.h5", "--resume --seed 2"), 2,
                   "--seed: this run was started with 1, found 2");
     expect_status(train.command("n.h5", "--overwrite --architecture 1x28x28:3C5v-P2-5Softmax"), 1,

@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     bench.fails(merge(all + " " + a), 2, "part 2/2 is missing");
     bench.fails(merge(all + " " + a + " " + a), 2, "both are part 1/2");
     bench.fails(merge(a + " " + b), 2, a + ": it exists");
-    bench.fails(merge("--overwrite " + a + " " + a + " " + b), 2, "one of the parts");
+    bench.fails(merge("--overwrite " + a + " " + a + " " + b), 2, "one that is read");
     BOOST_TEST(test::text_of(a) == before);
     BOOST_TEST(!std::filesystem::exists(all));
     bench.works(merge(all + " " + a + " " + b));
@@ -220,6 +220,127 @@ BOOST_AUTO_TEST_CASE(a_mask_from_elsewhere) {
     bench.fails(bench.prune("--ratio 0 --mask " + bench.path("m7.h5") + " --checkpoint " + net + " --out " +
                             bench.path("q.h5")),
                 1, "m7.h5");
+}
+
+// Fine-tuning computes the network as it was trained, and holds out the images that it held out.
+BOOST_AUTO_TEST_CASE(what_a_training_starts_from_says_how) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("t.h5");
+    bench.works(
+        bench.train("--mode 2 --validation 0.25 --seed 6 --preprocess contrast --dropout 0.25 --out " + net));
+    const auto recorded = [&](const char* option) {
+        return configured(read_checkpoint(out).resolved_toml, option);
+    };
+    bench.works(app("train") + " --threads 1 --epochs 1 --init " + net + " --out " + out);
+    BOOST_TEST(recorded("mode") == "2");
+    BOOST_TEST(recorded("validation") == "0.25");
+    BOOST_TEST(recorded("seed") == "6");
+    BOOST_TEST(recorded("preprocess") == "contrast");
+    BOOST_TEST(recorded("dropout") == "0.25");
+    BOOST_TEST(read_checkpoint(out).state.values.at("evaluation_mode") == 2);
+    BOOST_TEST((read_checkpoint(out).dataset == read_checkpoint(net).dataset));
+    bench.works(app("train") + " --threads 1 --epochs 1 --mode 1 --seed 8 --overwrite --init " + net +
+                " --out " + out);
+    BOOST_TEST(recorded("mode") == "1");
+    BOOST_TEST(recorded("seed") == "8");
+    // With repeats, too, and what is given holds.
+    bench.fails(app("train") + " --threads 1 --epochs 1 --repeat 2 --architecture two-conv --init " + net +
+                    " --out " + bench.path("r.h5"),
+                1, "/model/architecture");
+    bench.fails(
+        bench.prune("--init " + net + " --ratio 0.5 --checkpoint " + net + " --out " + bench.path("p.h5")), 2,
+        "--init");
+}
+
+// The same command again has nothing to do; another one is refused. Neither touches the file.
+BOOST_AUTO_TEST_CASE(a_command_that_was_done_is_told_so) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5");
+    bench.works(bench.train("--out " + net));
+    const std::string before = test::text_of(net);
+    const CommandResult again = run(bench.train("--threads 2 --out " + net));
+    BOOST_TEST(again.status == 0, again.output);
+    BOOST_TEST(contains(again.output, "made it already"), again.output);
+    for (const char* other : {"--epochs 3", "--seed 2", "--rate 0.5", "--limit 100", "--validation 0.3"})
+        bench.fails(bench.train(std::string(other) + " --out " + net), 2, "it exists");
+    write_digits(bench.data / "mnist", "train", 199);
+    bench.fails(bench.train("--out " + net), 2, "it exists");
+    BOOST_TEST(test::text_of(net) == before);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_read_is_not_written) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), link = bench.path("link.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    std::filesystem::create_symlink("n.h5", link);
+    const std::string before = test::text_of(net);
+    for (const std::string& out : {net, link}) {
+        bench.fails(app("evaluate") + " --overwrite " + net + " --out " + out, 2, "one that is read");
+        bench.fails(bench.prune("--overwrite --checkpoint " + net + " --out " + out), 2, "one that is read");
+        bench.fails(bench.train("--overwrite --init " + net + " --out " + out), 2, "one that is read");
+        bench.fails(app("results") + " page --overwrite " + net + " --out " + out, 2, "one that is read");
+    }
+    BOOST_TEST(test::text_of(net) == before);
+    // Nor is a mask deleted that the run is to start from.
+    const std::string out = bench.path("p.h5"), mask = bench.path("p.h5.points/l2-kernel-0.5.mask.h5");
+    bench.works(bench.prune("--ratio 0.5 --checkpoint " + net + " --out " + out));
+    bench.works(
+        bench.prune("--ratio 0.25 --overwrite --mask " + mask + " --checkpoint " + net + " --out " + out));
+    BOOST_TEST(std::filesystem::exists(mask));
+}
+
+// What is computed, not what stands in a default: images of a limit, a batch no larger than the data, the
+// plan.
+BOOST_AUTO_TEST_CASE(an_evaluation_records_what_it_did) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("e.h5"), plans = bench.path("plans");
+    ::setenv("FFTCONV_PLANS", plans.c_str(), 1);
+    bench.works(bench.train("--measure --limit 40 --out " + net));
+    const std::string recorded = configured(read_checkpoint(net).resolved_toml, "plans");
+    BOOST_TEST(contains(recorded, "batch 20"), recorded);
+    std::ofstream(plans) << "";  // a plan that is measured anew would be remembered again
+    bench.works(app("evaluate") + " --threads 1 --batch 20 " + net + " --out " + out);
+    BOOST_TEST(test::text_of(plans) == "");
+    const std::string toml = read_results(out).resolved_toml;
+    BOOST_TEST(configured(toml, "limit") == "40");
+    BOOST_TEST(contains(configured(toml, "plans"), "fixed weights"), configured(toml, "plans"));
+    bench.works(app("evaluate") + " --threads 1 --overwrite --batch 4000 " + net + " --out " + out);
+    BOOST_TEST(configured(read_results(out).resolved_toml, "batch") == "40");
+    ::unsetenv("FFTCONV_PLANS");
+}
+
+// The text of the configuration in files of schema 1 has no digest: what the rest of the file says about it
+// is compared.
+BOOST_AUTO_TEST_CASE(a_configuration_of_schema_1_that_contradicts_its_file_is_refused) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), old = bench.path("old.h5");
+    bench.works(bench.train("--keep-best --validation 0.2 --preprocess contrast --out " + net));
+    const auto convert = [&](const std::string& change) {
+        const CommandResult done = run("/usr/bin/python3 " FFTCONV_SOURCE_DIR "/tests/apps/as_schema_1.py " +
+                                       net + " " + old + " " + change);
+        BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+    };
+    convert("");
+    bench.works(app("evaluate") + " --threads 1 " + old);
+    for (const auto& [change, named] :
+         {std::pair("'seed = 1' 'seed = 0'", "seed"),
+          {"'seed = 1' 'seed = 3'", "seed"},
+          {"'batch = 20' 'batch = 30'", "batch"},
+          {"'epochs = 2' 'epochs = 0'", "epochs"},
+          {"'epochs = 2' 'epochs = 1'", "epochs"},
+          {"adam sgd", "optimizer"},
+          {"'validation = 0.20000000000000001' 'validation = 0.25'", "validation"},
+          {"4C5v 5C5v", "architecture"},
+          {"'batch-norm = false' 'batch-norm = true'", "batch-norm"},
+          {"contrast none", "preprocess"},
+          {"'seed = 1' 'seee = 1'", "seed"},
+          {"'limit = 0' 'limit = 8'", "limit"},
+          {"'flip = false' 'flip =  false'", "TOML"}})
+        BOOST_TEST_CONTEXT(change) {
+            convert(change);
+            bench.fails(app("evaluate") + " --threads 1 " + old, 1, old + ": /config/resolved_toml");
+            bench.fails(app("evaluate") + " --threads 1 " + old, 1, named);
+        }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -17,6 +17,7 @@
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/convolution/simd/target_name.hpp"
 #include "fftconv/convolution/spatial/spatial.hpp"
+#include "fftconv/core/atomic_file.hpp"
 #include "fftconv/core/clock.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/processor.hpp"
@@ -129,9 +130,17 @@ class PlansInUse {
         plans_.push_back(plan);
         return plan.plan;
     }
+    /// A plan that this process was told to use.
+    std::optional<Plan> find_given(const std::string& layer) {
+        const std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < given_; ++i)
+            if (plans_[i].key == layer) return plans_[i].plan;
+        return std::nullopt;
+    }
     void replace(std::vector<Remembered> plans) {
         const std::lock_guard lock(mutex_);
         plans_ = std::move(plans);
+        given_ = plans_.size();
     }
     std::vector<std::string> lines() {
         const std::lock_guard lock(mutex_);
@@ -143,6 +152,7 @@ class PlansInUse {
   private:
     std::mutex mutex_;
     std::vector<Remembered> plans_;
+    std::size_t given_ = 0;  ///< the first ones, which this process was told to use
 };
 
 PlansInUse& in_use() {
@@ -159,22 +169,19 @@ std::filesystem::path variable(const char* name) {
 /// Replaces the file in one step, so that processes that measure at the same time leave it whole.
 void write_memory(const std::filesystem::path& file, const std::vector<Remembered>& plans) {
     if (file.empty()) return;
-    std::error_code failed, ignored;
+    std::error_code ignored;
     if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
         warn(file.string() + ": plan memory: no ordinary file; layers are measured again next time");
         return;
     }
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), ignored);
-    const std::filesystem::path part = file.string() + "." + std::to_string(ticks()) + ".part";
-    {
-        std::ofstream out(part);
-        for (const Remembered& plan : plans) out << line_of(plan) << '\n';
-        if (!out.flush()) failed = std::make_error_code(std::errc::io_error);
+    std::string lines;
+    for (const Remembered& plan : plans) lines += line_of(plan) + '\n';
+    try {
+        replace_file(file, std::as_bytes(std::span(lines)));
+    } catch (const FileError&) {
+        warn(file.string() + ": plan memory: cannot be written; layers are measured again next time");
     }
-    if (!failed) std::filesystem::rename(part, file, failed);
-    if (!failed) return;
-    std::filesystem::remove(part, ignored);
-    warn(file.string() + ": plan memory: cannot be written; layers are measured again next time");
 }
 
 double seconds_of_forward(const Plan& plan, const ConvolutionShape& shape, ConvolutionOptions options) {
@@ -233,6 +240,10 @@ Plan measured_plan(const std::string& engine, const ConvolutionShape& shape,
     options.measure = false;
     const std::string layer = layer_of(engine, shape, options), key = key_of(layer, options);
     if (const std::optional<Plan> plan = in_use().find(layer)) return *plan;
+    options.fixed_weights = false;  // a network is computed as it was trained
+    if (const std::optional<Plan> plan = in_use().find_given(layer_of(engine, shape, options)))
+        return in_use().add({layer, *plan});
+    options.fixed_weights = given.fixed_weights;
     for (const auto& [known, plan] : read_memory(plan_memory()))
         if (known == key) return in_use().add({layer, plan});
     std::vector<Plan> candidates;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/number_text.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/dataset/formats/cifar.hpp"
 #include "fftconv/dataset/formats/idx.hpp"
@@ -227,13 +228,25 @@ Files read_files(const Known& known, const fs::path& folder) {
     return files;
 }
 
+/// The first line of a file, which results will carry; empty when there is none.
+std::string given_name(const fs::path& file) {
+    constexpr std::size_t most = 200;
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored)) return "";
+    std::string text(most + 1, '\0');
+    std::ifstream in(file, std::ios::binary);
+    in.read(text.data(), std::streamsize(text.size()));
+    text.resize(std::size_t(in.gcount()));
+    text = text.substr(0, text.find_first_of("\r\n"));
+    if (text.size() > most)
+        throw FileError(file.string(), "first line", "a name of at most " + std::to_string(most) + " bytes",
+                        "more");
+    return text;
+}
+
 std::string name_of(const Known& known, const std::string& published, const fs::path& folder) {
     if (!published.empty()) return published;
-    std::error_code ignored;
-    std::ifstream file;
-    if (fs::is_regular_file(folder / "NAME", ignored)) file.open(folder / "NAME");
-    std::string given;
-    if (std::getline(file, given) && !given.empty()) return given;
+    if (const std::string given = given_name(folder / "NAME"); !given.empty()) return given;
     if (known.name == "npz") return npz_file(folder)->stem();
     if (known.name == "pictures")
         return fs::absolute(folder / "").lexically_normal().parent_path().filename();
@@ -276,7 +289,7 @@ void check(const DatasetOptions& options) {
     if (options.validation_count < 0) throw UsageError("validation count: expected 0 or more");
     if (!(options.validation_fraction >= 0 && options.validation_fraction < 1))
         throw UsageError("validation fraction: expected 0 ≤ fraction < 1, found " +
-                         std::to_string(options.validation_fraction));
+                         number_text(options.validation_fraction));
     if (options.limit < 0) throw UsageError("limit of images: expected 0 (all) or more");
 }
 
