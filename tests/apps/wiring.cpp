@@ -185,7 +185,8 @@ Fields fields_of(const BenchmarkOptions& bench) {
     fields["tiles"] = fmt::format("{}", bench.tiles);
     fields["rounds"] = fmt::format("{} of {} s", bench.round_options().rounds, bench.round_options().slice);
     fields["architecture"] = bench.network.empty() ? "" : to_string(bench.architecture());
-    fields["pytorch"] = bench.pytorch;
+    fields["peer command"] = bench.peer_command;
+    fields["scripts"] = bench.scripts;
     fields["shards"] = fmt::format("{}", bench.shards);
     fields["simd"] = bench.simd;
     fields["out"] = bench.out;
@@ -424,7 +425,8 @@ BOOST_AUTO_TEST_CASE(every_option_of_bench) {
          {{"--network", "two-conv"}, {{"architecture", two_conv}}},
          {{"--pooling", "ecp", "--network", "two-conv"},
           {{"architecture", to_string(with_pooling(parse_architecture("two-conv"), PoolingMethod::ecp))}}},
-         {{"--pytorch", "p"}, {{"pytorch", "p"}}},
+         {{"--peer-command", "p"}, {{"peer command", "p"}}},
+         {{"--scripts", "s"}, {{"scripts", "s"}}},
          {{"--shards", "4"}, {{"shards", "4"}}},
          {{"--simd", "SSE4"}, {{"simd", "SSE4"}}},
          {{"--engine", "spatial"},
@@ -447,6 +449,8 @@ BOOST_AUTO_TEST_CASE(every_option_of_bench) {
     // Weights that are the same in every call may be prepared once; those of a step are new each time.
     BOOST_TEST(bench.network_options("fft", true, 1).fixed_weights);
     BOOST_TEST(!bench.network_options("fft", false, 1).fixed_weights);
+    BOOST_TEST(bench.network_options("fft", true, 6).threads == 6);
+    BOOST_TEST(bench.engine_options("fft", "folded", LayerPass::forward, 6).threads == 6);
     BOOST_TEST(bench.engine_options("fft", "folded", LayerPass::backward_input, 1).renew_weights);
 }
 

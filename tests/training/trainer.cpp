@@ -137,6 +137,20 @@ BOOST_AUTO_TEST_CASE(learns_a_small_set_by_heart) {
             }
 }
 
+// At a rate of next to nothing an epoch meets the images as an evaluation does, the partial last batch too.
+BOOST_AUTO_TEST_CASE(an_epoch_s_loss_and_mcr_are_means_of_its_images) {
+    const LabelledImages images = small_images(70, maps, 4, "train");
+    Network network(parse_architecture("1x12x12:4C3v-P2-4Softmax"), {.engine = "direct", .batch = 16});
+    TrainerOptions options;
+    options.epochs = 1;
+    options.optimizer.rate = 1e-12f;
+    Trainer trainer(network, images, batches(), nullptr, options);
+    BOOST_CHECK(trainer.run() == TrainingEnd::finished);
+    const Evaluation expected = evaluate(network, images);
+    BOOST_TEST(trainer.history().front().train_loss == expected.loss, boost::test_tools::tolerance(1e-5));
+    BOOST_TEST(trainer.history().front().train_mcr == expected.mcr, boost::test_tools::tolerance(1e-9));
+}
+
 BOOST_AUTO_TEST_CASE(evaluation_counts) {
     Run run("direct", 1);
     run.trainer.run();
