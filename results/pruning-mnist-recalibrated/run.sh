@@ -60,3 +60,19 @@ for seed in $seeds; do # a thousand candidates
     prune kernel-best-around lenet-6-16-120 "$seed" --granularity kernel --ratio 0.5 --candidates 100 \
         --candidates-from spectral
 done
+
+# All of it in one file: an experiment for each seed, those of one recipe are pooled in its tables.
+collected=()
+for seed in $seeds; do
+    for kind in stale:0 fresh:8; do
+        for part in best scores; do
+            collected+=("kernels_${kind%:*}/${part}_$seed=kernel-$part-${kind#*:}-$seed.h5")
+            collected+=("maps_${kind%:*}/${part}_$seed=map-$part-${kind#*:}-$seed.h5")
+        done
+        collected+=("kernels_${kind%:*}/compensated_$seed=kernel-compensated-${kind#*:}-$seed.h5")
+    done
+    collected+=("thousand/random_$seed=kernel-best-of-1000-$seed.h5" "thousand/around_spectral_$seed=kernel-best-around-$seed.h5")
+    collected+=("retrained/kernels_$seed=kernel-retrained-$seed.h5")
+done
+rm -f pruning-mnist-recalibrated.h5
+"$bin/fftconv-results" collect pruning-mnist-recalibrated.h5 "${collected[@]}"
