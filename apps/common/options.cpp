@@ -169,16 +169,21 @@ CLI::Option* Options::add(const std::string& name, std::string& variable, const 
 
 CLI::Option* Options::add(const std::string& name, std::vector<std::string>& variable,
                           const std::string& help) {
-    CLI::Option* option = app_.add_option("--" + name, variable, help);
-    option->delimiter(',')->allow_extra_args(false)->type_name("LIST");
-    option->default_str(CLI::detail::join(variable, ","));
-    remember(
-        name, option,
-        [&variable, name](const OptionValue& found) {
-            const std::vector<std::string> texts = texts_of(found);
-            if (texts.empty()) throw UsageError("--" + name + ": expected at least one value, found none");
-            variable = texts;
+    const auto set = [&variable, name](const std::vector<std::string>& texts) {
+        if (texts.empty() || contains(texts, std::string()))
+            throw UsageError("--" + name + ": expected values with commas between them, found an empty one");
+        variable = texts;
+    };
+    CLI::Option* option = app_.add_option(
+        "--" + name,
+        [set](const CLI::results_t& texts) {
+            set(split(texts.back(), ','));
+            return true;
         },
+        help);
+    option->type_name("LIST")->take_last()->default_str(CLI::detail::join(variable, ","));
+    remember(
+        name, option, [set](const OptionValue& found) { set(texts_of(found)); },
         [&variable] { return OptionValue(variable); });
     return option;
 }
@@ -214,8 +219,9 @@ CLI::Option* Options::add_call_option(const std::string& name, std::string& vari
 CLI::Option* Options::add(const std::string& name, std::vector<std::string>& variable,
                           const std::vector<std::string>& known, const std::string& help) {
     CLI::Option* option = add(name, variable, help + ": " + alternatives(known));
-    return option->check([known, name](const std::string& text) {
-        if (!contains(known, text)) throw_unknown_name("--" + name, known, text);
+    return option->check([known, name](const std::string& texts) {
+        for (const std::string& text : split(texts, ','))
+            if (!contains(known, text)) throw_unknown_name("--" + name, known, text);
         return std::string();
     });
 }

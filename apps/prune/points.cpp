@@ -49,6 +49,19 @@ std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions
 
 namespace {
 
+/// Empty without a mask.
+std::string mask_sha256(const std::string& file) {
+    return file.empty() ? "" : sha256_of_file(file);
+}
+
+/// Which file of --mask the points started from.
+Table mask_table(const std::string& file) {
+    return {"mask",
+            "What was pruned before anything else",
+            {{"file", "", std::vector<std::string>{file}},
+             {"sha256", "", std::vector<std::string>{mask_sha256(file)}}}};
+}
+
 class PruningRun {
   public:
     PruningRun(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
@@ -63,7 +76,7 @@ class PruningRun {
                    .baseline_rate = baseline.train.rate,
                    .mode = baseline.train.mode} {
         if (stored) take_up(*stored);
-        other_tables_ = {network_table("baseline", baseline),
+        other_tables_ = {network_table("baseline", baseline), mask_table(prune.mask),
                          calls_table(stored ? stored->tables : std::vector<Table>{}, context_.resolved_toml)};
     }
 
@@ -119,6 +132,15 @@ class PruningRun {
         if (find_table(stored.tables, "baseline"))
             require_same_baseline(prune_.train.out,
                                   stored.column<std::string>(prune_.train.out, "baseline", "sha256").at(0));
+        if (find_table(stored.tables, "mask")) require_same_mask(stored);
+    }
+
+    void require_same_mask(const ResultRecord& stored) const {
+        const std::string then = stored.column<std::string>(prune_.train.out, "mask", "sha256").at(0),
+                          now = mask_sha256(prune_.mask);
+        if (then != now)
+            throw FileError(prune_.train.out, "digest of --mask", now + " (" + prune_.mask + " as it is now)",
+                            then);
     }
 
     void require_same_baseline(const std::filesystem::path& mask) const {
@@ -305,7 +327,7 @@ class PruningRun {
     const RecordedRun& baseline_;
     PruningContext context_;
     PruningResults results_;
-    std::vector<Table> other_tables_;  ///< "baseline", "calls"
+    std::vector<Table> other_tables_;  ///< "baseline", "mask", "calls"
     Progress* progress_ = nullptr;
 };
 

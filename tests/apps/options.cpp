@@ -102,6 +102,14 @@ BOOST_AUTO_TEST_CASE(a_resolved_configuration_reads_back) {
     BOOST_TEST(second.list == (std::vector<std::string>{"one", "two"}), boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(of_an_option_that_is_given_twice_the_last_one_holds) {
+    Example example;
+    BOOST_TEST(example.run({"--count", "7", "--list", "one,two", "--count", "8", "--list", "three"}) == 0);
+    BOOST_TEST(example.count == 8);
+    BOOST_TEST(example.list == std::vector<std::string>{"three"}, boost::test_tools::per_element());
+    BOOST_TEST(contains(message({"--list", "one,,two"}), "--list: expected values with commas between them"));
+}
+
 BOOST_AUTO_TEST_CASE(an_unknown_key_is_named) {
     const test::TemporaryFolder folder;
     for (const std::string key : {"colour", "resume", "config"}) {
@@ -127,7 +135,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_status_2_and_an_error_is_status_1) {
     BOOST_TEST(Example().run({"--help"}, [] { BOOST_ERROR("help does not run the app"); }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_run_goes_on_only_with_its_own_configuration) {
+BOOST_AUTO_TEST_CASE(a_run_resumes_only_with_its_own_configuration) {
     Example first, second;
     BOOST_TEST(first.run({}) == 0);
     BOOST_TEST(second.run({"--count", "4"}) == 0);

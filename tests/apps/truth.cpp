@@ -215,6 +215,9 @@ BOOST_AUTO_TEST_CASE(a_mask_from_elsewhere) {
     bench.works(
         bench.prune("--ratio 0 --mask " + bench.path("m.h5") + " --checkpoint " + net + " --out " + out));
     BOOST_TEST(read_results(out).column<double>(out, "points", "pruned_kernels").back() == 50);
+    mask.masks.front().kernel = {1, 1, 1, 0};  // points of two masks would stand in one table
+    write_masks(bench.path("m.h5"), mask);
+    bench.fails(app("prune") + " --resume --out " + out, 1, "digest of --mask");
     mask.masks.front().layer = "conv7";
     write_masks(bench.path("m7.h5"), mask);
     bench.fails(bench.prune("--ratio 0 --mask " + bench.path("m7.h5") + " --checkpoint " + net + " --out " +
