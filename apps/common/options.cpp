@@ -267,7 +267,7 @@ void Options::configure(const Entry& entry, const OptionValue& value) {
             configured_.push_back(entry.name);
             return;
         }
-        for (const std::string& text : texts_of(value)) entry.option->add_result(text);
+        entry.option->add_result(CLI::detail::join(texts_of(value), ","));
         entry.option->run_callback();
     } catch (const CLI::ParseError& error) {
         throw UsageError(config_ + ": " + error.what());

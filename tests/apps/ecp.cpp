@@ -71,7 +71,7 @@ void wait_milliseconds(int count) {
 BOOST_AUTO_TEST_CASE(tables_figures_and_files_of_a_small_run) {
     const Ecp ecp;
     const CommandResult run =
-        test::run(ecp.command("all.h5", "--network one-conv --mode 0,1,per-batch --epochs 1"));
+        test::run(ecp.command("all.h5", "--network one-conv,two-conv --mode 0,1,per-batch --epochs 1"));
     BOOST_TEST_REQUIRE(run.status == 0, run.output);
     for (const char* part :
          {"Table 3", "Table 4", "Table 5", "Table 6", "299650.2", "243077.5 (1.23x)", "883.6 (5.09x)",

@@ -116,11 +116,12 @@ BOOST_AUTO_TEST_CASE(an_output_stream_that_is_full_is_an_error) {
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_for_another_architecture_is_refused) {
     const Bench bench;
-    BOOST_TEST_REQUIRE(run(bench.ecp("--network one-conv")).status == 0);
+    BOOST_TEST_REQUIRE(run(bench.ecp("--network two-conv,one-conv")).status == 0);
     const auto folder = std::filesystem::path(bench.path("ecp.h5.checkpoints"));
     std::filesystem::copy_file(folder / "one-conv-max.h5", folder / "two-conv-max.h5",
                                std::filesystem::copy_options::overwrite_existing);
-    fails(bench.ecp("--network one-conv --resume"), 1, {"two-conv-max.h5", "architecture", "20C5", "32C5"});
+    fails(bench.ecp("--network two-conv,one-conv --resume"), 1,
+          {"two-conv-max.h5", "architecture", "20C5", "32C5"});
 }
 
 BOOST_AUTO_TEST_CASE(a_run_is_resumed_with_its_own_options_only) {

@@ -32,7 +32,7 @@ window.addEventListener('load', () => {
       if (box.left < whole.left - 1 || box.right > whole.right + 1 || box.top < whole.top - 1) found.beyond.push(text.textContent);
     }
   }
-  const chart = document.querySelector('figure.chart svg');
+  const chart = [...document.querySelectorAll('figure.chart')].find((figure) => figure.textContent.includes('kernels pruned')).querySelector('svg');
   if (chart) {
     const place = chart.getBoundingClientRect();
     chart.dispatchEvent(new PointerEvent('pointermove', {clientX: place.left + place.width / 2, clientY: place.top + 20}));

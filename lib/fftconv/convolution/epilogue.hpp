@@ -15,7 +15,7 @@ enum class Pooling { none, maximum, average, pixel };
 /// factor and an offset per channel (a batch normalisation of inference), pooling with stride 2, ReLU.
 struct Epilogue {
     std::span<const float> factor = {}, offset = {};  ///< (O) each, or both empty
-    Pooling pooling = Pooling::none;
+    Pooling pooling = Pooling::none;                  ///< what is taken of each window
     int window = 2;     ///< edge of a window at pixel (2i, 2j): 2, or of a maximum 3, cut by the border
     int pixel = 0;      ///< Pooling::pixel: K = 0..3 of the 2×2 window, row by row
     bool relu = false;  ///< y = y ≤ 0 ? 0 : y, so that NaN stays

@@ -95,6 +95,14 @@ void BatchNorm::set_variance(int c, double squares, double count, float share) {
     move(running_variance_.value[c], float(squares / (count - 1)));
 }
 
+float BatchNorm::factor(int c) const {
+    return scale_.value[c] * inverse_deviation_[c];
+}
+
+float BatchNorm::offset(int c) const {
+    return shift_.value[c] - mean_[c] * factor(c);
+}
+
 void BatchNorm::normalise(int c, const Tensor& x, Tensor& y) const {
     const float factor = this->factor(c), offset = this->offset(c);
     const float* from = x.pixel(c, 0, 0);

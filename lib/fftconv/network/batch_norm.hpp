@@ -68,8 +68,8 @@ class BatchNorm : public Layer {
     void set_mean(int c, double sum, double count);
     void set_variance(int c, double squares, double count, float share);
     void use_running(int c);
-    float factor(int c) const { return scale_.value[c] * inverse_deviation_[c]; }
-    float offset(int c) const { return shift_.value[c] - mean_[c] * factor(c); }
+    float factor(int c) const;
+    float offset(int c) const;
     void normalise(int c, const Tensor& x, Tensor& y) const;
     void backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
                   double sum, double product, double count) const;

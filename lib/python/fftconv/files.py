@@ -62,7 +62,7 @@ class Record:
     def dataset(self):
         """The data that the run saw: name, sha256, split_seed, n_train, n_validation, n_test."""
         group = self._child("dataset")
-        return {name: _plain(hdf5.attribute(group, name, self.path)) for name in group.attrs}
+        return _attributes(group, self.path)
 
     @property
     def curves(self):
@@ -122,7 +122,7 @@ class Checkpoint(Record):
     def state(self):
         """Epochs and steps completed, best results."""
         group = self._child("state")
-        return {name: _plain(hdf5.attribute(group, name, self.path)) for name in group.attrs}
+        return _attributes(group, self.path)
 
     @property
     def mode(self):
@@ -154,7 +154,7 @@ class MaskFile(Record):
     def search(self):
         """How the mask was found: criterion, granularity, ratio, selected; and the candidates' seed and validation_mcr."""
         group = self._child("search")
-        found = {name: _plain(hdf5.attribute(group, name, self.path)) for name in group.attrs}
+        found = _attributes(group, self.path)
         found.update({name: self._read(f"search/{name}") for name in ("seed", "validation_mcr")})
         return found
 
@@ -227,6 +227,10 @@ KINDS = {"checkpoint": Checkpoint, "mask": MaskFile, "result": Result, "collecti
 
 def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _attributes(group, path):
+    return {name: _plain(hdf5.attribute(group, name, path)) for name in group.attrs if name != "members"}
 
 
 def _units(dataset):
