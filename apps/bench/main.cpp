@@ -33,7 +33,9 @@ int main(int argc, char** argv) {
             fftconv::time_scaling(benchmark);
         else if (benchmark.report.empty())
             fftconv::run_benchmark(benchmark, options);
-        else
+        else {
             std::cout << fftconv::benchmark_text(benchmark.report, benchmark.summary);
+            if (!benchmark.figures.empty()) fftconv::draw_benchmark(benchmark.report, benchmark.figures);
+        }
     });
 }

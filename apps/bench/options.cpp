@@ -224,6 +224,11 @@ void add_benchmark_options(Options& options, BenchmarkOptions& benchmark) {
                           "time the transforms of all tiles instead, next to the planner's cost model");
     options.add_call_flag("summary", benchmark.summary, "with --report: one table, of the ratios")
         ->needs("--report");
+    options
+        .add_call_option("figures", benchmark.figures,
+                         "with --report: draw the ratios of layers there, as speed.svg")
+        ->type_name("FOLDER")
+        ->needs("--report");
 }
 
 }  // namespace fftconv

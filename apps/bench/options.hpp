@@ -28,7 +28,7 @@ struct BenchmarkOptions {
     int shards = 0;  ///< of a sharded training step of --network; 0: none
     int rounds = 15;
     double slice = 0.03;
-    std::string out, report, peer_command, scripts, simd, drawing;
+    std::string out, report, figures, peer_command, scripts, simd, drawing;
 
     /// How often and how long each contender is timed.
     RoundOptions round_options() const { return {.rounds = rounds, .slice = slice}; }

@@ -10,6 +10,8 @@
 
 #include "bench/layer.hpp"
 #include "common/markdown_table.hpp"
+#include "common/plot.hpp"
+#include "common/process.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/storage/results.hpp"
 
@@ -317,6 +319,27 @@ std::string benchmark_text(const std::string& file, bool summary) {
         text += "\n";
     }
     return text;
+}
+
+void draw_benchmark(const std::string& file, const std::filesystem::path& folder) {
+    RatioBars bars{
+        "One thread: time of the fastest rival / time of fftconv", "times as fast (logarithmic)", {}, {}};
+    for (const Experiment& experiment : read_experiments(file)) {
+        if (experiment.name.starts_with("pruned/")) continue;  // layers of the table again
+        const std::string set = experiment.name.starts_with("avx2/") ? "AVX2: " : "";
+        for (const BenchmarkRow& row : rows_of(experiment.record, file)) {
+            const std::size_t pass = row.work.rfind(", forward");
+            if (row.contender != "auto" || row.threads != 1 || row.pruned > 0 || !row.ratio ||
+                pass == std::string::npos)
+                continue;
+            bars.names.push_back(set + row.work.substr(0, pass));
+            bars.values.push_back(row.ratio->median);
+        }
+    }
+    if (bars.names.empty())
+        throw Error(file + ": --figures: expected layers timed by --engine auto next to a rival, found none");
+    make_folder(folder);
+    write_svg(bars, folder / "speed.svg");
 }
 
 }  // namespace fftconv

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,5 +55,10 @@ void write_benchmark_hdf5(const std::string& file, const std::string& resolved_t
 /// The tables of such a file, or of a collection of them; as a summary, one with the ratios alone. @throws
 /// FileError when one is not of fftconv-bench.
 std::string benchmark_text(const std::string& file, bool summary);
+
+/// Draws speed.svg into the folder: how many times as fast as the fastest rival the engine `auto` is on one
+/// thread, a bar for each layer of such a file or collection, forward and nothing pruned. @throws FileError;
+/// Error when gnuplot is absent, or no such layer is in the file.
+void draw_benchmark(const std::string& file, const std::filesystem::path& folder);
 
 }  // namespace fftconv

@@ -106,6 +106,26 @@ void write_script(std::ostream& out, const Plot& plot) {
     out << '\n';
 }
 
+void write_script(std::ostream& out, const RatioBars& bars) {
+    const std::size_t count = bars.names.size();
+    out << "set terminal svg size 900," << 120 + 24 * count
+        << " font 'sans-serif,13' background '#ffffff'\nset encoding utf8\nunset key\n"
+        << "set title " << for_gnuplot(bars.title) << " noenhanced\n"
+        << "set xlabel " << for_gnuplot(bars.x_label) << " noenhanced\n"
+        << "set logscale x 2\nset offsets 0, graph 0.15, 0, 0\nset grid xtics linecolor '#dddddd'\nset style "
+           "fill solid 0.9\n"
+        << "set yrange [" << count << " - 0.5:-0.5]\nset ytics noenhanced (";
+    for (std::size_t i = 0; i < count; ++i)
+        out << (i == 0 ? "" : ", ") << for_gnuplot(bars.names[i]) << ' ' << i;
+    out << ")\nset arrow from 1, graph 0 to 1, graph 1 nohead front\n$bars << END\n";
+    for (std::size_t i = 0; i < count; ++i)
+        out << gnuplot_number(bars.values[i]) << ' ' << i << ' ' << fmt::format("{:.2f}", bars.values[i])
+            << '\n';
+    out << "END\nplot $bars using 1:2:($1 < 1 ? $1 : 1):($1 < 1 ? 1 : $1):($2 - 0.35):($2 + 0.35):($1 < 1 ? "
+           "0xd55e00 : 0x0072b2) with boxxyerror linecolor rgb variable, "
+           "$bars using ($1 < 1 ? 1 : $1):2:3 with labels left offset 0.5,0\n";
+}
+
 /// A file without a name.
 using Scratch = std::unique_ptr<FILE, int (*)(FILE*)>;
 
@@ -132,15 +152,29 @@ bool gnuplot_available() {
     return available;
 }
 
-void write_svg(const Plot& plot, const std::filesystem::path& file) {
+namespace {
+
+void write_drawn(const std::string& commands, const std::filesystem::path& file) {
     if (!gnuplot_available()) throw Error("gnuplot is not installed (Debian: apt-get install gnuplot-nox)");
-    std::ostringstream commands;
-    write_script(commands, plot);
-    const std::string svg = drawn(commands.str());
+    const std::string svg = drawn(commands);
     // gnuplot says nothing when its output ends early.
     if (!std::string_view(svg).substr(0, svg.find_last_not_of(" \n") + 1).ends_with("</svg>"))
         throw Error(file.string() + ": gnuplot could not draw it");
     replace_file(file, std::as_bytes(std::span(svg)));
+}
+
+}  // namespace
+
+void write_svg(const Plot& plot, const std::filesystem::path& file) {
+    std::ostringstream commands;
+    write_script(commands, plot);
+    write_drawn(commands.str(), file);
+}
+
+void write_svg(const RatioBars& bars, const std::filesystem::path& file) {
+    std::ostringstream commands;
+    write_script(commands, bars);
+    write_drawn(commands.str(), file);
 }
 
 }  // namespace fftconv

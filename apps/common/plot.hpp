@@ -20,6 +20,13 @@ struct Plot {
     bool rises = false;  ///< to the right, so that the upper left is free for the titles
 };
 
+/// A bar for each name, from 1 to its value on a logarithmic axis: how many times as much.
+struct RatioBars {
+    std::string title, x_label;
+    std::vector<std::string> names;
+    std::vector<double> values;  ///< above 0
+};
+
 /// Whether gnuplot is installed.
 bool gnuplot_available();
 
@@ -27,5 +34,7 @@ bool gnuplot_available();
 /// @throws Error when gnuplot is absent (naming its package) or fails, FileError when the folder takes no
 /// file.
 void write_svg(const Plot& plot, const std::filesystem::path& file);
+/// The same of bars, the first one on top; those below 1 have another colour.
+void write_svg(const RatioBars& bars, const std::filesystem::path& file);
 
 }  // namespace fftconv

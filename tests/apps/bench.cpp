@@ -51,6 +51,19 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
     BOOST_TEST(run(app("bench") + " --summary").status == 2);
 }
 
+BOOST_AUTO_TEST_CASE(ratios_are_drawn) {
+    const TemporaryFolder folder;
+    const std::string draw = app("bench") + " --figures " + (folder / "figures").string();
+    BOOST_TEST(run(draw).status == 2);
+    const CommandResult result =
+        run(draw + " --report " FFTCONV_SOURCE_DIR "/results/benchmark/benchmark.h5 --summary");
+    BOOST_TEST(result.status == 0, result.output);
+    const std::string drawn = text_of(folder / "figures/speed.svg");
+    for (const char* part :
+         {"16->16 @ 128, 31x31, padding 15, batch 1", "AVX2: 128->128 @ 16", "times as fast"})
+        BOOST_TEST(contains(drawn, part), part);
+}
+
 BOOST_AUTO_TEST_CASE(tiles_take_turns) {
     const CommandResult result = run(quick + "--layer 3,4,9,3,1 --batch 3 --tiles 2");
     BOOST_TEST(result.status == 0, result.output);
