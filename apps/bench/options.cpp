@@ -53,10 +53,8 @@ void add_work_options(Options& options, BenchmarkOptions& benchmark) {
              "the SIMD target to run on, as Highway names it (AVX2, AVX3, SSE4, ...); without it, the best")
         ->type_name("TARGET");
     options.add("batch", benchmark.batch, between(1, 1 << 20), "images, of --layer and --network");
-    options
-        .add("pass", benchmark.pass,
-             "forward, backward-input, backward-weights, or step (new weights and all three)")
-        ->check(CLI::IsMember({"forward", "backward-input", "backward-weights", "step"}));
+    options.add("pass", benchmark.pass, {"forward", "backward-input", "backward-weights", "step"},
+                "what is timed; a step is new weights and all three");
     options.add("pruned", benchmark.pruned, "shares of the kernels that are pruned, each 0 to 1");
     options.add_flag("kernel-groups", benchmark.kernel_groups,
                      "prune the kernels of four neighbouring output channels together");
@@ -74,8 +72,8 @@ void add_network_options(Options& options, BenchmarkOptions& benchmark) {
              "instead of layers: an architecture or its name (two-conv, cnn-small, …), a whole training step "
              "and inference with --batch images, pruned in every convolution but the first")
         ->type_name("ARCHITECTURE");
-    options.add("pooling", benchmark.pooling, "of --network, in every 2x2 window: max, average, random, ecp")
-        ->check(CLI::IsMember({"max", "average", "random", "ecp"}));
+    options.add("pooling", benchmark.pooling, {"max", "average", "random", "ecp"},
+                "of --network, in every 2x2 window");
     options.add_call_flag("interruptions", benchmark.interruptions,
                           "with --network: every number of threads back to back, after half a second of "
                           "idleness, and next to a busy process, worst tries too");

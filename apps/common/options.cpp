@@ -167,6 +167,17 @@ CLI::Option* Options::add(const std::string& name, std::string& variable, const 
         [&variable] { return OptionValue(variable); });
 }
 
+CLI::Option* Options::add(const std::string& name, std::string& variable,
+                          const std::vector<std::string>& known, const std::string& help) {
+    return bind(
+        name, help + ": " + alternatives(known), "NAME",
+        [&variable, known, name, initial = variable](const std::string& text) {
+            if (text != initial && !contains(known, text)) throw_unknown_name("--" + name, known, text);
+            variable = text;
+        },
+        [&variable] { return OptionValue(variable); });
+}
+
 CLI::Option* Options::add(const std::string& name, std::vector<std::string>& variable,
                           const std::string& help) {
     const auto set = [&variable, name](const std::vector<std::string>& texts) {

@@ -83,6 +83,9 @@ class Options {
         return add(name, variable, Bounds{}, help);
     }
     CLI::Option* add(const std::string& name, std::string& variable, const std::string& help);
+    /// One of `known`, or the default.
+    CLI::Option* add(const std::string& name, std::string& variable, const std::vector<std::string>& known,
+                     const std::string& help);
     /// Separated by commas.
     CLI::Option* add(const std::string& name, std::vector<std::string>& variable, const std::string& help);
     /// The same; each is one of `known`.

@@ -5,8 +5,8 @@ namespace fftconv {
 void add_evaluate_options(Options& options, EvaluateOptions& evaluate) {
     options.app().add_option("checkpoint", evaluate.checkpoint, "checkpoint of a network")->required();
     options.group("Network");
-    options.add("mode", evaluate.mode, "K of random and ecp poolings: 0 to 3, or all; else as trained")
-        ->check(CLI::IsMember({"0", "1", "2", "3", "all"}));
+    options.add("mode", evaluate.mode, {"0", "1", "2", "3", "all"},
+                "K of random and ecp poolings; else as trained");
     options.add_call_flag("overrule", evaluate.overrule,
                           "take what is given here where the checkpoint says otherwise");
     add_data_options(options, evaluate);

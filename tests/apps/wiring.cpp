@@ -187,6 +187,7 @@ Fields fields_of(const BenchmarkOptions& bench) {
     fields["architecture"] = bench.network.empty() ? "" : to_string(bench.architecture());
     fields["peer command"] = bench.peer_command;
     fields["scripts"] = bench.scripts;
+    fields["drawing"] = bench.drawing;
     fields["shards"] = fmt::format("{}", bench.shards);
     fields["simd"] = bench.simd;
     fields["out"] = bench.out;
@@ -427,6 +428,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_bench) {
           {{"architecture", to_string(with_pooling(parse_architecture("two-conv"), PoolingMethod::ecp))}}},
          {{"--peer-command", "p"}, {{"peer command", "p"}}},
          {{"--scripts", "s"}, {{"scripts", "s"}}},
+         {{"--drawing", "d.svg"}, {{"drawing", "d.svg"}}},
          {{"--shards", "4"}, {{"shards", "4"}}},
          {{"--simd", "SSE4"}, {{"simd", "SSE4"}}},
          {{"--engine", "spatial"},
