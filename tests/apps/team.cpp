@@ -144,11 +144,11 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_prunes_the_same) {
 BOOST_AUTO_TEST_CASE(pruning_that_is_killed_or_stopped_is_resumed_by_any_number) {
     const Prune prune;
     const std::string options =
-        "--ratio 0.2:0.8:0.2 --candidates 600 --repeat 2 --retrain-epochs 4 --layers conv1 ";
+        "--ratio 0.2:0.8:0.2 --candidates 150 --repeat 2 --retrain-epochs 4 --layers conv1 ";
     BOOST_TEST_REQUIRE(run(prune.command("whole.h5", options)).status == 0);
     const auto interrupted = [&](const std::string& out, const std::string& signal) {
         return run(mpirun(3) + "sh -c 'if [ $OMPI_COMM_WORLD_RANK = 2 ]; then " +
-                   once_there(prune.file(out + ".points/best-of-n-kernel-0.2.mask.h5"), 0.1) + "kill -" +
+                   once_there(prune.file(out + ".points/best-of-n-kernel-0.2.mask.h5"), 0) + "kill -" +
                    signal + " $$) & fi; exec " + prune.command(out, options + "'"));
     };
     const auto begun = std::chrono::steady_clock::now();
