@@ -325,14 +325,15 @@ void draw_benchmark(const std::string& file, const std::filesystem::path& folder
     RatioBars bars{
         "One thread: time of the fastest rival / time of fftconv", "times as fast (logarithmic)", {}, {}};
     for (const Experiment& experiment : read_experiments(file)) {
-        if (experiment.name.starts_with("pruned/")) continue;  // layers of the table again
         const std::string set = experiment.name.starts_with("avx2/") ? "AVX2: " : "";
         for (const BenchmarkRow& row : rows_of(experiment.record, file)) {
             const std::size_t pass = row.work.rfind(", forward");
             if (row.contender != "auto" || row.threads != 1 || row.pruned > 0 || !row.ratio ||
                 pass == std::string::npos)
                 continue;
-            bars.names.push_back(set + row.work.substr(0, pass));
+            const std::string name = set + row.work.substr(0, pass);
+            if (std::find(bars.names.begin(), bars.names.end(), name) != bars.names.end()) continue;
+            bars.names.push_back(name);
             bars.values.push_back(row.ratio->median);
         }
     }

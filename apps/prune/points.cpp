@@ -339,6 +339,7 @@ void require_same_everywhere(const Options& options, const PruningContext& conte
     team().require_same("configuration", to_toml(values));
     team().require_same("digest of the data set", context.dataset.sha256);
     team().require_same("digest of the network to prune", context.baseline_sha256);
+    team().require_same("digest of --mask", mask_sha256(context.options.mask));
 }
 
 }  // namespace
