@@ -52,29 +52,6 @@ std::size_t first_pruned(const Network& network, const PruningScope& scope) {
     return first == names.end() ? 0 : std::size_t(first - names.begin());
 }
 
-/// Evaluates candidates, each with statistics of its own where they are wanted.
-class Recalibrated {
-  public:
-    Recalibrated(Network& network, Batches& validation, const SearchOptions& options, std::size_t first)
-        : evaluation_(network, validation, first) {
-        if (options.training && options.recalibrate > 0)
-            recalibration_.emplace(network, *options.training, options.recalibrate, first);
-    }
-
-    double mcr(std::size_t candidate) {
-        if (recalibration_) recalibration_->run();
-        const Evaluation evaluation = evaluation_.evaluate();
-        if (evaluation.undefined > 0)
-            throw Error("search: candidate " + std::to_string(candidate) + ": the logits of " +
-                        std::to_string(evaluation.undefined) + " validation images are not finite");
-        return evaluation.mcr;
-    }
-
-  private:
-    RepeatedEvaluation evaluation_;
-    std::optional<Recalibration> recalibration_;
-};
-
 }  // namespace
 
 MaskTrial::MaskTrial(PrunedNetwork& pruned) : layers_(weighted_layers(pruned.network)) {
@@ -149,21 +126,37 @@ struct Candidates::Inside {
     PruningScope scope;
     SearchOptions options;
     MaskTrial trial;
-    Recalibrated evaluation;
+    RepeatedEvaluation evaluation;
+    std::optional<Recalibration> recalibration;  // where each candidate has batch statistics of its own
+
+    Inside(PrunedNetwork& network, Batches& validation, const PruningScope& among, const SearchOptions& how)
+        : pruned(network),
+          scope(among),
+          options(how),
+          trial(network),
+          evaluation(network.network, validation, first_pruned(network.network, among)) {
+        if (options.training && options.recalibrate > 0)
+            recalibration.emplace(network.network, *options.training, options.recalibrate,
+                                  first_pruned(network.network, among));
+    }
 };
 
 Candidates::Candidates(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                        const SearchOptions& options)
-    : inside_(new Inside{
-          pruned, scope, options, MaskTrial(pruned),
-          Recalibrated(pruned.network, validation, options, first_pruned(pruned.network, scope))}) {}
+    : inside_(new Inside(pruned, validation, scope, options)) {}
 
 Candidates::~Candidates() = default;
 
 double Candidates::validation_mcr(std::size_t candidate) {
-    const std::uint64_t seed = candidate_seed(inside_->options.seed, candidate);
-    inside_->trial.set(masks_of_candidate(inside_->pruned, inside_->scope, inside_->options, seed));
-    return inside_->evaluation.mcr(candidate);
+    Inside& in = *inside_;
+    in.trial.set(
+        masks_of_candidate(in.pruned, in.scope, in.options, candidate_seed(in.options.seed, candidate)));
+    if (in.recalibration) in.recalibration->run();
+    const Evaluation evaluation = in.evaluation.evaluate();
+    if (evaluation.undefined > 0)
+        throw Error("search: candidate " + std::to_string(candidate) + ": the logits of " +
+                    std::to_string(evaluation.undefined) + " validation images are not finite");
+    return evaluation.mcr;
 }
 
 Masks best_of_random(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
