@@ -96,15 +96,19 @@ class Page(Case):
     @staticmethod
     def write_confusion(path):
         """A result with tables of confusion and phases, and text that would break a careless page."""
+        tables = {"confusion": ("Confusion", {"label": np.arange(3.0), **{str(j): np.arange(3.0) * 10 + j for j in range(3)}}),
+                  "forms": ("Forms", {"form": ["dense", "compact"], "time": np.array([0.5, 0.25])}),
+                  "phases": ("Phases", {"layer": ["conv1", "conv1", "conv1", "conv2"], "phase": ["in all", "FFT", "sum", "sum"],
+                                        "seconds": np.array([0.006, 0.001, 0.003, 0.002])})}
+        return Page.write_result(path, "</script><b>&data", tables, "name = '<script>alert(1)</script>'\n")
+
+    @staticmethod
+    def write_result(path, dataset, tables, configuration=""):
         from fftconv import hdf5
 
         def fill(file):
-            hdf5.write_text(file, "config/resolved_toml", "name = '<script>alert(1)</script>'\n")
-            fftconv.checkpoint._write_dataset(file, "</script><b>&data")
-            tables = {"confusion": ("Confusion", {"label": np.arange(3.0), **{str(j): np.arange(3.0) * 10 + j for j in range(3)}}),
-                      "forms": ("Forms", {"form": ["dense", "compact"], "time": np.array([0.5, 0.25])}),
-                      "phases": ("Phases", {"layer": ["conv1", "conv1", "conv1", "conv2"], "phase": ["in all", "FFT", "sum", "sum"],
-                                            "seconds": np.array([0.006, 0.001, 0.003, 0.002])})}
+            hdf5.write_text(file, "config/resolved_toml", configuration)
+            fftconv.checkpoint._write_dataset(file, dataset)
             for name, (title, columns) in tables.items():
                 group = file.create_group(f"summary/{name}", track_order=True)
                 hdf5.set_attribute(group, "title", title)
@@ -161,6 +165,18 @@ class Page(Case):
         picture = re.search(r'alt="conv2: [^"]*" src="data:image/png;base64,([^"]+)"', (self.folder / "mask.html").read_text())
         pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture[1]))))
         np.testing.assert_array_equal(pixels[:, :, 3] > 0, kept)
+
+    def test_the_verdict_on_an_accuracy_is_of_the_papers_data(self):
+        """On other data the paper's accuracy is no yardstick; its ratios of times are."""
+        columns = {"method": ["one-conv, ECP k=0"], "baseline": ["Max pooling"]}
+        for column, ours, paper in (("best_accuracy", 97.0, 98.0), ("training_speed_up", 1.5, 2.0)):
+            columns |= {column: np.array([ours]), f"paper_{column}": np.array([paper])}
+        for dataset, verdicts in (("MNIST", ["not reached", "not reached"]),
+                                  ("Fashion-MNIST", ["not reached", "other data: Fashion-MNIST"])):
+            path = self.write_result(self.folder / f"{dataset}.h5", dataset, {"table_3": ("Table 3", columns)})
+            run("results", "page", path, "--out", self.folder / f"{dataset}.html")
+            html = (self.folder / f"{dataset}.html").read_text()
+            self.assertEqual(re.findall(r">(reached|not reached|other data: [^<]*)<", html), verdicts)
 
     def test_an_existing_page_stays(self):
         page = self.folder / "page.html"
