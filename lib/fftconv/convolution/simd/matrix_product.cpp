@@ -129,13 +129,14 @@ struct DepthBlock {
                 const auto end = [&](int r, std::size_t at, auto sum)
                                      HWY_ATTR { put(d, sum, first > 0, to + r * out_stride + at); };
                 const int count = std::min(panel_rows, rows - row);
+                const auto terms = packed_terms<vectors>(d, packed + depth * column);
                 if (column == 0)
                     panel_of<vectors>(
-                        d, depth, weight, packed, count,
+                        d, depth, weight, terms, count,
                         [&](int k) HWY_ATTR { __builtin_prefetch(next(k), 0, 3); }, end);
                 else
                     panel_of<vectors>(
-                        d, depth, weight, packed + depth * column, count, [](int) {}, end);
+                        d, depth, weight, terms, count, [](int) {}, end);
             },
             most);
     }

@@ -20,12 +20,12 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using matrix_product::panel_rows;
 
-/// Four rows × V vectors of a real matrix product. weight(k, r): a scalar; in: (depth, V vectors), as `pack`
-/// leaves it. The first `rows` rows of results go to end(row, lane of the visit, vector). Between the
-/// products there is room for loads and stores of other work: term k also calls aside(k).
-template <int V, class D, class Weight, class Aside, class End>
-HWY_INLINE void panel_of(D d, int depth, const Weight& weight, const float* HWY_RESTRICT in, int rows,
-                         const Aside& aside, const End& end) {
+/// Four rows × V vectors of a real matrix product. weight(k, r): a scalar; in(k): where the V vectors of term
+/// k stand. The first `rows` rows of results go to end(row, lane of the visit, vector). Between the products
+/// there is room for loads and stores of other work: term k also calls aside(k).
+template <int V, class D, class Weight, class In, class Aside, class End>
+HWY_INLINE void panel_of(D d, int depth, const Weight& weight, const In& in, int rows, const Aside& aside,
+                         const End& end) {
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d);
     Vector sum[panel_rows][V];
@@ -37,7 +37,7 @@ HWY_INLINE void panel_of(D d, int depth, const Weight& weight, const float* HWY_
     for (int k = 0; k < depth; ++k) {
         Vector z[V];
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in + (k * V + v) * n);
+        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in(k) + v * n);
         aside(k);
 #pragma GCC unroll 4
         for (int r = 0; r < panel_rows; ++r) {
@@ -54,13 +54,20 @@ HWY_INLINE void panel_of(D d, int depth, const Weight& weight, const float* HWY_
     }
 }
 
-/// The same with weights (depth, 4). Term k also fetches four floats of `fetched`, (depth, 4), which may be
-/// any memory.
+/// Terms as `pack` leaves them, (depth, V vectors).
+template <int V, class D>
+HWY_INLINE auto packed_terms(D d, const float* HWY_RESTRICT in) {
+    return [in, floats = std::ptrdiff_t(V * hn::Lanes(d))](int k) HWY_ATTR { return in + k * floats; };
+}
+
+/// The same with weights (depth, 4) and packed terms. Term k also fetches four floats of `fetched`, (depth,
+/// 4), which may be any memory.
 template <int V, class D, class Aside, class End>
 HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const float* HWY_RESTRICT in,
                       int rows, const float* fetched, const Aside& aside, const End& end) {
     panel_of<V>(
-        d, depth, [weights](int k, int r) HWY_ATTR { return weights[k * panel_rows + r]; }, in, rows,
+        d, depth, [weights](int k, int r) HWY_ATTR { return weights[k * panel_rows + r]; },
+        packed_terms<V>(d, in), rows,
         [&](int k) HWY_ATTR {
             __builtin_prefetch(fetched + k * panel_rows, 0, 2);
             aside(k);

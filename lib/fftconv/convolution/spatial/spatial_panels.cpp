@@ -130,36 +130,6 @@ class Visit {
     bool run_;                     ///< the source has no gaps
 };
 
-/// Four channels of the target × V vectors, from runs where they lie, `shift` behind in[k].
-template <int V, class D, class End>
-HWY_INLINE void panel_in_place(D d, int depth, const float* HWY_RESTRICT weights, const float* const* in,
-                               std::ptrdiff_t shift, int rows, const End& end) {
-    using Vector = hn::Vec<D>;
-    const std::size_t n = hn::Lanes(d);
-    Vector sum[panel_rows][V];
-#pragma GCC unroll 4
-    for (int r = 0; r < panel_rows; ++r)
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) sum[r][v] = hn::Zero(d);
-    for (int k = 0; k < depth; ++k) {
-        Vector z[V];
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in[k] + shift + v * n);
-#pragma GCC unroll 4
-        for (int r = 0; r < panel_rows; ++r) {
-            const Vector w = hn::Set(d, weights[k * panel_rows + r]);
-#pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(w, z[v], sum[r][v]);
-        }
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < panel_rows; ++r) {
-        if (r >= rows) break;
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) end(r, v * n, sum[r][v]);
-    }
-}
-
 /// How the sums of a visit leave: in place, or by way of `results` where pixels are apart or end.
 struct Results {
     float* out;
@@ -233,8 +203,10 @@ void sum_in_place(const PanelRow& r, std::size_t begin, std::size_t floats, floa
             if (!visit.is_run()) return;
             const Results results = results_of(visit, r, scratch);
             const int rows = std::min(panel_rows, r.targets - row);
-            panel_in_place<decltype(vectors)::value>(
-                d, depth, r.weights + std::size_t(row) * depth, in, visit.from(), rows,
+            const float* weights = r.weights + std::size_t(row) * depth;
+            panel_of<decltype(vectors)::value>(
+                d, depth, [weights](int k, int i) HWY_ATTR { return weights[k * panel_rows + i]; },
+                [&in, from = visit.from()](int k) HWY_ATTR { return in[k] + from; }, rows, [](int) {},
                 [&](int o, std::size_t at, auto sum) HWY_ATTR { results.put(d, row + o, at, sum, true); });
             if (!visit.in_place()) visit.unpack(scratch, row, row + rows);
         });
