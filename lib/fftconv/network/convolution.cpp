@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/make_engine.hpp"
@@ -11,6 +13,40 @@
 #include "fftconv/network/chunks.hpp"
 
 namespace fftconv {
+namespace {
+
+/// Windows of 2 × 2 pixels in rows 2i and 2i + 1 of a map, each added up; pixels outside the map are zeros.
+std::span<const float> row_of_windows(const Tensor& maps, int channel, int i) {
+    thread_local std::vector<float> row, zeros;
+    const int lanes = maps.batch_stride(), windows = (maps.width() + 1) / 2;
+    row.resize(std::size_t(windows) * lanes);
+    zeros.assign(lanes, 0.0f);
+    const auto pixel = [&](int h, int w) {
+        return h < maps.height() && w < maps.width() ? maps.pixel(channel, h, w) : zeros.data();
+    };
+    for (int j = 0; j < windows; ++j) {
+        const float *a = pixel(2 * i, 2 * j), *b = pixel(2 * i, 2 * j + 1), *c = pixel(2 * i + 1, 2 * j),
+                    *d = pixel(2 * i + 1, 2 * j + 1);
+        float* __restrict sum = row.data() + std::size_t(j) * lanes;
+        for (int n = 0; n < lanes; ++n) sum[n] = (a[n] + b[n]) + (c[n] + d[n]);
+    }
+    return row;
+}
+
+/// Σ of a map of gradients, window by window. What a pooling of 2 × 2 gives back of a window is in one pixel,
+/// or a quarter in each: the sum of the pooled gradients has the same bits.
+float sum_of_map(const Tensor& maps, int channel, bool pooled) {
+    double total = 0;
+    for (int i = 0; i < (pooled ? maps.height() : (maps.height() + 1) / 2); ++i) {
+        const std::span<const float> row =
+            pooled ? std::span(maps.pixel(channel, i, 0), std::size_t(maps.width()) * maps.batch_stride())
+                   : row_of_windows(maps, channel, i);
+        total += chunked_sum(row.size(), [&](std::size_t f) { return row[f]; });
+    }
+    return float(total);
+}
+
+}  // namespace
 
 ConvolutionLayer::ConvolutionLayer(std::string name, const std::string& engine, const ConvolutionShape& shape,
                                    const ConvolutionOptions& options, bool with_bias)
@@ -122,11 +158,8 @@ void ConvolutionLayer::backward_fused(const Tensor& x, const Tensor& dy, Tensor*
     const std::optional<MapsView> to = dx ? std::optional<MapsView>(*dx) : std::nullopt;
     engine_->backward_fused(x, dy, to ? &*to : nullptr, weight_.gradient, epilogue);
     if (!with_bias_) return;
-    const std::size_t map = dy.size() / dy.channels();
-    parallel_for(threads(), dy.channels(), [&](int o) {
-        const float* gradient = dy.pixel(o, 0, 0);
-        bias_.gradient[o] = float(chunked_sum(map, [&](std::size_t i) { return gradient[i]; }));
-    });
+    parallel_for(threads(), dy.channels(),
+                 [&](int o) { bias_.gradient[o] = sum_of_map(dy, o, epilogue.pooling != Pooling::none); });
 }
 
 }  // namespace fftconv
