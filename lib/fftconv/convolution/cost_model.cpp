@@ -26,6 +26,10 @@ constexpr double store_cycles = 8;              // of its spectrum, stored and r
 constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
 constexpr double sparse_multiply_adds_per_cycle = 11;
 constexpr double spatial_multiply_adds_per_cycle = 13, spatial_listed_multiply_adds_per_cycle = 9;
+// A training step in the cost of forward: the spectra of x and dy serve two sums each; lists are slower on
+// the way back.
+constexpr double transforms_of_step = 2, sums_of_step = 3;
+constexpr double spatial_step = 3, spatial_listed_step = 3.8;
 constexpr double pack_cycles = 2.5;  // of eight floats, packed for a spatial sum
 constexpr double fetch_cycles = 1;   // of a kernel and bin of T², whose spectrum a block of lanes waits for
 constexpr double block_lanes = 64;
@@ -181,8 +185,13 @@ double surviving_share(std::span<const std::uint8_t> mask) {
 
 std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options) {
     if (options.tile != 0 || !spatial_can(shape, options)) return "fft";
-    const double spectral = tile_cost(shape, options, choose_tile(shape, options)).total();
-    return spatial_cost(shape, options) < spectral ? "spatial" : "fft";
+    const TileCost spectral = tile_cost(shape, options, choose_tile(shape, options));
+    const double spatial = spatial_cost(shape, options);
+    if (options.fixed_weights) return spatial < spectral.total() ? "spatial" : "fft";
+    const double spectral_of_step =
+        transforms_of_step * spectral.transforms + sums_of_step * (spectral.sum + spectral.kernels);
+    const double of_step = spatial * (options.surviving < 1 ? spatial_listed_step : spatial_step);
+    return of_step < spectral_of_step ? "spatial" : "fft";
 }
 
 }  // namespace fftconv

@@ -39,7 +39,8 @@ double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& opt
 /// The share of kernels that a mask leaves, as ConvolutionOptions::surviving; 1 when it is empty.
 double surviving_share(std::span<const std::uint8_t> mask);
 
-/// The cheaper engine for a layer, "fft" or "spatial"; "fft" when a tile is asked for.
+/// The cheaper engine for a layer, "fft" or "spatial", of forward or, unless the weights are fixed, of a
+/// training step; "fft" when a tile is asked for.
 std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 }  // namespace fftconv
