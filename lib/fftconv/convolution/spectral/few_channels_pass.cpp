@@ -32,7 +32,7 @@ void SpectralLayer::start_few_channels(const Blocks& blocks) {
         worker.input.resize(input.size());
         worker.output.resize(output.size());
     }
-    if (keep_input && blocks.count() == 1) input_spectra.resize(layout(channels(), blocks.lanes()).size());
+    if (blocks.kept) input_spectra.resize(layout(channels(), blocks.lanes()).size());
     if (output_weights.valid) return;
     output_weights.begin.assign(1, 0);
     for (int o = 0; o < shape.out_channels; ++o)
@@ -80,7 +80,7 @@ void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const 
     }
     if (kept)
         copy_spectra(worker.input.data(), input,
-                     input_spectra.data() + kept->input.at(first_channel, group * groups.lanes), kept->input);
+                     input_of(*kept) + kept->input.at(first_channel, group * groups.lanes), kept->input);
     const auto of = [&](int o) {
         const int begin = by_output.begin[o];
         return few_channels::Output{order.own_channel.data() + begin, by_output.begin[o + 1] - begin,

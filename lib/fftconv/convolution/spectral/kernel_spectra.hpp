@@ -79,7 +79,7 @@ class KernelTransform {
     PhaseKernels kernels_;
     const TileTransform* transform_;
     std::vector<int> rows_;                                     ///< that hold taps
-    std::vector<float> cosine_y_, sine_y_, cosine_x_, sine_x_;  ///< of 2π·i/H and 2π·i/W
+    std::vector<float> cosine_y_, sine_y_, cosine_x_, sine_x_;  ///< of 2π·f·a/T, (frequency, tap)
 };
 
 }  // namespace fftconv

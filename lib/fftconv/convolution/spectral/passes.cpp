@@ -2,6 +2,7 @@
 
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/simd/matrix_product.hpp"
+#include "fftconv/convolution/spectral/few_channels.hpp"
 #include "fftconv/core/threads.hpp"
 
 namespace fftconv {
@@ -13,6 +14,17 @@ constexpr std::size_t block_bytes = 384u << 10;
 constexpr int least_block_lanes = 64;
 /// … unless large tiles of many channels would take more memory than this.
 constexpr std::size_t most_block_bytes = 256u << 20;
+/// Spectra of x that are worth their memory until the gradients need them again.
+constexpr std::size_t most_kept_bytes = 256u << 20;
+
+/// Images whose pixels are a cache line.
+constexpr int line_lanes = int(tile_io::line);
+/// Of a tile that many images wide.
+constexpr std::size_t most_tile_bytes = 128u << 10;
+
+std::size_t bytes_of(const MapsView& maps) {
+    return sizeof(float) * maps.maps().size() * maps.lanes;
+}
 
 }  // namespace
 
@@ -61,10 +73,20 @@ void fill(const MapsView& view, float value) {
             }
 }
 
+/// Groups of sixteen images are whole cache lines of every pixel: worth it also where a vector has eight
+/// lanes, if their tiles stay in the second-level cache.
+bool SpectralLayer::fills_lines(int batch_stride) const {
+    const int own = geometry.kernels.group_channels();
+    const PerAxis tile{transform.height(), transform.width()};
+    return batch_stride % line_lanes == 0 &&
+           transform.area() * line_lanes * sizeof(float) <= most_tile_bytes &&
+           (own >= few_channels::dense_channels || few_channels::fit(own, tile, line_lanes, shape.groups));
+}
+
 Blocks SpectralLayer::blocks(int batch, int tiles) const {
     const int stride = padded_batch(batch), preferred = TileTransform::preferred_lanes();
     const bool fills = stride > 8 ? stride % preferred == 0 : stride * tiles > 8;
-    const LaneGroups groups(batch, tiles, fills ? preferred : 8);
+    const LaneGroups groups(batch, tiles, fills_lines(stride) ? line_lanes : fills ? preferred : 8);
     const std::size_t bytes_per_group =
         sizeof(float) * transform.area() * (channels() + shape.out_channels) * std::size_t(groups.lanes);
     const std::size_t in_cache = std::max<std::size_t>(block_bytes / bytes_per_group,
@@ -78,7 +100,18 @@ Blocks SpectralLayer::blocks(int batch, int tiles) const {
 Block SpectralLayer::block(const Blocks& blocks, int i) const {
     const int first = i * blocks.per_block, count = std::min(blocks.per_block, blocks.groups.groups - first);
     const int lanes = count * blocks.groups.lanes;
-    return {blocks.groups, first, count, layout(channels(), lanes), layout(shape.out_channels, lanes)};
+    return {blocks.groups,
+            first,
+            count,
+            layout(channels(), lanes),
+            layout(shape.out_channels, lanes),
+            blocks.kept ? i * layout(channels(), blocks.lanes()).size() : 0};
+}
+
+bool SpectralLayer::keeps_input(const Blocks& blocks) const {
+    const std::size_t floats = blocks.count() * layout(channels(), blocks.lanes()).size();
+    return keep_input && (one_tile() || !gradients_share_tiles()) &&
+           floats * sizeof(float) <= most_kept_bytes;
 }
 
 std::size_t SpectralLayer::sum_scratch(Toward side, const Blocks& blocks) const {
@@ -116,7 +149,8 @@ const KernelStore& SpectralLayer::updated(Toward side, std::span<const float> we
 
 void SpectralLayer::start(const Blocks& blocks, std::size_t scratch) {
     kept_input = {};
-    const std::size_t input = layout(channels(), blocks.lanes()).size(),
+    const std::size_t places = blocks.kept ? blocks.count() : 1,
+                      input = places * layout(channels(), blocks.lanes()).size(),
                       output = layout(shape.out_channels, blocks.lanes()).size();
     if (input_spectra.size() < input) input_spectra.resize(input);
     if (output_spectra.size() < output) output_spectra.resize(output);
@@ -147,15 +181,26 @@ void SpectralLayer::finish(std::vector<Phase>& phases) {
 }
 
 void SpectralLayer::read_input(const ConstMapsView& x, const Block& block) {
+    read_maps(x, block, [this](int phase) { return input_pixels(phase); });
+}
+
+void SpectralLayer::read_gradient_input(const ConstMapsView& x, const Block& block) {
+    if (!gradients_share_tiles()) return read_input(x, block);
+    read_maps(x, block, [this](int phase) { return input_gradient_pixels(phase); });
+}
+
+template <class PixelsOf>
+void SpectralLayer::read_maps(const ConstMapsView& x, const Block& block, const PixelsOf& pixels_of_phase) {
     parallel_for(options.threads, int(order.used_channels.size()) * block.count, [&](int item, int thread) {
         const int channel = order.used_channels[item / block.count], group = item % block.count;
         Worker& worker = workers[thread];
         const auto gather_tile = [&] {
             gather_map(worker, x, geometry.kernels.channel_of(channel),
-                       input_pixels(geometry.kernels.phase_of(channel)), block.groups, block.first + group);
+                       pixels_of_phase(geometry.kernels.phase_of(channel)), block.groups,
+                       block.first + group);
         };
         transform_in(worker, gather_tile, block.groups.lanes,
-                     input_spectra.data() + block.input.at(channel, group * block.groups.lanes), block.input,
+                     input_of(block) + block.input.at(channel, group * block.groups.lanes), block.input,
                      block.input.next_line(group * block.groups.lanes));
     });
 }
@@ -211,7 +256,7 @@ void SpectralLayer::put_output(Worker& worker, const LaneGroups& groups, int gro
                                epilogue.offset.empty() ? 0 : epilogue.offset[channel], relu);
     if (!pooled)
         scatter(tile, PerAxis(transform.height(), transform.width()), groups, group, output_pixels(),
-                map_of(y, channel), worker.rows, worker.lines.data());
+                map_of(y, channel), worker.rows, worker.lines.data(), bytes_of(y));
     else
         groups.for_each_tile(group, [&](int of, int, int image, int, int) {
             const TilePixels pixels = output_pixels()(of);
@@ -251,13 +296,13 @@ void SpectralLayer::write_input_gradient(const MapsView& dx, const Block& block)
         if (without_kernels(Toward::input, channel)) constant = 0.0f;
         Worker& worker = workers[thread];
         const auto pixels_of = input_gradient_pixels(geometry.kernels.phase_of(channel));
-        transform_out(worker, input_spectra.data() + block.input.at(channel, group * block.groups.lanes),
+        transform_out(worker, input_of(block) + block.input.at(channel, group * block.groups.lanes),
                       block.input, pixels_of, block.groups, block.first + group, constant,
                       block.input.next_line(group * block.groups.lanes));
         Stopwatch watch(worker);
         scatter(worker.tile.data(), PerAxis(transform.height(), transform.width()), block.groups,
                 block.first + group, pixels_of, map_of(dx, geometry.kernels.channel_of(channel)), worker.rows,
-                worker.lines.data());
+                worker.lines.data(), bytes_of(dx));
         watch.lap(scatter_phase);
     });
 }
@@ -301,8 +346,8 @@ std::size_t SpectralLayer::sum_bin_densely(Worker& worker, int bin, Toward side,
     const bool forward = side == Toward::output;
     const SpectrumLayout &in = forward ? block.input : block.output,
                          &out = forward ? block.output : block.input;
-    const float* from = (forward ? input_spectra : output_spectra).data();
-    float* to = (forward ? output_spectra : input_spectra).data();
+    const float* from = forward ? input_of(block) : output_spectra.data();
+    float* to = forward ? output_spectra.data() : input_of(block);
     const int groups = shape.groups, rows = out.channels / groups, depth = in.channels / groups;
     const std::size_t of_group = std::size_t(frequency_sum::padded_rows(rows)) * depth, lanes = in.lanes;
     const auto weights = [&](int of_bin, int group) {
@@ -335,8 +380,8 @@ std::size_t SpectralLayer::sum_bin_sparsely(Worker& worker, int bin, Toward side
     const bool forward = side == Toward::output;
     const SpectrumLayout &in = forward ? block.input : block.output,
                          &out = forward ? block.output : block.input;
-    const float* from = (forward ? input_spectra : output_spectra).data();
-    float* to = (forward ? output_spectra : input_spectra).data();
+    const float* from = forward ? input_of(block) : output_spectra.data();
+    float* to = forward ? output_spectra.data() : input_of(block);
     const float* weights = store.spectra.data() + store.layout->bin(bin);
     const int after = next_bin(bin);
     const sparse_sum::Slots slots{.in = from + in.bin(bin),
@@ -367,13 +412,14 @@ std::size_t SpectralLayer::gradient_bin_sparsely(int bin, const Block& block) {
     const std::size_t plane = order.gradient.layout->plane;
     if (block.first == 0) std::fill_n(q, (real ? 1 : 2) * plane, 0.0f);
     const int after = next_bin(bin);
-    const sparse_sum::Slots slots{.in = input_spectra.data() + in.bin(bin),
+    const float* inputs = input_of(block);
+    const sparse_sum::Slots slots{.in = inputs + in.bin(bin),
                                   .out = output_spectra.data() + out.bin(bin),
                                   .in_stride = in.slot_stride,
                                   .out_stride = out.slot_stride,
                                   .slot = in.slot,
                                   .lanes = in.lanes,
-                                  .next = after < 0 ? nullptr : input_spectra.data() + in.bin(after)};
+                                  .next = after < 0 ? nullptr : inputs + in.bin(after)};
     return sparse_sum::gradient(order.by_output, slots, q, real ? nullptr : q + plane);
 }
 
@@ -388,7 +434,7 @@ std::size_t SpectralLayer::gradient_bin_densely(Worker& worker, int bin, const B
     float* z_lanes = d_panels + 2 * rows * gradient_slice;
     float* scratch = z_lanes + 2 * width * gradient_slice;
     for (int group = 0; group < shape.groups; ++group) {
-        const float* z = input_spectra.data() + in.bin(bin) + std::size_t(group) * channels * in.lanes;
+        const float* z = input_of(block) + in.bin(bin) + std::size_t(group) * channels * in.lanes;
         const float* d = output_spectra.data() + out.bin(bin) + std::size_t(group) * outputs * out.lanes;
         float* q = order.gradient.spectra.data() + order.gradient.layout->bin(bin) +
                    std::size_t(group) * outputs * width;

@@ -76,7 +76,8 @@ struct Geometry {
 /// The groups of lanes of a pass, cut into blocks whose spectra stay in cache between FFT, sum and inverse.
 struct Blocks {
     LaneGroups groups;
-    int per_block;  ///< groups of a block, at most
+    int per_block;      ///< groups of a block, at most
+    bool kept = false;  ///< the spectra of x of every block have a place of their own
 
     int count() const { return (groups.groups + per_block - 1) / per_block; }
     int lanes() const { return per_block * groups.lanes; }
@@ -87,6 +88,7 @@ struct Block {
     const LaneGroups& groups;
     int first, count;  ///< groups
     SpectrumLayout input, output;
+    std::size_t input_begin;  ///< of its spectra of x or dx among all
 };
 
 /// Every element of a view, its padding lanes included.
@@ -142,18 +144,24 @@ struct SpectralLayer {
     }
 
     int channels() const { return geometry.kernels.channels(); }
-    /// Does one tile hold the image? Then the gradient to the input has the tiles of forward.
-    bool one_tile() const {
-        return geometry.vertical.forward_tiles * geometry.horizontal.forward_tiles == 1 &&
-               geometry.vertical.backward_tiles * geometry.horizontal.backward_tiles == 1;
+    int forward_tiles() const { return geometry.vertical.forward_tiles * geometry.horizontal.forward_tiles; }
+    int backward_tiles() const {
+        return geometry.vertical.backward_tiles * geometry.horizontal.backward_tiles;
     }
-    Blocks forward_blocks(int batch) const {
-        return blocks(batch, geometry.vertical.forward_tiles * geometry.horizontal.forward_tiles);
-    }
-    Blocks backward_blocks(int batch) const {
-        return blocks(batch, geometry.vertical.backward_tiles * geometry.horizontal.backward_tiles);
+    /// Does one tile hold the image? Then the gradients have the tiles of forward.
+    bool one_tile() const { return forward_tiles() == 1 && backward_tiles() == 1; }
+    /// Does the gradient to the weights take the tiles of that to the input, of which it then needs only the
+    /// pixels of x that a tile computes? It is the same sum, and the spectra of dy serve both.
+    bool gradients_share_tiles() const { return backward_tiles() <= forward_tiles(); }
+    Blocks forward_blocks(int batch) const { return blocks(batch, forward_tiles()); }
+    Blocks backward_blocks(int batch) const { return blocks(batch, backward_tiles()); }
+    Blocks gradient_blocks(int batch) const {
+        return gradients_share_tiles() ? backward_blocks(batch) : forward_blocks(batch);
     }
     Blocks blocks(int batch, int tiles) const;
+    bool fills_lines(int batch_stride) const;
+    /// Should forward leave the spectra of x for the gradient to the weights, and can it?
+    bool keeps_input(const Blocks& blocks) const;
     Block block(const Blocks& blocks, int i) const;
 
     /// The kernel spectra for a sum, made anew if weights, mask or mode have changed.
@@ -177,7 +185,10 @@ struct SpectralLayer {
     }
 
     // The steps of a pass, each shared out to the threads.
-    void read_input(const ConstMapsView& x, const Block& block);  ///< x → input_spectra
+    void read_input(const ConstMapsView& x, const Block& block);           ///< x → input_spectra
+    void read_gradient_input(const ConstMapsView& x, const Block& block);  ///< for the weight gradient
+    template <class PixelsOf>
+    void read_maps(const ConstMapsView& x, const Block& block, const PixelsOf& pixels_of_phase);
     /// dy → output_spectra, a tile's own pixels (forward's tiles) or those of its neighbours too
     /// (backward's).
     void read_output_gradient(const ConstMapsView& dy, const Block& block, bool own,
@@ -241,13 +252,16 @@ struct SpectralLayer {
     TileTransform transform;
     Geometry geometry;
 
+    /// Spectra of x or dx of a block.
+    float* input_of(const Block& block) { return input_spectra.data() + block.input_begin; }
+
     bool keep_input = false;   ///< for the gradients that follow
     ConstMapsView kept_input;  ///< the x whose spectra input_spectra still holds, if any
 
     bool keep_pruned = false;  ///< entries hold every kernel; masks change the lists alone
     KernelOrder order;         ///< of the present mask
 
-    AlignedFloats input_spectra, output_spectra;  ///< of a block: of x or dx, of y or dy
+    AlignedFloats input_spectra, output_spectra;  ///< of a block, or of x of all: of x or dx, of y or dy
     std::vector<Worker> workers;
     std::size_t visited = 0;
 };

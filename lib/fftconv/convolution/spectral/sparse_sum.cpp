@@ -286,46 +286,48 @@ HWY_INLINE void sums_of_lanes(D d, const hn::Vec<D> in[4], float out[4]) {
 }
 #endif
 
-/// Kernels of one row of the weight gradient at a time: four sums, real and imaginary ones.
-template <bool Complex>
-constexpr int gradient_kernels = Complex ? 2 : 4;
+/// Kernels of one row of the weight gradient at a time: their sums stay in registers, and hide each other's
+/// latency.
+constexpr int gradient_kernels = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 4 : 3;
 
-/// The four real products of `Count` kernels of one row, summed vector by vector of lanes.
+/// Three real products of `Count` kernels of one row, as in sum_panel, summed vector by vector of lanes; in a
+/// real bin one.
 template <int Count, bool Complex, class D>
 struct GradientSums {
     using Vector = hn::Vec<D>;
-    Vector rr[Count], ri[Count], ir[Count], ii[Count];  // a sum for each, as in sum_row
+    static constexpr int values = Complex ? 2 * Count : Count;  ///< the real parts, then the imaginary ones
+    static constexpr int fours = (values + 3) / 4;
+    Vector re[Count], im[Count], k[Count];
 
     HWY_INLINE explicit GradientSums(D d) {
 #pragma GCC unroll 4
-        for (int j = 0; j < Count; ++j) rr[j] = ri[j] = ir[j] = ii[j] = hn::Zero(d);
+        for (int j = 0; j < Count; ++j) re[j] = im[j] = k[j] = hn::Zero(d);
     }
     template <class Load>
     HWY_INLINE void add(const float* out, const float* const in[Count], std::size_t plane, const Load& load) {
-        const Vector dr = load(out), di = Complex ? load(out + plane) : dr;
+        const Vector dr = load(out), di = Complex ? load(out + plane) : dr, difference = hn::Sub(dr, di);
 #pragma GCC unroll 4
         for (int j = 0; j < Count; ++j) {
             const Vector zr = load(in[j]);
-            rr[j] = hn::MulAdd(dr, zr, rr[j]);
             if constexpr (Complex) {
                 const Vector zi = load(in[j] + plane);
-                ri[j] = hn::MulAdd(dr, zi, ri[j]);
-                ir[j] = hn::MulAdd(di, zr, ir[j]);
-                ii[j] = hn::MulAdd(di, zi, ii[j]);
+                re[j] = hn::MulAdd(di, hn::Add(zr, zi), re[j]);
+                im[j] = hn::MulAdd(dr, hn::Sub(zi, zr), im[j]);
+                k[j] = hn::MulAdd(difference, zr, k[j]);
+            } else {
+                k[j] = hn::MulAdd(dr, zr, k[j]);
             }
         }
     }
-    /// The real parts of all, and then the imaginary ones.
-    HWY_INLINE void totals(D d, float sums[4]) const {
-        constexpr int kernels = gradient_kernels<Complex>;
-        Vector all[4];
-#pragma GCC unroll 4
-        for (int j = 0; j < kernels; ++j) {
-            all[j] = j < Count ? hn::Add(rr[j % Count], ii[j % Count]) : hn::Zero(d);
-            if constexpr (Complex)
-                all[kernels + j] = j < Count ? hn::Sub(ri[j % Count], ir[j % Count]) : hn::Zero(d);
-        }
-        sums_of_lanes(d, all, sums);
+    HWY_INLINE void totals(D d, float sums[4 * fours]) const {
+        Vector all[4 * fours];
+#pragma GCC unroll 8
+        for (int i = 0; i < 4 * fours; ++i)
+            all[i] = i >= values ? hn::Zero(d)
+                     : !Complex  ? k[i % Count]
+                                 : hn::Add(k[i % Count], (i < Count ? re : im)[i % Count]);
+#pragma GCC unroll 2
+        for (int i = 0; i < fours; ++i) sums_of_lanes(d, all + 4 * i, sums + 4 * i);
     }
 };
 
@@ -359,18 +361,17 @@ HWY_INLINE void gradient_entries(D d, const KernelList& list, int row, int e, co
 #pragma GCC unroll 4
         for (int j = 0; j < Count; ++j) in[j] += slots.in_stride;
     }
-    float totals[4];
+    float totals[4 * GradientSums<Count, Complex, D>::fours];
     sums.totals(d, totals);
 #pragma GCC unroll 4
     for (int j = 0; j < Count; ++j) {
         q_re[e + j] += totals[j];
-        if constexpr (Complex) q_im[e + j] += totals[gradient_kernels<Complex> + j];
+        if constexpr (Complex) q_im[e + j] += totals[Count + j];
     }
 }
 
 template <bool Complex>
 void GradientRows(const KernelList& list, const Slots& slots, float* q_re, float* q_im) {
-    constexpr int kernels = gradient_kernels<Complex>;
     const Wide d;
     const std::size_t slots_of_bin = (slots.lanes + slots.slot - 1) / slots.slot;
     Fetcher fetcher(slots.next, slots.in_stride * slots_of_bin, list.channel.size());
@@ -378,9 +379,19 @@ void GradientRows(const KernelList& list, const Slots& slots, float* q_re, float
         const int end = list.begin[row + 1];
         int e = list.begin[row];
         fetcher.fetch(end - e);
-        for (; e + kernels <= end; e += kernels)
-            gradient_entries<kernels, Complex>(d, list, row, e, slots, q_re, q_im);
-        for (; e < end; ++e) gradient_entries<1, Complex>(d, list, row, e, slots, q_re, q_im);
+        for (; e + gradient_kernels <= end; e += gradient_kernels)
+            gradient_entries<gradient_kernels, Complex>(d, list, row, e, slots, q_re, q_im);
+        switch (end - e) {
+            case 3:
+                gradient_entries<3, Complex>(d, list, row, e, slots, q_re, q_im);
+                break;
+            case 2:
+                gradient_entries<2, Complex>(d, list, row, e, slots, q_re, q_im);
+                break;
+            case 1:
+                gradient_entries<1, Complex>(d, list, row, e, slots, q_re, q_im);
+                break;
+        }
     }
 }
 

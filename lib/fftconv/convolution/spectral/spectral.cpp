@@ -83,7 +83,8 @@ void SpectralConvolution::forward_fused(const ConstMapsView& x, const MapsView& 
     check_forward(x, y, epilogue);
     SpectralLayer& layer = *layer_;
     const KernelStore& store = layer.updated(Toward::output, weights_);
-    const Blocks blocks = layer.forward_blocks(x.batch);
+    Blocks blocks = layer.forward_blocks(x.batch);
+    blocks.kept = layer.keeps_input(blocks);
     if (layer.few_channels(blocks)) return forward_few_channels(x, y, blocks, epilogue);
     layer.start(blocks, layer.sum_scratch(Toward::output, blocks));
     for (int i = 0; i < blocks.count(); ++i) {
@@ -93,18 +94,18 @@ void SpectralConvolution::forward_fused(const ConstMapsView& x, const MapsView& 
         layer.write_output(y, block, bias_, epilogue);
     }
     layer.finish(phases_);
-    // Those of several blocks have overwritten each other.
-    if (layer.keep_input && blocks.count() == 1) layer.kept_input = x;
+    if (blocks.kept) layer.kept_input = x;
 }
 
 /// Group by group of lanes, and of the layer; where there is one of the latter and these are too few for the
 /// threads, the outputs are shared out too, and every part transforms the few channels anew.
-void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const MapsView& y,
-                                               const Blocks& blocks, const Epilogue& epilogue) {
+void SpectralConvolution::forward_few_channels(const ConstMapsView& x, const MapsView& y, Blocks blocks,
+                                               const Epilogue& epilogue) {
     SpectralLayer& layer = *layer_;
     layer.kept_input = {};
+    blocks.kept = blocks.kept && blocks.count() == 1;
     layer.start_few_channels(blocks);
-    const bool keep = layer.keep_input && blocks.count() == 1, grouped = shape_.groups > 1;
+    const bool keep = blocks.kept, grouped = shape_.groups > 1;
     const Block block = layer.block(blocks, 0);
     const int groups = blocks.groups.groups,
               parts = grouped                          ? shape_.groups
@@ -161,13 +162,12 @@ void SpectralConvolution::backward_fused(const ConstMapsView& x, const ConstMaps
         check_backward(x, dy, *dx, dw, epilogue);
     else
         check_backward_weights(x, dy, dw, epilogue);
-    const bool shared = layer_->one_tile();
+    const bool shared = layer_->gradients_share_tiles();
     both_gradients(x, dy, shared ? dx : nullptr, dw, epilogue);
     if (dx && !shared) input_gradient(dy, *dx, epilogue);
 }
 
-/// The gradient to the weights and, where one tile holds the image, also that to the input: both then come
-/// from the same spectra of dy.
+/// The gradient to the weights and, with dx, that to the input: both from the same spectra of dy.
 void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
                                          std::span<float> dw, const Epilogue& epilogue) {
     SpectralLayer& layer = *layer_;
@@ -176,16 +176,17 @@ void SpectralConvolution::both_gradients(const ConstMapsView& x, const ConstMaps
         store = &layer.updated(Toward::input, weights_);
         layer.clear_untouched(*dx);
     }
-    const Blocks blocks = layer.forward_blocks(x.batch);
+    Blocks blocks = layer.gradient_blocks(x.batch);
     const bool input_kept = layer.keep_input && same_memory(layer.kept_input, x);
+    blocks.kept = input_kept;
     layer.start(blocks, std::max({layer.gradient_scratch(), layer.sum_scratch(Toward::input, blocks),
                                   layer.geometry.transform.scratch_floats()}));
     layer.order.gradient.spectra.resize(layer.order.gradient.layout->size());
     std::fill(dw.begin(), dw.end(), 0.0f);
     for (int i = 0; i < blocks.count(); ++i) {
         const Block block = layer.block(blocks, i);
-        if (!input_kept) layer.read_input(x, block);
-        layer.read_output_gradient(dy, block, true, epilogue);
+        if (!input_kept) layer.read_gradient_input(x, block);
+        layer.read_output_gradient(dy, block, !layer.gradients_share_tiles(), epilogue);
         parallel_for(options_.threads, block.input.order.bins(), [&](int bin, int thread) {
             Worker& worker = layer.workers[thread];
             layer.gradient_bin(worker, bin, block);

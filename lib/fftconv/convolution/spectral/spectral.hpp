@@ -49,7 +49,7 @@ class SpectralConvolution : public ConvolutionEngine {
     void take_mode(int mode) override;
 
   private:
-    void forward_few_channels(const ConstMapsView& x, const MapsView& y, const Blocks& blocks,
+    void forward_few_channels(const ConstMapsView& x, const MapsView& y, Blocks blocks,
                               const Epilogue& epilogue);
     void both_gradients(const ConstMapsView& x, const ConstMapsView& dy, const MapsView* dx,
                         std::span<float> dw, const Epilogue& epilogue);

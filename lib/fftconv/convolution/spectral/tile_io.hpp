@@ -1,7 +1,11 @@
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <vector>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 #include "fftconv/convolution/spectral/tile_rows.hpp"
 #include "fftconv/core/maps_view.hpp"
@@ -74,15 +78,53 @@ void gather_tile(const MapView<const float>& map, TilePixels pixels, int tile_wi
     }
 }
 
-template <int Lanes>
-void scatter_tile(const float* tile, const PerAxis& size, TilePixels pixels, const MapView<float>& map) {
+/// Calls write(to, from) for each pixel of a tile.
+template <int Lanes, class Write>
+void for_pixels(const float* tile, const PerAxis& size, TilePixels pixels, const MapView<float>& map,
+                const Write& write) {
     for (int i = 0; i < size.vertical; ++i) {
         if (pixels.rows[i] < 0) continue;
         const float* from = tile + std::size_t(i) * size.horizontal * Lanes;
         float* to = map.data + pixels.rows[i] * map.row;
         for (int j = 0; j < size.horizontal; ++j, from += Lanes)
-            if (pixels.columns[j] >= 0)
-                std::memcpy(to + pixels.columns[j] * map.column, from, Lanes * sizeof(float));
+            if (pixels.columns[j] >= 0) write(to + pixels.columns[j] * map.column, from);
+    }
+}
+
+/// Maps that are larger do not stay in a third-level cache until they are read again.
+inline constexpr std::size_t cached_bytes = 32u << 20;
+
+/// Can and should whole cache lines be written past the caches, which need not be read first then?
+inline bool streams(const MapView<float>& map, std::size_t map_bytes) {
+#if defined(__SSE__)
+    return map_bytes > cached_bytes &&
+           reinterpret_cast<std::uintptr_t>(map.data) % (line * sizeof(float)) == 0 && map.row % line == 0 &&
+           map.column % line == 0;
+#else
+    return static_cast<void>(map), map_bytes > ~std::size_t(0);
+#endif
+}
+
+inline void stream_line(float* to, const float* from) {
+#if defined(__SSE__)
+    for (std::size_t i = 0; i < line; i += 4) _mm_stream_ps(to + i, _mm_load_ps(from + i));
+#else
+    std::memcpy(to, from, line * sizeof(float));
+#endif
+}
+
+/// `bytes`: of all maps.
+template <int Lanes>
+void scatter_tile(const float* tile, const PerAxis& size, TilePixels pixels, const MapView<float>& map,
+                  std::size_t bytes) {
+    if (Lanes == line && streams(map, bytes)) {
+        for_pixels<Lanes>(tile, size, pixels, map, stream_line);
+#if defined(__SSE__)
+        _mm_sfence();  // before another thread reads
+#endif
+    } else {
+        for_pixels<Lanes>(tile, size, pixels, map,
+                          [](float* to, const float* from) { std::memcpy(to, from, Lanes * sizeof(float)); });
     }
 }
 
@@ -191,18 +233,19 @@ void gather(const MapView<const float>& map, const LaneGroups& groups, int group
 }
 
 /// Copies (H, W, lanes) to the pixels of a group's tiles in one map; of a tensor, to its padding lanes too.
-/// Rows without pixels are not read.
+/// Rows without pixels are not read. bytes: of all maps that are written.
 template <class PixelsOf>
 void scatter(const float* tile, const PerAxis& size, const LaneGroups& groups, int group,
-             const PixelsOf& pixels, const MapView<float>& map, std::vector<int>& rows, float* scratch) {
+             const PixelsOf& pixels, const MapView<float>& map, std::vector<int>& rows, float* scratch,
+             std::size_t bytes = 0) {
     if (tile_io::padded(map, groups) && groups.tiles_per_group == 1) {
         groups.for_each_tile(group, [&](int t, int, int image, int, int) {
             MapView<float> of_image = map;
             of_image.data += image;
             if (groups.lanes == 8)
-                tile_io::scatter_tile<8>(tile, size, pixels(t), of_image);
+                tile_io::scatter_tile<8>(tile, size, pixels(t), of_image, bytes);
             else
-                tile_io::scatter_tile<16>(tile, size, pixels(t), of_image);
+                tile_io::scatter_tile<16>(tile, size, pixels(t), of_image, bytes);
         });
         return;
     }
