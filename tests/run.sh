@@ -5,8 +5,6 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-5000}  # threads that wait do not hold up the tests next to them
-
 bash "$root/apps/install-dependencies.sh" --tests
 
 build_and_test() { # preset

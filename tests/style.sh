@@ -17,6 +17,4 @@ mapfile -t changed < <(git diff --name-only --diff-filter=d "$base" -- 'lib/*.cp
 build=build/static-analysis
 cmake --preset static-analysis >/dev/null
 cmake --build "$build" --target fftconv_git_version >/dev/null
-# What is GCC's own, flags and pragmas, is no finding.
-printf '%s\0' "${changed[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option \
-    --extra-arg=-Wno-unknown-pragmas
+printf '%s\0' "${changed[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$build" --quiet

@@ -58,6 +58,11 @@ Contender engine_contender(const LayerProblem& problem, const EngineOptions& opt
 /// training mode, on tensors in the layouts that it prefers; a mode becomes its strided convolution. Empty
 /// without oneDNN.
 std::vector<Contender> onednn_contenders(const LayerProblem& problem, int threads);
+/// The first thing that the program does: it starts again (same process, same arguments) with a limit on how
+/// long oneDNN's threads wait in a busy loop, unless the user has set one. GNU's OpenMP, which starts them,
+/// spins for milliseconds by default, in the time of whose turn it is then, and reads the limit only before
+/// main.
+void limit_waiting_of_onednn(char** argv);
 /// "oneDNN 2.6.3", or empty when the program was built without it.
 std::string onednn_version();
 

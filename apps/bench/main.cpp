@@ -2,16 +2,16 @@
 #include <iostream>
 
 #include "bench/interruptions.hpp"
+#include "bench/layer.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
 #include "bench/scaling.hpp"
 #include "bench/transforms.hpp"
-#include "common/process.hpp"
 #include "common/team.hpp"
 #include "common/timing.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::start_process(argv);
+    fftconv::limit_waiting_of_onednn(argv);
     fftconv::BenchmarkOptions benchmark;
     fftconv::Options options(
         "fftconv-bench",

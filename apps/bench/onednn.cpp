@@ -10,6 +10,7 @@ namespace fftconv {
 std::vector<Contender> onednn_contenders(const LayerProblem&, int) {
     return {};
 }
+void limit_waiting_of_onednn(char**) {}
 std::string onednn_version() {
     return {};
 }
@@ -20,8 +21,10 @@ std::string onednn_version() {
 
 #include <omp.h>
 #include <spdlog/fmt/fmt.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <dnnl.hpp>
 #include <memory>
 #include <optional>
@@ -296,6 +299,12 @@ std::vector<Contender> onednn_contenders(const LayerProblem& problem, int thread
         if (runs.size() == 3) found.push_back(contender_of(problem, threads, name, runs));
     }
     return found;
+}
+
+void limit_waiting_of_onednn(char** argv) {
+    if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+    setenv("GOMP_SPINCOUNT", "5000", 1);  // some tens of microseconds
+    execv("/proc/self/exe", argv);
 }
 
 std::string onednn_version() {

@@ -162,7 +162,7 @@ double BenchmarkRow::sum_of_peak() const {
     for (const Phase& phase : phases)
         if (phase.name == "sum" && sum_flop > 0 && peak > 0)
             return sum_flop / phase.seconds / (peak / threads);
-    return std::numeric_limits<double>::quiet_NaN();
+    return not_measured;
 }
 
 std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const Entry> entries,

@@ -378,6 +378,7 @@ void Options::require_team() const {
 }
 
 int Options::run(int argc, char** argv, const std::function<void()>& body) {
+    let_writes_fail();
     try {
         parse(argc, argv);
         require_team();

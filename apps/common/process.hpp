@@ -5,12 +5,9 @@
 
 namespace fftconv {
 
-/// The first thing that an app does. A write beyond a limit of file sizes then fails like one on a full disk
-/// (SIGXFSZ is ignored). And the program starts again (same process, same arguments) with a limit on how long
-/// OpenMP's threads wait in a busy loop, unless the user has set one: GNU's runtime spins for milliseconds by
-/// default and reads the limit only before main; on a machine that does other work too, two threads then take
-/// ten times as long as one.
-void start_process(char** argv);
+/// From here on a write beyond a limit of file sizes fails like one on a full disk, instead of ending the
+/// process (SIGXFSZ).
+void let_writes_fail();
 
 /// From here on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGUSR1 (which mpirun hands on to its processes) only
 /// ask: the run finishes its batch, saves, and says how to resume. A second signal of the same kind ends the
@@ -24,7 +21,8 @@ bool interrupted();
 /// Makes the folder and those above it, when they are not there. @throws FileError when it cannot.
 void make_folder(const std::filesystem::path& folder);
 
-/// Fails now, with a message, where this process cannot have so many threads: OpenMP would end it instead.
+/// Fails now, with a message, where this process cannot have so many threads: the work would be shared by
+/// fewer.
 /// @throws UsageError when it is more than anybody can mean; Error when the system starts fewer.
 void require_threads(int threads);
 

@@ -60,10 +60,6 @@ double quantile(std::vector<double> values, double share) {
     return quantile_of_sorted(values, share);
 }
 
-double median(std::vector<double> values) {
-    return quantile(std::move(values), 0.5);
-}
-
 Quartiles quartiles(std::vector<double> values) {
     std::sort(values.begin(), values.end());
     return {quantile_of_sorted(values, 0.25), quantile_of_sorted(values, 0.5),

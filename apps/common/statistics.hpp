@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "fftconv/core/median.hpp"
+
 namespace fftconv {
 
 /// A number that has not been measured; files and tables leave its place empty.
@@ -11,8 +13,6 @@ inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
 /// Linear interpolation between the two values around this share (0 to 1) of the sorted values; not_measured
 /// of none.
 double quantile(std::vector<double> values, double share);
-/// not_measured of no values.
-double median(std::vector<double> values);
 
 /// A median and the quartiles around it.
 struct Quartiles {

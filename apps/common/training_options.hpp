@@ -75,7 +75,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     ModeRule mode{};
     Preprocess preprocess = Preprocess::none;
     int patience = 0, repeat = 1;  ///< repeat: of fftconv-train alone
-    int shards = 1;                ///< of each batch; of fftconv-train alone
+    int shards = 1;                ///< of each batch; see add_shards_option
     double weight_decay = 0, dropout = 0, width = 1, validation = 0.1;
     double rotation = 0, translation = 0, scale = 0;
     bool batch_norm = false, keep_best = false, flip = false, flip_vertical = false;
@@ -94,7 +94,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
 
 /// Binds the options of fftconv-train to `train`, which must outlive `options`.
 void add_train_options(Options& options, TrainOptions& train);
-/// --shards, of fftconv-train alone.
+/// --shards, of fftconv-train and of fftconv-prune's retraining.
 void add_shards_option(Options& options, TrainOptions& train);
 
 }  // namespace fftconv

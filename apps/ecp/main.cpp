@@ -1,11 +1,9 @@
 // fftconv-ecp: the experiments of the EasyConvPooling paper (Tables 3 to 6, Figures 5 to 10).
-#include "common/process.hpp"
 #include "common/team.hpp"
 #include "ecp/options.hpp"
 #include "ecp/run.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::start_process(argv);
     fftconv::EcpOptions ecp;
     fftconv::Options options(
         "fftconv-ecp",

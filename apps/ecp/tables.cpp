@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/markdown_table.hpp"
+#include "common/records.hpp"
 #include "ecp/published.hpp"
 
 namespace fftconv {
@@ -80,8 +81,9 @@ EcpNumbers published(const Block& block, const EcpMethod& method) {
 void add_rows(EcpTable& table, const EcpResults& results, const Block& block) {
     if (results.curves(block.network, block.baseline).empty() || block.methods.empty()) return;
     const auto add = [&](const EcpMethod& method) {
-        table.rows.push_back({block.network, method.title(), block.baseline.title(),
-                              measured(results, block, method), published(block, method)});
+        table.rows.push_back({block.network + ", " + method.title(), block.baseline.title(),
+                              method.title() == block.baseline.title(), measured(results, block, method),
+                              published(block, method)});
     };
     add(block.baseline);
     for (const EcpMethod& method : block.methods) add(method);
@@ -132,48 +134,50 @@ std::string accuracy_text(const EcpNumbers& numbers, bool is_baseline) {
 
 std::vector<std::string> cells(const EcpTable& table, const EcpRow& row, bool ours) {
     const EcpNumbers& n = ours ? row.ours : row.paper;
-    const bool is_baseline = row.method == row.baseline;
-    std::vector<std::string> result{ours ? row.network + ", " + row.method : "", ours ? "ours" : "paper",
+    std::vector<std::string> result{ours ? row.method : "", ours ? "ours" : "paper",
                                     epoch_text(n.first_epoch_98, ours)};
     if (table.common_accuracy < 98) result.push_back(epoch_text(n.first_epoch_common, ours));
-    result.push_back(with_ratio(n.training_ms, n.training_speed_up, is_baseline));
-    result.push_back(with_ratio(n.testing_ms, n.testing_speed_up, is_baseline));
+    result.push_back(with_ratio(n.training_ms, n.training_speed_up, row.is_baseline));
+    result.push_back(with_ratio(n.testing_ms, n.testing_speed_up, row.is_baseline));
     if (table.pure_convolution) {
-        result.push_back(with_ratio(n.fft_convolution_ms, n.fft_convolution_speed_up, is_baseline));
-        result.push_back(with_ratio(n.direct_convolution_ms, n.direct_convolution_speed_up, is_baseline));
+        result.push_back(with_ratio(n.fft_convolution_ms, n.fft_convolution_speed_up, row.is_baseline));
+        result.push_back(with_ratio(n.direct_convolution_ms, n.direct_convolution_speed_up, row.is_baseline));
     }
-    result.push_back(accuracy_text(n, is_baseline));
+    result.push_back(accuracy_text(n, row.is_baseline));
     result.push_back(with_interval(n.last_accuracy, n.last_interval));
     return result;
 }
 
-using Member = double EcpNumbers::*;
-struct Field {
-    const char* name;
-    const char* unit;
-    Member member;
-};
-constexpr Field fields[] = {{"first_epoch_98", "epoch", &EcpNumbers::first_epoch_98},
-                            {"first_epoch_common", "epoch", &EcpNumbers::first_epoch_common},
-                            {"training_time", "ms", &EcpNumbers::training_ms},
-                            {"training_speed_up", "1", &EcpNumbers::training_speed_up},
-                            {"testing_time", "ms", &EcpNumbers::testing_ms},
-                            {"testing_speed_up", "1", &EcpNumbers::testing_speed_up},
-                            {"fft_convolution_time", "ms", &EcpNumbers::fft_convolution_ms},
-                            {"fft_convolution_speed_up", "1", &EcpNumbers::fft_convolution_speed_up},
-                            {"direct_convolution_time", "ms", &EcpNumbers::direct_convolution_ms},
-                            {"direct_convolution_speed_up", "1", &EcpNumbers::direct_convolution_speed_up},
-                            {"best_accuracy", "percent", &EcpNumbers::best_accuracy},
-                            {"best_accuracy_deviation", "percent", &EcpNumbers::accuracy_deviation},
-                            {"best_accuracy_interval", "percent", &EcpNumbers::accuracy_interval},
-                            {"last_accuracy", "percent", &EcpNumbers::last_accuracy},
-                            {"last_accuracy_interval", "percent", &EcpNumbers::last_interval},
-                            {"accuracy_difference", "percent", &EcpNumbers::accuracy_difference}};
+const RowFormat<EcpRow> row_format{{{"method", &EcpRow::method}, {"baseline", &EcpRow::baseline}}, {}};
+const RowFormat<EcpNumbers> number_format{
+    {},
+    {{"first_epoch_98", "epoch", &EcpNumbers::first_epoch_98},
+     {"first_epoch_common", "epoch", &EcpNumbers::first_epoch_common},
+     {"training_time", "ms", &EcpNumbers::training_ms},
+     {"training_speed_up", "1", &EcpNumbers::training_speed_up},
+     {"testing_time", "ms", &EcpNumbers::testing_ms},
+     {"testing_speed_up", "1", &EcpNumbers::testing_speed_up},
+     {"fft_convolution_time", "ms", &EcpNumbers::fft_convolution_ms},
+     {"fft_convolution_speed_up", "1", &EcpNumbers::fft_convolution_speed_up},
+     {"direct_convolution_time", "ms", &EcpNumbers::direct_convolution_ms},
+     {"direct_convolution_speed_up", "1", &EcpNumbers::direct_convolution_speed_up},
+     {"best_accuracy", "percent", &EcpNumbers::best_accuracy},
+     {"best_accuracy_deviation", "percent", &EcpNumbers::accuracy_deviation},
+     {"best_accuracy_interval", "percent", &EcpNumbers::accuracy_interval},
+     {"last_accuracy", "percent", &EcpNumbers::last_accuracy},
+     {"last_accuracy_interval", "percent", &EcpNumbers::last_interval},
+     {"accuracy_difference", "percent", &EcpNumbers::accuracy_difference}}};
 
-Column column(const EcpTable& table, const std::string& prefix, const Field& field, bool ours) {
-    std::vector<double> values;
-    for (const EcpRow& row : table.rows) values.push_back((ours ? row.ours : row.paper).*field.member);
-    return {prefix + field.name, field.unit, std::move(values)};
+/// The columns of ours, or of the paper's.
+void add_columns(const std::vector<EcpRow>& rows, EcpNumbers EcpRow::*numbers, const std::string& prefix,
+                 Table& table) {
+    std::vector<EcpNumbers> values;
+    for (const EcpRow& row : rows) values.push_back(row.*numbers);
+    Table part = number_format.table("", "", values);
+    for (Column& column : part.columns) {
+        column.name = prefix + column.name;
+        table.columns.push_back(std::move(column));
+    }
 }
 
 void keep(std::vector<EcpTable>& tables, EcpTable table, const EcpResults& results) {
@@ -230,14 +234,9 @@ std::string EcpTable::text() const {
 }
 
 Table EcpTable::stored() const {
-    std::vector<std::string> names, baselines;
-    for (const EcpRow& row : rows) {
-        names.push_back(row.network + ", " + row.method);
-        baselines.push_back(row.baseline);
-    }
-    Table table{name, title, {{"method", "", names}, {"baseline", "", baselines}}};
-    for (const Field& field : fields) table.columns.push_back(column(*this, "", field, true));
-    for (const Field& field : fields) table.columns.push_back(column(*this, "paper_", field, false));
+    Table table = row_format.table(name, title, rows);
+    add_columns(rows, &EcpRow::ours, "", table);
+    add_columns(rows, &EcpRow::paper, "paper_", table);
     return table;
 }
 

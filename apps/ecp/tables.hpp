@@ -20,7 +20,8 @@ struct EcpNumbers {
 };
 
 struct EcpRow {
-    std::string network, method, baseline;  ///< titles of method and baseline
+    std::string method, baseline;  ///< "two-conv, Max", and the title of the baseline
+    bool is_baseline;
     EcpNumbers ours, paper;
 };
 

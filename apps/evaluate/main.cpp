@@ -1,10 +1,8 @@
 // fftconv-evaluate: how a checkpoint's network does on the test set, and where its time goes.
-#include "common/process.hpp"
 #include "evaluate/options.hpp"
 #include "evaluate/run.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::start_process(argv);
     fftconv::EvaluateOptions evaluate;
     fftconv::Options options(
         "fftconv-evaluate",

@@ -62,7 +62,7 @@ std::string modes_text(const std::vector<EvaluationResult>& evaluations) {
 }
 
 std::string forms_text(const std::vector<FormResult>& forms) {
-    MarkdownTable table({"form of the pruned network", "per image, ms", "architecture"});
+    MarkdownTable table({"form of the network", "per image, ms", "architecture"});
     for (const FormResult& each : forms)
         table.add({each.name, fmt::format("{:.4f}", each.time), each.architecture});
     return table.text();
@@ -101,7 +101,7 @@ std::vector<Table> EvaluationResults::tables() const {
         evaluation_format.table("evaluation", "How the network does on the test set", evaluations),
         confusion_table(*this)};
     if (!forms.empty())
-        tables.push_back(form_format.table("forms", "Times of the forms of the pruned network", forms));
+        tables.push_back(form_format.table("forms", "Times of the forms of the network", forms));
     tables.push_back(layer_format.table("layers", "Times by layer and phase", layers));
     return tables;
 }

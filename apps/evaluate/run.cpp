@@ -18,7 +18,7 @@ namespace fftconv {
 
 RecordedRun chosen_run(RecordedRun run, const EvaluateOptions& evaluate, const Options& options) {
     const auto agree = [&](const char* option, const std::string& recorded, const std::string& found) {
-        require_agreement(run, option, options.given(option) && found != "", recorded, found,
+        require_agreement(run, option, options.given(option) && !found.empty(), recorded, found,
                           evaluate.overrule);
     };
     if (!run.checkpoint.dataset.name.empty()) agree("dataset", run.train.dataset, evaluate.dataset);
@@ -70,7 +70,7 @@ class EvaluationRun {
         results_.confusion = first.confusion;
         results_.layers = layer_times(*network_, passes() * first.count);
         add_evaluations(first);
-        if (!run_.checkpoint.masks.empty()) time_forms();
+        time_forms();
         print(first);
     }
 
@@ -100,16 +100,27 @@ class EvaluationRun {
         if (all) network_->set_mode(own);
     }
 
-    /// Masked, dense and compact, in turns, so that what else the machine does hits all alike.
+    /// A masked network, dense and compact, and what folds batch normalisation into the layers before it, in
+    /// turns, so that what else the machine does hits all alike. Nothing where there is one form alone.
     void time_forms() {
         Network dense(parse_architecture(run_.checkpoint.architecture), how_);
         dense.load_state(run_.checkpoint.model);
-        PrunedNetwork thin = compact(*pruned_);
-        const std::vector<Network*> networks{network_, &dense, &thin.network};
+        PrunedNetwork thin = compact(*pruned_), folded(fold_batch_norm(thin.network));
+        folded.set_masks(thin.masks());
+        std::vector<const char*> names{"dense"};
+        std::vector<Network*> networks{&dense};
+        if (!run_.checkpoint.masks.empty()) {
+            names = {"masked", "dense", "compact"};
+            networks = {network_, &dense, &thin.network};
+        }
+        if (folded.network.layers().size() < thin.network.layers().size()) {
+            names.push_back("folded");
+            networks.push_back(&folded.network);
+        }
+        if (networks.size() == 1) return;
         const Tensor images = first_batch();
         milliseconds_per_image(networks, images, 1);  // kernel spectra, memory
         const std::vector<double> ms = milliseconds_per_image(networks, images, evaluate_.timing_rounds);
-        const char* names[] = {"masked", "dense", "compact"};
         for (std::size_t i = 0; i < networks.size(); ++i)
             results_.forms.push_back({names[i], to_string(networks[i]->architecture()), ms[i]});
     }

@@ -49,6 +49,7 @@ void train_baseline(const PruneOptions& prune) {
     TrainOptions train = prune.train;
     train.out = prune.baseline_file().string();
     train.overwrite = false;  // what was to be overwritten has been removed
+    train.shards = 1;         // those are of retraining
     Options options("fftconv-train", "");
     add_train_options(options, train);
     std::optional<Checkpoint> stored;

@@ -1,11 +1,9 @@
 // fftconv-prune: the experiments of the coarse pruning paper: masks, search, retraining, thinner networks.
-#include "common/process.hpp"
 #include "common/team.hpp"
 #include "prune/options.hpp"
 #include "prune/run.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::start_process(argv);
     fftconv::PruneOptions prune;
     fftconv::Options options("fftconv-prune",
                              "Prunes a network by feature maps, kernels or parts of kernels, retrains it "

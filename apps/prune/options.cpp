@@ -117,6 +117,8 @@ void PruneOptions::check() const {
     for (const std::string& text : ratios) parse_ratios(text);
     if (distil > 0 && retrain_epochs == 0)
         throw UsageError("--distil: it needs --retrain-epochs: nothing is retrained");
+    if (distil > 0 && train.shards > 1)
+        throw UsageError(fmt::format("--distil: expected --shards 1, found {}", train.shards));
     parse_part(part);
     if (has_budget() && part != "1/1")
         throw UsageError("--points: with --budget the points are not known beforehand");
@@ -219,12 +221,19 @@ void add_prune_options(Options& options, PruneOptions& prune) {
     options.add("timing-rounds", prune.timing_rounds, between(1, 1000),
                 "passes whose median gives ms per image");
     add_train_options(options, prune.train);
+    add_shards_option(options, prune.train);
     options.add("figures", prune.figures, "folder of the figures; else FILE.figures next to the result")
         ->type_name("FOLDER");
     options.add_call_option("report", prune.report, "prune nothing: print and draw a result file again")
         ->type_name("FILE");
     options.app().get_option("--out")->description("result file; masks and checkpoints go to FILE.points");
     options.app().get_option("--resume")->description("resume the points of --out");
+    options.app()
+        .get_option("--shards")
+        ->description(
+            "pieces of each batch of retraining whose gradients are added in their order: all processes of "
+            "mpirun "
+            "retrain each point together, any number with the same weights; 1 = a point for each process");
     options.app().get_option("--epochs")->description("of the baseline, with --train");
     options.app().get_option("--rate")->description("learning rate of the baseline, with --train");
     options.example("fftconv-prune --checkpoint network.h5 --ratio 0.5 --retrain-epochs 2 --out half.h5",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "common/process.hpp"
@@ -106,6 +107,11 @@ class PruningRun {
     }
 
     void prepare() {
+        if (prune_.train.shards > 1) {
+            shards_ = team().shards(prune_.train.shards);
+            context_.shards = shards_.get();
+            context_.writes = team().first();
+        }
         PrunedNetwork network = baseline_network();
         context_.layers = require_units(network, prune_);
         if (team().first() && results_.baseline() == nullptr)
@@ -114,7 +120,7 @@ class PruningRun {
         exchange();
     }
 
-    /// Every process goes on with what the first one has.
+    /// Every process continues with what the first one has.
     void exchange() {
         if (team().count() == 1) return;
         const std::vector<char> own = bytes_of(record_of(results_));
@@ -187,15 +193,21 @@ class PruningRun {
     }
 
     void compute(const std::vector<PruningPoint>& wanted) {
-        for (const auto& [trainings, points] : waves(wanted)) {
-            search_together(
-                context_, points, [&](const PruningPoint& point) { return network_before(point); },
-                [&] { progress_->advance(context_.dataset.validation.count()); });
+        for (const auto& wave : waves(wanted)) {
+            const std::vector<PruningPoint>& points = wave.second;
+            search(points);
             share(
                 int(points.size()), [&](int job) { return complete(points[std::size_t(job)]); },
                 [&](int job) { return step_work(context_, points[std::size_t(job)].criterion); });
             exchange();
         }
+    }
+
+    /// On all processes; one alone searches on the way.
+    void search(const std::vector<PruningPoint>& points) {
+        search_together(
+            context_, points, [&](const PruningPoint& point) { return network_before(point); },
+            [&] { progress_->advance(context_.dataset.validation.count()); });
     }
 
     /// The last step at the ratios that bisection asks for, a job for each start.
@@ -210,6 +222,7 @@ class PruningRun {
     /// Jobs that each process computes one at a time; the first one saves what they find.
     void share(int jobs, const std::function<PruningResults(int)>& compute_job,
                const std::function<long(int)>& images) {
+        if (shards_) return compute_together(jobs, compute_job);
         std::set<int> own;
         const auto run = [&](int job,
                              const std::function<bool()>& goes_on) -> std::optional<std::vector<char>> {
@@ -229,6 +242,18 @@ class PruningRun {
             take(PruningResults::from(fftconv::record_of(bytes), ""));
         };
         if (!team().share_jobs(jobs, run, done, interrupted)) throw PruningInterrupted{};
+    }
+
+    /// The same with shards: one job after the other, each by all processes.
+    void compute_together(int jobs, const std::function<PruningResults(int)>& compute_job) {
+        context_.worked = [&](long done) {
+            progress_->advance(done);
+            return !interrupted();
+        };
+        for (int job = 0; job < jobs; ++job) {
+            if (!shards_->all(!interrupted())) throw PruningInterrupted{};
+            take(compute_job(job));
+        }
     }
 
     ResultRecord record_of(const PruningResults& results) const {
@@ -276,9 +301,13 @@ class PruningRun {
     }
 
     PruningResults complete(const PruningPoint& point) {
+        if (shards_)
+            search({point});  // nothing is left of it but where bisection has just asked for the point
         PrunedNetwork pruned = network_before(point);
         progress_->describe(point.name());
-        return prune_point(context_, point, pruned, baseline_.checkpoint);
+        PruningResults found = prune_point(context_, point, pruned, baseline_.checkpoint);
+        if (shards_) team().meet();  // its files are there
+        return found;
     }
 
     PrunedNetwork network_before(const PruningPoint& point) const {
@@ -328,6 +357,7 @@ class PruningRun {
     PruningContext context_;
     PruningResults results_;
     std::vector<Table> other_tables_;  ///< "baseline", "mask", "calls"
+    std::unique_ptr<Shards> shards_;   ///< none: points are shared, each by one process
     Progress* progress_ = nullptr;
 };
 

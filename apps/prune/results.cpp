@@ -36,9 +36,9 @@ const RowFormat<PruningResult> point_format{
 const RowFormat<PruningLayerResult> layer_format{
     {{"point", &PruningLayerResult::point}, {"layer", &PruningLayerResult::layer}},
     {{"maps", "1", &PruningLayerResult::maps},
-     {"kept_maps", "1", &PruningLayerResult::kept_maps},
+     {"kept_maps", "1", &PruningLayerResult::surviving_maps},
      {"kernels", "1", &PruningLayerResult::kernels},
-     {"kept_kernels", "1", &PruningLayerResult::kept_kernels},
+     {"kept_kernels", "1", &PruningLayerResult::surviving_kernels},
      {"requested_ratio", "percent", &PruningLayerResult::requested},
      {"pruned_kernels", "percent", &PruningLayerResult::pruned_kernels},
      {"pruned_weights", "percent", &PruningLayerResult::pruned_weights},

@@ -39,7 +39,7 @@ struct PruningResult {
 /// One layer of a point.
 struct PruningLayerResult {
     std::string point, layer;
-    double maps = 0, kept_maps = 0, kernels = 0, kept_kernels = 0;
+    double maps = 0, surviving_maps = 0, kernels = 0, surviving_kernels = 0;
     double requested = 0, pruned_kernels = 0,
            pruned_weights = 0;  ///< percent; requested NaN where nothing was asked
     double parameters = 0, direct_macs = 0, spectral_macs = 0;

@@ -63,7 +63,7 @@ Selection::Selection(const PruningContext& context, const PruningPoint& point, P
 
 BatchOptions Selection::plain_batches() const {
     BatchOptions batches;
-    batches.size = pruned_.network.options().batch;
+    batches.size = options_.train.batch;
     return fitted(batches, context_.dataset.train.maps, pruned_.network.architecture().input, true);
 }
 

@@ -39,15 +39,17 @@ class Step {
         result_.validation_mcr = retrained_ ? validation_mcr() : result_.validation_before;
         result_.test_mcr = retrained_ ? test_mcr() : result_.test_before;
         describe();
-        measure(baseline);
-        save();
+        if (context_.writes) {
+            measure(baseline);
+            save();
+        }
         found_.points = {result_};
         return found_;
     }
 
   private:
-    double validation_mcr() { return evaluate(network_, selection_.validation()).mcr; }
-    double test_mcr() { return evaluate_test(network_, context_.dataset.test).mcr; }
+    double validation_mcr() { return evaluate(network_, selection_.validation(), context_.shards).mcr; }
+    double test_mcr() { return evaluate_test(network_, context_.dataset.test, context_.shards).mcr; }
 
     void add_candidates() {
         for (std::size_t i = 0; i < search_.count(); ++i)
@@ -63,7 +65,7 @@ class Step {
         how.teacher = teacher_ ? &teacher_->network : nullptr;
         return std::make_unique<Trainer>(network, context_.dataset.train,
                                          context_.retraining_batches(point_.repeat),
-                                         &context_.dataset.validation, how);
+                                         &context_.dataset.validation, how, context_.shards);
     }
 
     void retrain(const Checkpoint& baseline) {
@@ -80,13 +82,10 @@ class Step {
     }
 
     void run_retraining() {
-        bool stopped = false;
         retrained_->on_batch = [&](const BatchProgress&) {
-            stopped = !context_.worked(3L * network_.options().batch);
-            return !stopped;
+            return context_.worked(3L * options_.train.batch);
         };
-        retrained_->run();
-        if (stopped) throw PruningInterrupted{};
+        if (retrained_->run() == TrainingEnd::interrupted) throw PruningInterrupted{};
     }
 
     /// The network, and its trainer, as if it had been trained itself and not the thinner one.
@@ -106,10 +105,10 @@ class Step {
         result_.granularity = point_.granularity();
         result_.repeat = point_.repeat;
         result_.requested = 100 * point_.steps.back().ratio_so_far();
-        const LayerDensity kept = total(pruned_.density(), context_.layers);
-        result_.pruned_maps = 100 * (1 - double(kept.kept_maps) / double(kept.maps));
-        result_.pruned_kernels = 100 * kept.kernel_ratio();
-        result_.pruned_weights = 100 * kept.weight_ratio();
+        const LayerDensity density = total(pruned_.density(), context_.layers);
+        result_.pruned_maps = 100 * (1 - double(density.surviving_maps) / double(density.maps));
+        result_.pruned_kernels = 100 * density.kernel_ratio();
+        result_.pruned_weights = 100 * density.weight_ratio();
         const LayerCost cost = total(layer_costs(pruned_));
         result_.parameters = cost.parameters;
         result_.direct_macs = cost.direct_macs;
@@ -139,16 +138,17 @@ class Step {
                 if (profile.layer == layer) return 1000 * profile.forward / images;
             return not_measured;
         };
-        const std::vector<LayerDensity> kept = pruned_.density();
+        const std::vector<LayerDensity> densities = pruned_.density();
         const std::vector<LayerCost> costs = layer_costs(pruned_);
-        for (std::size_t i = 0; i < kept.size(); ++i) {
-            const LayerDensity& d = kept[i];
+        for (std::size_t i = 0; i < densities.size(); ++i) {
+            const LayerDensity& d = densities[i];
             const bool asked = std::count(context_.layers.begin(), context_.layers.end(), d.layer) > 0;
-            found_.layers.push_back(
-                {point_.name(), d.layer, double(d.maps), double(d.kept_maps), double(d.kernels),
-                 double(d.kept_kernels), asked ? result_.requested : not_measured, 100 * d.kernel_ratio(),
-                 100 * d.weight_ratio(), costs[i].parameters, costs[i].direct_macs, costs[i].spectral_macs,
-                 ms(*networks[0], d.layer), ms(*networks[1], d.layer), ms(*networks[2], d.layer)});
+            found_.layers.push_back({point_.name(), d.layer, double(d.maps), double(d.surviving_maps),
+                                     double(d.kernels), double(d.surviving_kernels),
+                                     asked ? result_.requested : not_measured, 100 * d.kernel_ratio(),
+                                     100 * d.weight_ratio(), costs[i].parameters, costs[i].direct_macs,
+                                     costs[i].spectral_macs, ms(*networks[0], d.layer),
+                                     ms(*networks[1], d.layer), ms(*networks[2], d.layer)});
         }
     }
 
@@ -253,7 +253,7 @@ PruningResult baseline_result(const PruningContext& context, PrunedNetwork& prun
     result.parameters = cost.parameters;
     result.direct_macs = cost.direct_macs;
     result.spectral_macs = cost.spectral_macs;
-    const Tensor images(network.architecture().input, network.options().batch);
+    const Tensor images(network.architecture().input, context.options.train.batch);
     result.dense_ms = milliseconds_per_image({&network}, images, context.options.timing_rounds)[0];
     result.masked_ms = result.compact_ms = result.dense_ms;
     return result;

@@ -7,6 +7,7 @@
 #include "fftconv/pruning/pruned_network.hpp"
 #include "fftconv/pruning/search.hpp"
 #include "fftconv/storage/checkpoint.hpp"
+#include "fftconv/training/shards.hpp"
 #include "prune/options.hpp"
 #include "prune/results.hpp"
 
@@ -23,6 +24,8 @@ struct PruningContext {
     ModeRule mode{};                            ///< of random and ECP poolings, as the baseline has it
     std::vector<std::string> layers{};          ///< that are pruned
     std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
+    Shards* shards = nullptr;  ///< of each batch of retraining, which all processes do together; null: one
+    bool writes = true;        ///< this process writes masks and checkpoints, and times networks
 
     std::uint64_t seed(int repeat) const { return options.train.seed + std::uint64_t(repeat); }
     /// Of masks and of retraining: their own one, else the run's.
@@ -46,7 +49,7 @@ std::filesystem::path checkpoint_file(const PruneOptions& options, const Pruning
 
 /// Does the last step of a point to the network that the steps before it left: chooses the units, removes
 /// dead ends, retrains, measures, and writes mask and checkpoint (and, with --compact, the thinner
-/// network's). The results are those of this point.
+/// network's). The results are those of this point. With shards every process calls this.
 /// @throws PruningInterrupted
 PruningResults prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
                            const Checkpoint& baseline);

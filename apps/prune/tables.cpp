@@ -58,9 +58,9 @@ std::string layers_text(const PooledRuns& group) {
                              "surviving kernels", "kernels pruned, %"});
         for (const PruningLayerResult& layer : point.samples.front().run->results.layers)
             if (layer.point == point.first().name)
-                table.add({layer.layer, number(layer.maps, 0), number(layer.kept_maps, 0),
-                           number(100 * (1 - layer.kept_maps / layer.maps), 1), number(layer.kernels, 0),
-                           number(layer.kept_kernels, 0), number(layer.pruned_kernels, 1)});
+                table.add({layer.layer, number(layer.maps, 0), number(layer.surviving_maps, 0),
+                           number(100 * (1 - layer.surviving_maps / layer.maps), 1), number(layer.kernels, 0),
+                           number(layer.surviving_kernels, 0), number(layer.pruned_kernels, 1)});
         text += "\n" + table.text();
     }
     return text;

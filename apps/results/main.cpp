@@ -12,7 +12,6 @@
 #include "results/page.hpp"
 
 int main(int argc, char** argv) {
-    fftconv::start_process(argv);
     std::string out;
     std::vector<std::string> files, named;
     fftconv::Options options("fftconv-results",

@@ -23,13 +23,14 @@ int scale_for(int width) {
 }
 
 /// What is pruned of a layer, a pixel per kernel: rows are output maps, columns input maps.
-std::vector<std::uint8_t> kept_kernels(const LayerMask& mask, int& columns) {
+std::vector<std::uint8_t> surviving_kernels(const LayerMask& mask, int& columns) {
     if (!mask.kernel.empty()) {
         columns = mask.in;
-        std::vector<std::uint8_t> kept = mask.kernel;
-        for (std::size_t i = 0; i < kept.size(); ++i)
-            if (!mask.feature_map.empty() && mask.feature_map[i / std::size_t(columns)] == 0) kept[i] = 0;
-        return kept;
+        std::vector<std::uint8_t> surviving = mask.kernel;
+        for (std::size_t i = 0; i < surviving.size(); ++i)
+            if (!mask.feature_map.empty() && mask.feature_map[i / std::size_t(columns)] == 0)
+                surviving[i] = 0;
+        return surviving;
     }
     columns = 1;
     return mask.feature_map;
@@ -51,25 +52,26 @@ page::Image intra_kernel_image(const LayerMask& mask) {
 std::string mask_picture(const LayerMask& mask) {
     if (!mask.intra_kernel.empty()) {
         const page::Image image = intra_kernel_image(mask);
-        const auto kept = std::accumulate(mask.intra_kernel.begin(), mask.intra_kernel.end(), std::size_t{0});
+        const auto surviving =
+            std::accumulate(mask.intra_kernel.begin(), mask.intra_kernel.end(), std::size_t{0});
         return page::picture(
             image, scale_for(image.width),
             fmt::format("{}: {} of {} weights survive ({:.1f} % pruned); rows are maps out, columns maps in",
-                        mask.layer, kept, mask.intra_kernel.size(),
-                        100 - 100.0 * double(kept) / double(mask.intra_kernel.size())));
+                        mask.layer, surviving, mask.intra_kernel.size(),
+                        100 - 100.0 * double(surviving) / double(mask.intra_kernel.size())));
     }
     int columns = 0;
-    const std::vector<std::uint8_t> kept = kept_kernels(mask, columns);
-    if (kept.empty() || columns == 0) return "";
-    page::Image image(columns, int(kept.size()) / columns);
-    for (std::size_t i = 0; i < kept.size(); ++i)
-        if (kept[i]) image.set(int(i) % columns, int(i) / columns, 42, 130, 200, 255);
-    const auto count = std::accumulate(kept.begin(), kept.end(), std::size_t{0});
+    const std::vector<std::uint8_t> surviving = surviving_kernels(mask, columns);
+    if (surviving.empty() || columns == 0) return "";
+    page::Image image(columns, int(surviving.size()) / columns);
+    for (std::size_t i = 0; i < surviving.size(); ++i)
+        if (surviving[i]) image.set(int(i) % columns, int(i) / columns, 42, 130, 200, 255);
+    const auto count = std::accumulate(surviving.begin(), surviving.end(), std::size_t{0});
     return page::picture(
         image, scale_for(columns),
         fmt::format("{}: {} of {} {} survive ({:.1f} % pruned); rows are maps out{}", mask.layer, count,
-                    kept.size(), columns == 1 ? "feature maps" : "kernels",
-                    100 - 100.0 * double(count) / double(kept.size()),
+                    surviving.size(), columns == 1 ? "feature maps" : "kernels",
+                    100 - 100.0 * double(count) / double(surviving.size()),
                     columns == 1 ? "" : ", columns maps in"));
 }
 
@@ -102,13 +104,13 @@ page::Image grid(int tiles, int width, int height, const Value& value) {
 
 /// |Σ w(u, v) exp(−2πi (f u + g v) / T)|, frequency 0 in the middle.
 double magnitude(const float* filter, int height, int width, int f, int g) {
+    constexpr int middle = spectrum_size / 2;
     std::complex<double> sum = 0;
     for (int u = 0; u < height; ++u)
         for (int v = 0; v < width; ++v)
             sum += double(filter[u * width + v]) *
-                   std::polar(1.0, -2 * std::numbers::pi *
-                                       ((f - spectrum_size / 2) * u + (g - spectrum_size / 2) * v) /
-                                       spectrum_size);
+                   std::polar(1.0,
+                              -2 * std::numbers::pi * ((f - middle) * u + (g - middle) * v) / spectrum_size);
     return std::abs(sum);
 }
 

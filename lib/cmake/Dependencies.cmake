@@ -1,5 +1,5 @@
 # What the components of FFTCONV_COMPONENTS need, found once; sets fftconv_components (with what those need of each
-# other) and fftconv_openmp_libraries.
+# other).
 set(fftconv_components ${FFTCONV_COMPONENTS})
 foreach(component IN LISTS fftconv_components)
   if(NOT component MATCHES "^(convolution|network|digest|dataset|storage|distributed)$")
@@ -21,13 +21,7 @@ endif()
 list(APPEND fftconv_components convolution)
 list(REMOVE_DUPLICATES fftconv_components)
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-# By name, so that a user's program may be linked by another compiler; where names do not say enough, by path.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set(fftconv_openmp_libraries ${OpenMP_CXX_LIB_NAMES})
-else()
-  set(fftconv_openmp_libraries ${OpenMP_CXX_LIBRARIES})
-endif()
+find_package(Threads REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(HIGHWAY REQUIRED IMPORTED_TARGET libhwy)

@@ -18,7 +18,7 @@ function(fftconv_library name)
   add_library(${objects} OBJECT ${sources})
   set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
-  target_compile_options(${objects} PRIVATE ${OpenMP_CXX_FLAGS}
+  target_compile_options(${objects} PRIVATE
     $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)  # our calls among ourselves are never replaced
   # Eigen runs inside our own fixed partition of the work, or results would depend on the number of threads.
   target_compile_definitions(${objects} PRIVATE EIGEN_DONT_PARALLELIZE)

@@ -7,7 +7,6 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 apps=$(cd "${2:-$root/build/quickstart/apps}" && pwd)
-export OMP_WAIT_POLICY=passive
 launch="mpirun -np 2 --bind-to core"
 if [[ $EUID == 0 ]]; then launch+=" --allow-run-as-root"; fi
 step=("$apps/fftconv-bench" --network cnn-small --shards 2 --threads 1 --rounds 3)
@@ -87,7 +86,7 @@ AGENT
         done
         echo "## $rate"
         ip netns exec ends-a unshare -u bash -c "hostname ends-a; mpirun --allow-run-as-root --bind-to none \
-            --mca plm_rsh_agent $work/agent $tcp --host 10.77.0.1:1,10.77.0.2:1 -np 2 -x OMP_WAIT_POLICY \
+            --mca plm_rsh_agent $work/agent $tcp --host 10.77.0.1:1,10.77.0.2:1 -np 2 \
             bash -c 'exec taskset -c \$OMPI_COMM_WORLD_RANK ${step[*]} --batch 64'"
     done
 }

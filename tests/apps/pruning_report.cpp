@@ -124,8 +124,8 @@ BOOST_AUTO_TEST_CASE(a_sequence_has_its_layers_printed) {
     PruningLayerResult layer;
     layer.point = "l2-feature-map-0.5-kernel-0.75";
     layer.layer = "conv2";
-    layer.maps = 128, layer.kept_maps = 96;
-    layer.kernels = 16384, layer.kept_kernels = 2048, layer.pruned_kernels = 87.5;
+    layer.maps = 128, layer.surviving_maps = 96;
+    layer.kernels = 16384, layer.surviving_kernels = 2048, layer.pruned_kernels = 87.5;
     sequence.results.layers = {layer};
     const std::string text = pruning_text({sequence});
     for (const char* shown :

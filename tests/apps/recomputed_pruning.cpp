@@ -64,7 +64,7 @@ const PruningScope kernels{Granularity::kernel, {"conv1", "conv2"}, 2};
 /// Masks say the same in several ways; what counts is which weights they keep.
 void check_same_masks(const Masks& found, const PrunedNetwork& expected) {
     const std::vector<WeightedLayer> layers = weighted_layers(expected.network);
-    BOOST_TEST((kept_weights(found, layers) == kept_weights(expected.masks(), layers)));
+    BOOST_TEST((surviving_weights(found, layers) == surviving_weights(expected.masks(), layers)));
 }
 
 /// Training images in the order in which statistics are taken from them.

@@ -34,7 +34,7 @@ struct Train {
 };
 
 std::string mpirun(int processes) {
-    return std::string("ASAN_OPTIONS=detect_leaks=0 OMP_WAIT_POLICY=passive timeout 60 mpirun ") +
+    return std::string("ASAN_OPTIONS=detect_leaks=0 timeout 60 mpirun ") +
            (::geteuid() == 0 ? "--allow-run-as-root " : "") +
            "--oversubscribe --mca mpi_yield_when_idle 1 -np " + std::to_string(processes) + ' ';
 }
@@ -137,6 +137,67 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_prunes_the_same) {
     const std::string point = ".points/best-of-n-feature-map-0.3-kernel-0.5-repeat-2.h5";
     BOOST_TEST((read_checkpoint(prune.file("a3.h5") + point).model ==
                 read_checkpoint(prune.file("a1.h5") + point).model));
+}
+
+/// With --shards all of them retrain each point: the same bits, sequences, budgets and thinner networks
+/// included.
+BOOST_AUTO_TEST_CASE(any_number_of_processes_retrains_each_point_together) {
+    const Prune prune;
+    const std::string
+        point = ".points/l2-feature-map-0.3-kernel-0.5.h5",
+        sweep =
+            "--granularity feature-map,kernel --ratio 0.3,0.5 --criterion best-of-n,l2 "
+            "--candidates 6 --retrain-epochs 2 --layers conv1 --compact ",
+        budget =
+            "--criterion best-of-n,l2 --candidates 5 --ratio 0.1:0.9:0.2 --budget 20 --retrain-epochs 1 ";
+    for (const auto& [name, options] : {std::pair<std::string, std::string>{"a", sweep}, {"b", budget}}) {
+        const CommandResult one = run(prune.command(name + "1.h5", options + "--shards 4"));
+        BOOST_TEST_REQUIRE(one.status == 0, one.output);
+        for (int count : {2, 3}) {
+            const std::string out = name + std::to_string(count) + ".h5";
+            const CommandResult several = run(mpirun(count) + prune.command(out, options + "--shards 4"));
+            BOOST_TEST_REQUIRE(several.status == 0, several.output);
+            BOOST_TEST((timeless(prune.file(out)) == timeless(prune.file(name + "1.h5"))));
+        }
+    }
+    BOOST_TEST_REQUIRE(run(prune.command("whole.h5", sweep)).status == 0);
+    const Checkpoint one = read_checkpoint(prune.file("a1.h5") + point);
+    for (const std::string several : {"a2.h5", "a3.h5"})
+        BOOST_TEST(same(read_checkpoint(prune.file(several) + point), one));
+    BOOST_TEST(!same(read_checkpoint(prune.file("whole.h5") + point), one));
+
+    const auto refused = [&](const std::string& command, const std::string& words) {
+        const CommandResult result = run(command);
+        BOOST_TEST(result.status != 0);
+        BOOST_TEST(contains(result.output, words), result.output);
+    };
+    refused(mpirun(1) + prune.command("c.h5", sweep + "--shards 4 : -np 1 ") +
+                prune.command("c.h5", sweep + "--shards 5"),
+            "process 1: configuration: expected");
+    refused(mpirun(3) + prune.command("d.h5", sweep + "--shards 2"), "at least one for each of 3 processes");
+    refused(prune.command("e.h5", "--distil 0.5 --retrain-epochs 1 --shards 2"),
+            "--distil: expected --shards 1");
+}
+
+/// SIGTERM at one of them stops all between two batches; another number of processes resumes to the same
+/// bits.
+BOOST_AUTO_TEST_CASE(retraining_together_that_is_stopped_is_resumed_by_any_number) {
+    const Prune prune;
+    const std::string options =
+        "--shards 3 --criterion l2 --ratio 0.25:0.5:0.25 --retrain-epochs 40 --layers conv1 ";
+    BOOST_TEST_REQUIRE(run(prune.command("whole.h5", options)).status == 0);
+    const CommandResult stopped =
+        run(mpirun(3) + "sh -c 'if [ $OMPI_COMM_WORLD_RANK = 2 ]; then " +
+            once_there(prune.file("parts.h5.points/control.h5"), 0.2) + "kill -TERM $$) & fi; exec " +
+            prune.command("parts.h5", options + "'"));
+    BOOST_TEST(stopped.status == 3, stopped.output);
+    BOOST_TEST(!std::filesystem::exists(prune.file("parts.h5.points/l2-kernel-0.5.h5")));
+    const CommandResult rest = run(mpirun(2) + app("prune") + " --resume --out " + prune.file("parts.h5"));
+    BOOST_TEST_REQUIRE(rest.status == 0, rest.output);
+    BOOST_TEST((timeless(prune.file("parts.h5")) == timeless(prune.file("whole.h5"))));
+    const std::string point = ".points/l2-kernel-0.5.h5";
+    BOOST_TEST(same(read_checkpoint(prune.file("parts.h5") + point),
+                    read_checkpoint(prune.file("whole.h5") + point)));
 }
 
 /// A process that is killed ends them all within ten seconds, with a message, and leaves whole files; any

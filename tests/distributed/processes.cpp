@@ -11,7 +11,7 @@ namespace {
 /// Processes on one machine, more than it has processors, as root where the tests are.
 CommandResult start(int processes, const std::string& words) {
     const std::string root = ::geteuid() == 0 ? " --allow-run-as-root" : "";
-    return run("ASAN_OPTIONS=detect_leaks=0 OMP_WAIT_POLICY=passive mpirun" + root +
+    return run("ASAN_OPTIONS=detect_leaks=0 mpirun" + root +
                " --oversubscribe --mca mpi_yield_when_idle 1 -np " + std::to_string(processes) +
                " " FFTCONV_WORKER " " + words);
 }
@@ -36,6 +36,14 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_and_threads_gives_the_same_bits) {
     }
     BOOST_CHECK_NE(run(FFTCONV_WORKER " train 7 1 adam").output,
                    run(FFTCONV_WORKER " train 8 1 adam").output);
+}
+
+BOOST_AUTO_TEST_CASE(any_number_of_processes_retrains_a_pruned_network_to_the_same_bits) {
+    const CommandResult one = run(FFTCONV_WORKER " retrain 4");
+    BOOST_REQUIRE_EQUAL(one.status, 0);
+    BOOST_CHECK_MESSAGE(one.output.starts_with("1 "), one.output);  // it has lost maps
+    for (int count : {2, 3}) BOOST_CHECK_EQUAL(start(count, "retrain 4").output, one.output);
+    BOOST_CHECK_NE(run(FFTCONV_WORKER " retrain 1").output, one.output);
 }
 
 BOOST_AUTO_TEST_CASE(jobs_are_handed_out_and_their_results_come_back) {

@@ -69,7 +69,7 @@ class Scenario:
         self.data, self.out, self.before, self.flags = data, out, before, list(flags)
 
     def run(self, folder, flags=(), **kills):
-        environment = dict(os.environ, GOMP_SPINCOUNT="5000", OMP_NUM_THREADS="1", FFTCONV_DATA=str(self.data), **kills)
+        environment = dict(os.environ, OMP_NUM_THREADS="1", FFTCONV_DATA=str(self.data), **kills)
         return subprocess.Popen([*self.command, *flags], cwd=folder, env=environment, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 

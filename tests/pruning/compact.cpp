@@ -23,16 +23,18 @@ Masks without_rows(const Network& network, const std::vector<int>& rows) {
 
 /// Every kept map has kernels on both sides.
 bool has_dead_ends(const PrunedNetwork& pruned) {
-    const auto kept = pruned.kept_weights();
+    const auto surviving = pruned.surviving_weights();
     const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
     for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
         const LayerMask* mask = find_mask(pruned.masks(), layers[i].name());
         for (int o = 0; o < layers[i].out; ++o) {
             if (mask && !mask->feature_map.empty() && !mask->feature_map[o]) continue;
             long in = 0, out = 0;
-            for (int w = 0; w < layers[i].in * layers[i].area; ++w) in += kept[i][layers[i].at(o, 0) + w];
+            for (int w = 0; w < layers[i].in * layers[i].area; ++w)
+                in += surviving[i][layers[i].at(o, 0) + w];
             for (int to = 0; to < layers[i + 1].out; ++to)
-                for (int w = 0; w < layers[i + 1].area; ++w) out += kept[i + 1][layers[i + 1].at(to, o) + w];
+                for (int w = 0; w < layers[i + 1].area; ++w)
+                    out += surviving[i + 1][layers[i + 1].at(to, o) + w];
             if (in == 0 || out == 0) return true;
         }
     }
@@ -157,8 +159,8 @@ BOOST_AUTO_TEST_CASE(compact_equals_masked) {
                     BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
                     BOOST_CHECK_EQUAL(ratio > 0, thin.network.architecture() != network.architecture());
                     const LayerDensity before = pruned.density()[1], after = thin.density()[1];
-                    BOOST_CHECK_EQUAL(before.kept_weights, after.kept_weights);
-                    BOOST_CHECK_EQUAL(before.kept_maps, after.maps);
+                    BOOST_CHECK_EQUAL(before.surviving_weights, after.surviving_weights);
+                    BOOST_CHECK_EQUAL(before.surviving_maps, after.maps);
                 }
 }
 

@@ -148,11 +148,11 @@ BOOST_AUTO_TEST_CASE(the_least_are_pruned_and_what_is_pruned_already_does_not_co
                                  : largest_pruned = std::max(largest_pruned, scores[0][kernel]));
     BOOST_CHECK_LE(largest_pruned, least_kept);
     network.set_masks(masks);
-    BOOST_CHECK_EQUAL(network.density()[1].kept_kernels, 36);
+    BOOST_CHECK_EQUAL(network.density()[1].surviving_kernels, 36);
     // Half of the 36 that are left; a map's kernels after half of the maps.
     const Masks more = masks_of_least(network, scope, 0.5, scores_of(network, scope, Criterion::l2));
     network.set_masks(more);
-    BOOST_CHECK_EQUAL(network.density()[1].kept_kernels, 18);
+    BOOST_CHECK_EQUAL(network.density()[1].surviving_kernels, 18);
     BOOST_CHECK(combine(more, masks) == more);
 }
 
@@ -164,13 +164,13 @@ BOOST_AUTO_TEST_CASE(ratios_of_every_granularity) {
         network.set_masks(random_masks(network, scope, ratio, 3));
         return network.density();
     };
-    BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 0.5)[0].kept_maps, 3);
-    BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 0.5)[1].kept_kernels, 4 * 3);
-    BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 1)[1].kept_maps, 1);  // one is left
-    BOOST_CHECK_EQUAL(pruned(Granularity::kernel, 0.25)[1].kept_kernels, 36);
-    BOOST_CHECK_EQUAL(pruned(Granularity::intra_kernel, 1.0 / 3, 3)[1].kept_weights, 288);
+    BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 0.5)[0].surviving_maps, 3);
+    BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 0.5)[1].surviving_kernels, 4 * 3);
+    BOOST_CHECK_EQUAL(pruned(Granularity::feature_map, 1)[1].surviving_maps, 1);  // one is left
+    BOOST_CHECK_EQUAL(pruned(Granularity::kernel, 0.25)[1].surviving_kernels, 36);
+    BOOST_CHECK_EQUAL(pruned(Granularity::intra_kernel, 1.0 / 3, 3)[1].surviving_weights, 288);
     const auto layers = pruned(Granularity::layer, 0.5);
-    BOOST_CHECK_EQUAL((layers[0].kept_maps == 0) + (layers[1].kept_maps == 0), 1);
+    BOOST_CHECK_EQUAL((layers[0].surviving_maps == 0) + (layers[1].surviving_maps == 0), 1);
     BOOST_CHECK_EQUAL(pruned_count(10, 0.25), 3);
     BOOST_CHECK_EQUAL(pruned_count(1, 1), 0);
     BOOST_CHECK_EQUAL(pruned_count(0, 1), 0);

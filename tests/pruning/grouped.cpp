@@ -18,11 +18,11 @@ constexpr const char* grouped_networks[] = {"4x14x14:8C3s2g2-12C3x5d2g4+BN-P2-7F
 /// The network whose pruned weights are zero, without a mask.
 Network with_zeros(const PrunedNetwork& pruned, const char* architecture, const std::string& engine) {
     Network network = trained(architecture, engine);
-    const auto kept = pruned.kept_weights();
+    const auto surviving = pruned.surviving_weights();
     const std::vector<WeightedLayer> layers = weighted_layers(network);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        for (std::size_t w = 0; w < kept[i].size(); ++w)
-            if (!kept[i][w]) layers[i].weight->value[w] = 0;
+        for (std::size_t w = 0; w < surviving[i].size(); ++w)
+            if (!surviving[i][w]) layers[i].weight->value[w] = 0;
         layers[i].weight->changed();
     }
     return network;
@@ -59,11 +59,11 @@ BOOST_AUTO_TEST_CASE(a_map_is_read_within_its_group) {
     mask_of(masks, layers, "conv1").feature_map = {1, 1, 1, 0, 1, 1, 1, 1};
     mask_of(masks, layers, "conv2").feature_map = {1, 1, 1, 1, 1, 0, 1, 1};
     pruned.set_masks(masks);
-    const auto kept = pruned.kept_weights();
-    for (int o = 0; o < 8; ++o) BOOST_CHECK_EQUAL(kept[1][layers[1].at(o, 0)], o != 3 && o != 5);
+    const auto surviving = pruned.surviving_weights();
+    for (int o = 0; o < 8; ++o) BOOST_CHECK_EQUAL(surviving[1][layers[1].at(o, 0)], o != 3 && o != 5);
     for (int o = 0; o < 12; ++o)
         for (int c = 0; c < 2; ++c)  // map 5 is the second of group 2, outputs 6 to 8
-            BOOST_CHECK_EQUAL(kept[2][layers[2].at(o, c)], !(o / 3 == 2 && c == 1));
+            BOOST_CHECK_EQUAL(surviving[2][layers[2].at(o, c)], !(o / 3 == 2 && c == 1));
 }
 
 BOOST_AUTO_TEST_CASE(energies_are_those_of_the_group) {

@@ -14,9 +14,9 @@ Network multiplied(const Network& network, const Masks& masks) {
     Network copy(network.architecture(), network.options());
     copy.load_state(network.state());
     const std::vector<WeightedLayer> layers = weighted_layers(copy);
-    const auto kept = kept_weights(masks, layers);
+    const auto surviving = surviving_weights(masks, layers);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        for (std::size_t w = 0; w < kept[i].size(); ++w) layers[i].weight->value[w] *= kept[i][w];
+        for (std::size_t w = 0; w < surviving[i].size(); ++w) layers[i].weight->value[w] *= surviving[i][w];
         layers[i].weight->changed();
         const LayerMask* mask = find_mask(masks, layers[i].name());
         for (int o = 0; o < layers[i].out && mask && !mask->feature_map.empty(); ++o) {
@@ -60,12 +60,12 @@ BOOST_AUTO_TEST_CASE(a_pruned_map_takes_its_kernels_along) {
     mask_of(masks, weighted_layers(pruned.network), "conv2").feature_map = {1, 1, 1, 1, 1, 1, 1, 0};
     pruned.set_masks(masks);
     const std::vector<LayerDensity> layers = pruned.density();
-    BOOST_CHECK_EQUAL(layers[0].kept_maps, 5);
-    BOOST_CHECK_EQUAL(layers[0].kept_kernels, 5 * 2);
-    BOOST_CHECK_EQUAL(layers[1].kept_kernels, 7 * 5);
-    BOOST_CHECK_EQUAL(layers[1].kept_weights, 7 * 5 * 9);
-    BOOST_CHECK_EQUAL(layers[2].kept_kernels, 7 * 7);  // the dense layer does not read the pruned map
-    BOOST_CHECK_EQUAL(layers[3].kept_weights, layers[3].weights);
+    BOOST_CHECK_EQUAL(layers[0].surviving_maps, 5);
+    BOOST_CHECK_EQUAL(layers[0].surviving_kernels, 5 * 2);
+    BOOST_CHECK_EQUAL(layers[1].surviving_kernels, 7 * 5);
+    BOOST_CHECK_EQUAL(layers[1].surviving_weights, 7 * 5 * 9);
+    BOOST_CHECK_EQUAL(layers[2].surviving_kernels, 7 * 7);  // the dense layer does not read the pruned map
+    BOOST_CHECK_EQUAL(layers[3].surviving_weights, layers[3].weights);
     const LayerDensity both = total(layers, {"conv1", "conv2"});
     BOOST_CHECK_CLOSE(both.kernel_ratio(), 1 - 45.0 / 60, 1e-9);
     BOOST_CHECK_THROW(total(layers, {"conv3"}), ShapeError);
@@ -80,18 +80,18 @@ BOOST_AUTO_TEST_CASE(combining_and_comparing) {
     mask_of(b, layers, "conv1").feature_map = {1, 1, 1, 1, 1, 0};
     BOOST_CHECK_EQUAL(b.front().layer, "conv1");  // in the network's order
     const Masks both = combine(a, b);
-    const auto kept_a = kept_weights(a, layers), kept_b = kept_weights(b, layers),
-               kept_both = kept_weights(both, layers);
+    const auto surviving_a = surviving_weights(a, layers), surviving_b = surviving_weights(b, layers),
+               surviving_both = surviving_weights(both, layers);
     std::size_t only_a = 0;
-    for (std::size_t i = 0; i < kept_a[1].size(); ++i) {
-        BOOST_REQUIRE_EQUAL(int(kept_both[1][i]), int(kept_a[1][i] && kept_b[1][i]));
-        only_a += !kept_a[1][i] && kept_b[1][i];
+    for (std::size_t i = 0; i < surviving_a[1].size(); ++i) {
+        BOOST_REQUIRE_EQUAL(int(surviving_both[1][i]), int(surviving_a[1][i] && surviving_b[1][i]));
+        only_a += !surviving_a[1][i] && surviving_b[1][i];
     }
     PrunedNetwork pruned(std::move(network), a);
     const std::vector<MaskComparison> counts = pruned.compare(b);
     BOOST_CHECK_EQUAL(counts[1].only_first, only_a);
     BOOST_CHECK_EQUAL(counts[0].only_second, 2 * 9);
-    BOOST_CHECK_EQUAL(counts[0].both_kept, 5 * 2 * 9);
+    BOOST_CHECK_EQUAL(counts[0].both_surviving, 5 * 2 * 9);
     pruned.set_masks(both);
     BOOST_CHECK_EQUAL(pruned.compare(a)[1].only_second, 0);
 }

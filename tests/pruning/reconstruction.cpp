@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(less_is_lost_than_by_nine_of_ten_masks) {
         for (const auto& group : reconstruction.scores())
             for (double score : group) BOOST_CHECK(std::isfinite(score) && score >= 0);
         pruned.set_masks(masks_of_least(pruned, scope, 0.5, reconstruction.scores()));
-        BOOST_CHECK_EQUAL(pruned.density()[1].kept_kernels, 3);
+        BOOST_CHECK_EQUAL(pruned.density()[1].surviving_kernels, 3);
         const double alone = lost(behind_conv2(pruned.network), before);
         reconstruction.compensate();
         const double with = lost(behind_conv2(pruned.network), before);

@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(candidates_share_the_spectra) {
         trial.set(masks);
         network.forward(images);
         const PrunedNetwork other(trained(valid_network), masks);
-        BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), other.density()[1].kept_kernels);
+        BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), other.density()[1].surviving_kernels);
         BOOST_CHECK_EQUAL(spectral(network, 1).visited_kernels(), 12);
     }
     BOOST_CHECK_EQUAL(seconds_in(network, "kernel spectra"), once);  // not one more
@@ -199,13 +199,13 @@ BOOST_AUTO_TEST_CASE(pruned_kernels_cost_nothing) {
     SpectralConvolution dense(shape), pruned(shape);
     std::vector<float> weights(shape.weights(), 0.5f), gradient(shape.weights());
     const std::vector<std::uint8_t> mask = random_bytes(shape.kernels(), 0.9, "mask");
-    const std::size_t kept = std::count(mask.begin(), mask.end(), 1);
+    const std::size_t surviving = std::count(mask.begin(), mask.end(), 1);
     pruned.set_mask(mask);
     const Tensor x = random_tensor(dense.input_maps(), 2, "x"),
                  dy = random_tensor(dense.output_maps(), 2, "dy");
     Tensor y = dense.make_output(), dx = dense.make_input();
     for (SpectralConvolution* engine : {&dense, &pruned}) {
-        const std::size_t visits = engine == &dense ? shape.kernels() : kept;
+        const std::size_t visits = engine == &dense ? shape.kernels() : surviving;
         engine->set_weights(weights);
         engine->forward(x, y);
         BOOST_CHECK_EQUAL(engine->visited_kernels(), visits);
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(pruned_kernels_cost_nothing) {
     // Kernel spectra of a dense layer stand in three stores, of a pruned one in two; the rest is the same.
     const double spectrum = sizeof(float) * double(pruned.tile()) * pruned.tile();
     const double saved = double(dense.workspace_bytes()) - double(pruned.workspace_bytes());
-    BOOST_CHECK_GT(saved, spectrum * (3 * double(shape.kernels()) - 2.3 * double(kept)));
+    BOOST_CHECK_GT(saved, spectrum * (3 * double(shape.kernels()) - 2.3 * double(surviving)));
 }
 
 BOOST_AUTO_TEST_CASE(costs_by_layer) {

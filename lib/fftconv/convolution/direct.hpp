@@ -25,17 +25,15 @@ class DirectConvolution : public ConvolutionEngine {
     std::size_t workspace_bytes() const override;
 
   private:
-    struct Lattice;
     struct Correlation;
     struct Seconds;
 
     bool selects_afterwards() const { return options_.mode != no_mode && options_.inverse == Inverse::full; }
     std::vector<int> used_inputs(int group) const;
     std::vector<int> used_outputs(int group) const;
-    bool all_kept(const std::vector<int>& inputs, const std::vector<int>& outputs) const;
-    Lattice output_lattice() const;
-    Lattice input_lattice(int row, int column) const;
-    ConstMapsView spread(const ConstMapsView& dy);
+    bool all_survive(const std::vector<int>& inputs, const std::vector<int>& outputs) const;
+    void reshape_whole(int batch);
+    ConstMapsView scattered(const ConstMapsView& dy);
     void gradient_of_group(int group, const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw);
     void pack_weights(const Correlation& correlation);
     void correlate(const Correlation& correlation);

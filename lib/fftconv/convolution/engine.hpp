@@ -142,7 +142,7 @@ class ConvolutionEngine {
     virtual void take_mask(const std::vector<std::uint8_t>&) {}
     /// The same for the mode.
     virtual void take_mode(int) {}
-    bool kept(int o, int c) const {  ///< c: within the group
+    bool survives(int o, int c) const {  ///< c: within the group
         return mask_.empty() ||
                mask_[std::size_t(o) * std::size_t(shape_.group_channels()) + std::size_t(c)] != 0;
     }

@@ -25,7 +25,7 @@ inline void select_mode(const ConstMapsView& whole, const MapsView& selected, in
 }
 
 /// The transpose: `selected` among zeros, at the places of mode K.
-inline void spread_mode(const ConstMapsView& selected, Tensor& whole, int mode) {
+inline void scatter_mode(const ConstMapsView& selected, Tensor& whole, int mode) {
     whole.fill(0);
     const MapsView to(whole);
     for_each_selected(to, selected, mode,

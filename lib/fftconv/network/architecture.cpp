@@ -77,7 +77,7 @@ class Parser {
     }
 
     void add(LayerSpec layer, std::size_t start) {
-        architecture_.layers.push_back(std::move(layer));
+        architecture_.layers.push_back(layer);
         starts_.push_back(start);
     }
 

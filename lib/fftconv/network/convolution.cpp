@@ -102,7 +102,7 @@ std::vector<std::uint8_t> ConvolutionLayer::kernel_mask() const {
     const std::size_t area = shape().kernel.area();
     for (std::size_t kernel = 0; kernel < mask.size(); ++kernel) {
         const auto first = weight_.held.begin() + kernel * area;
-        mask[kernel] = std::any_of(first, first + area, [](std::uint8_t kept) { return kept != 0; });
+        mask[kernel] = std::any_of(first, first + area, [](std::uint8_t weight) { return weight != 0; });
     }
     return mask;
 }

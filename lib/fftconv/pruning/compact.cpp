@@ -94,30 +94,31 @@ Maps inputs(const WeightedLayer& layer, const Maps& before) {
 
 /// Which maps of the thin network are pruned all the same; empty: none.
 Bytes pruned_maps(const LayerMask* mask, const Maps& out) {
-    Bytes kept;
-    for (int o : out) kept.push_back(!mask || mask->feature_map.empty() || mask->feature_map[std::size_t(o)]);
-    return std::count(kept.begin(), kept.end(), 0) == 0 ? Bytes{} : kept;
+    Bytes surviving;
+    for (int o : out)
+        surviving.push_back(!mask || mask->feature_map.empty() || mask->feature_map[std::size_t(o)]);
+    return std::count(surviving.begin(), surviving.end(), 0) == 0 ? Bytes{} : surviving;
 }
 
 /// The pruned kernels of a convolution: whole ones, and where some are pruned in part, weights.
-void add_kernels(const WeightedLayer& layer, const Bytes& kept, LayerMask& mask) {
-    if (!layer.convolution || std::count(kept.begin(), kept.end(), 0) == 0) return;
+void add_kernels(const WeightedLayer& layer, const Bytes& surviving, LayerMask& mask) {
+    if (!layer.convolution || std::count(surviving.begin(), surviving.end(), 0) == 0) return;
     bool in_part = false;
     for (std::size_t kernel = 0; kernel < layer.units(); ++kernel) {
-        const auto first = kept.begin() + std::ptrdiff_t(kernel * layer.area);
+        const auto first = surviving.begin() + std::ptrdiff_t(kernel * layer.area);
         const long pruned = std::count(first, first + layer.area, 0);
         mask.kernel.push_back(pruned < layer.area);
         in_part = in_part || (pruned > 0 && pruned < layer.area);
     }
-    if (in_part) mask.intra_kernel = kept;
+    if (in_part) mask.intra_kernel = surviving;
 }
 
 /// What is pruned of a layer of the thin network.
-void add_mask(const WeightedLayer& layer, Bytes maps, const Bytes& kept, Masks& masks) {
+void add_mask(const WeightedLayer& layer, Bytes maps, const Bytes& surviving, Masks& masks) {
     const PerAxis edges = layer.convolution ? layer.convolution->shape().kernel : PerAxis(0);
     LayerMask mask{layer.name(), layer.out, layer.in, edges.vertical, edges.horizontal};
     mask.feature_map = std::move(maps);
-    add_kernels(layer, kept, mask);
+    add_kernels(layer, surviving, mask);
     if (!mask.feature_map.empty() || !mask.kernel.empty()) masks.push_back(std::move(mask));
 }
 
@@ -126,7 +127,7 @@ void add_mask(const WeightedLayer& layer, Bytes maps, const Bytes& kept, Masks& 
 PrunedNetwork compact(const PrunedNetwork& pruned) {
     const Network& network = pruned.network;
     const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const std::vector<Bytes> kept = pruned.kept_weights();
+    const std::vector<Bytes> surviving = pruned.surviving_weights();
     const std::vector<Maps> maps = surviving_maps(pruned);
 
     Network thin_network(thin_architecture(network.architecture(), maps), network.options());
@@ -137,7 +138,7 @@ PrunedNetwork compact(const PrunedNetwork& pruned) {
         const Maps in = inputs(layers[i], before);
         copy(layers[i], thin[i], maps[i], in);
         add_mask(thin[i], pruned_maps(find_mask(pruned.masks(), layers[i].name()), maps[i]),
-                 part(kept[i], layers[i], maps[i], in), masks);
+                 part(surviving[i], layers[i], maps[i], in), masks);
         before = maps[i];
     }
     return PrunedNetwork(std::move(thin_network), std::move(masks));
@@ -174,7 +175,7 @@ const Compaction::Place& Compaction::place_of(const std::string& array) const {
 }
 
 /// The inverse of `part`.
-void Compaction::spread(const std::vector<float>& thin, const Place& place, std::vector<float>& wide) const {
+void Compaction::scatter(const std::vector<float>& thin, const Place& place, std::vector<float>& wide) const {
     const Layer& layer = layers_[place.layer];
     auto next = thin.begin();
     for (int o : layer.out) {
@@ -201,7 +202,7 @@ std::vector<NamedArray> Compaction::widened(const std::vector<NamedArray>& thin,
         if (base != full.end()) wide.values = base->values;
         wide.values.resize(
             std::accumulate(place.shape.begin(), place.shape.end(), std::size_t(1), std::multiplies()));
-        spread(array.values, place, wide.values);
+        scatter(array.values, place, wide.values);
         result.push_back(std::move(wide));
     }
     return result;

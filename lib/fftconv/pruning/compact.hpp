@@ -46,7 +46,7 @@ class Compaction {
         bool weight;  ///< (out, in, area) of its layer; else (out)
     };
     const Place& place_of(const std::string& array) const;
-    void spread(const std::vector<float>& thin, const Place& place, std::vector<float>& wide) const;
+    void scatter(const std::vector<float>& thin, const Place& place, std::vector<float>& wide) const;
 
     std::vector<Layer> layers_;
     std::vector<Place> places_;

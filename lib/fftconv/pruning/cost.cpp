@@ -5,15 +5,10 @@
 
 #include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/median.hpp"
 
 namespace fftconv {
 namespace {
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 double milliseconds(Network& network, const Tensor& images) {
     const auto start = std::chrono::steady_clock::now();
@@ -33,10 +28,11 @@ std::vector<LayerCost> layer_costs(const PrunedNetwork& pruned) {
         const double per_map = (layer.bias ? 1 : 0) + (layer.norm ? 2 : 0);
         LayerCost cost;
         cost.layer = layer.name();
-        cost.parameters = double(densities[i].kept_weights) + per_map * double(densities[i].kept_maps);
-        cost.direct_macs = double(densities[i].kept_weights) * output.height * output.width;
+        cost.parameters =
+            double(densities[i].surviving_weights) + per_map * double(densities[i].surviving_maps);
+        cost.direct_macs = double(densities[i].surviving_weights) * output.height * output.width;
         cost.spectral_macs = layer.convolution
-                                 ? double(densities[i].kept_kernels) *
+                                 ? double(densities[i].surviving_kernels) *
                                        spectral_macs_per_kernel(layer.convolution->shape(),
                                                                 layer.convolution->engine().options())
                                  : cost.direct_macs;

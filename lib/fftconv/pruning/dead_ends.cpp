@@ -10,7 +10,9 @@ using Bytes = std::vector<std::uint8_t>;
 class Removal {
   public:
     explicit Removal(const PrunedNetwork& pruned)
-        : masks_(pruned.masks()), layers_(weighted_layers(pruned.network)), kept_(pruned.kept_weights()) {
+        : masks_(pruned.masks()),
+          layers_(weighted_layers(pruned.network)),
+          surviving_(pruned.surviving_weights()) {
         for (const WeightedLayer& layer : layers_) gone_.push_back(Bytes(std::size_t(layer.out), 0));
         for (std::size_t i = 0; i < layers_.size(); ++i) {
             const LayerMask* mask = find_mask(masks_, layers_[i].name());
@@ -34,9 +36,9 @@ class Removal {
 
   private:
     bool has_incoming(std::size_t i, int o) const {
-        const auto first = kept_[i].begin() + std::ptrdiff_t(layers_[i].at(o, 0));
+        const auto first = surviving_[i].begin() + std::ptrdiff_t(layers_[i].at(o, 0));
         return std::any_of(first, first + layers_[i].in * layers_[i].area,
-                           [](std::uint8_t kept) { return kept != 0; });
+                           [](std::uint8_t surviving) { return surviving != 0; });
     }
 
     bool has_outgoing(std::size_t i, int o) const {
@@ -44,8 +46,8 @@ class Removal {
         for (int to = 0; to < next.out; ++to) {
             const int input = next.input_of(to, o);
             if (input < 0) continue;
-            const auto first = kept_[i + 1].begin() + std::ptrdiff_t(next.at(to, input));
-            if (std::any_of(first, first + next.area, [](std::uint8_t kept) { return kept != 0; }))
+            const auto first = surviving_[i + 1].begin() + std::ptrdiff_t(next.at(to, input));
+            if (std::any_of(first, first + next.area, [](std::uint8_t surviving) { return surviving != 0; }))
                 return true;
         }
         return false;
@@ -100,12 +102,12 @@ class Removal {
         mask.feature_map.resize(std::size_t(layers_[i].out), 1);
         mask.feature_map[std::size_t(o)] = 0;
         gone_[i][std::size_t(o)] = 1;
-        std::fill_n(kept_[i].begin() + std::ptrdiff_t(layers_[i].at(o, 0)), layers_[i].in * layers_[i].area,
-                    0);
+        std::fill_n(surviving_[i].begin() + std::ptrdiff_t(layers_[i].at(o, 0)),
+                    layers_[i].in * layers_[i].area, 0);
         const WeightedLayer& next = layers_[i + 1];
         for (int to = 0; to < next.out; ++to)
             if (const int input = next.input_of(to, o); input >= 0)
-                std::fill_n(kept_[i + 1].begin() + std::ptrdiff_t(next.at(to, input)), next.area, 0);
+                std::fill_n(surviving_[i + 1].begin() + std::ptrdiff_t(next.at(to, input)), next.area, 0);
         found_.push_back(dead_end);
     }
 
@@ -118,8 +120,8 @@ class Removal {
 
     Masks masks_;  ///< extended
     std::vector<WeightedLayer> layers_;
-    std::vector<Bytes> kept_;  ///< weights of each layer
-    std::vector<Bytes> gone_;  ///< maps of each layer, 1 = pruned
+    std::vector<Bytes> surviving_;  ///< weights of each layer
+    std::vector<Bytes> gone_;       ///< maps of each layer, 1 = pruned
     std::vector<DeadEnd> found_;
 };
 

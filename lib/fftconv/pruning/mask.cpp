@@ -52,17 +52,17 @@ bool keeps_map(const LayerMask* mask, int map) {
     return !mask || mask->feature_map.empty() || mask->feature_map[std::size_t(map)] != 0;
 }
 
-Bytes kept_weights(const LayerMask* mask, const LayerMask* before, const WeightedLayer& layer) {
-    Bytes kept(layer.weights(), 1);
+Bytes surviving_weights(const LayerMask* mask, const LayerMask* before, const WeightedLayer& layer) {
+    Bytes surviving(layer.weights(), 1);
     for (int o = 0; o < layer.out; ++o)
         for (int c = 0; c < layer.in; ++c) {
             const std::size_t unit = std::size_t(o) * layer.in + c, first = layer.at(o, c);
             const bool pair = keeps_map(mask, o) && keeps_map(before, layer.map_of(o, c)) &&
                               (!mask || mask->kernel.empty() || mask->kernel[unit] != 0);
             for (std::size_t i = first; i < first + layer.area; ++i)
-                kept[i] = pair && (!mask || mask->intra_kernel.empty() || mask->intra_kernel[i] != 0);
+                surviving[i] = pair && (!mask || mask->intra_kernel.empty() || mask->intra_kernel[i] != 0);
         }
-    return kept;
+    return surviving;
 }
 
 Bytes combine(const Bytes& a, const Bytes& b, const std::string& layer) {
@@ -102,19 +102,19 @@ void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers) {
     }
 }
 
-std::vector<Bytes> kept_weights(const Masks& masks, const std::vector<WeightedLayer>& layers) {
+std::vector<Bytes> surviving_weights(const Masks& masks, const std::vector<WeightedLayer>& layers) {
     check_masks(masks, layers);
     std::vector<Bytes> result;
     const LayerMask* before = nullptr;
     for (const WeightedLayer& layer : layers) {
         const LayerMask* mask = find_mask(masks, layer.name());
-        result.push_back(kept_weights(mask, before, layer));
+        result.push_back(surviving_weights(mask, before, layer));
         before = mask;
     }
     return result;
 }
 
-Bytes kept_maps(const LayerMask* mask, const WeightedLayer& layer) {
+Bytes surviving_maps(const LayerMask* mask, const WeightedLayer& layer) {
     return mask && !mask->feature_map.empty() ? mask->feature_map : Bytes(std::size_t(layer.out), 1);
 }
 
@@ -147,8 +147,8 @@ LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<st
         if (found == layers.end())
             throw ShapeError("mask: layer: expected one of the network, found " + name);
         for (const auto count :
-             {&LayerDensity::maps, &LayerDensity::kept_maps, &LayerDensity::kernels,
-              &LayerDensity::kept_kernels, &LayerDensity::weights, &LayerDensity::kept_weights})
+             {&LayerDensity::maps, &LayerDensity::surviving_maps, &LayerDensity::kernels,
+              &LayerDensity::surviving_kernels, &LayerDensity::weights, &LayerDensity::surviving_weights})
             sum.*count += (*found).*count;
     }
     return sum;

@@ -37,32 +37,32 @@ void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers);
 
 /// One byte per weight of each layer, 0 = pruned, all granularities and the pruned maps before it together:
 /// (out, in, area) of each. @throws ShapeError as check_masks.
-std::vector<std::vector<std::uint8_t>> kept_weights(const Masks& masks,
-                                                    const std::vector<WeightedLayer>& layers);
+std::vector<std::vector<std::uint8_t>> surviving_weights(const Masks& masks,
+                                                         const std::vector<WeightedLayer>& layers);
 /// One byte per map behind the layer, 0 = pruned; the mask may be null.
-std::vector<std::uint8_t> kept_maps(const LayerMask* mask, const WeightedLayer& layer);
+std::vector<std::uint8_t> surviving_maps(const LayerMask* mask, const WeightedLayer& layer);
 
 /// What both keep: 1 where both are 1. @throws ShapeError when both have a layer in different shapes.
 Masks combine(const Masks& a, const Masks& b);
 
 /// How much of a layer survives.
 struct LayerDensity {
-    std::string layer;                          ///< its name
-    std::size_t maps = 0, kept_maps = 0;        ///< behind the layer
-    std::size_t kernels = 0, kept_kernels = 0;  ///< pairs of maps that some weight joins
-    std::size_t weights = 0, kept_weights = 0;  ///< single ones
+    std::string layer;                               ///< its name
+    std::size_t maps = 0, surviving_maps = 0;        ///< behind the layer
+    std::size_t kernels = 0, surviving_kernels = 0;  ///< pairs of maps that some weight joins
+    std::size_t weights = 0, surviving_weights = 0;  ///< single ones
 
-    double kernel_ratio() const { return 1 - double(kept_kernels) / double(kernels); }  ///< pruned share
-    double weight_ratio() const { return 1 - double(kept_weights) / double(weights); }  ///< pruned share
+    double kernel_ratio() const { return 1 - double(surviving_kernels) / double(kernels); }  ///< pruned share
+    double weight_ratio() const { return 1 - double(surviving_weights) / double(weights); }  ///< pruned share
 };
 /// The sum over the layers named. @throws ShapeError on a layer that is not there.
 LayerDensity total(const std::vector<LayerDensity>& layers, const std::vector<std::string>& names);
 
 /// Where two masks agree, over the weights of a layer.
 struct MaskComparison {
-    std::string layer;                            ///< its name
-    std::size_t both_pruned = 0, both_kept = 0;   ///< where they agree
-    std::size_t only_first = 0, only_second = 0;  ///< pruned by one alone
+    std::string layer;                                ///< its name
+    std::size_t both_pruned = 0, both_surviving = 0;  ///< where they agree
+    std::size_t only_first = 0, only_second = 0;      ///< pruned by one alone
 };
 
 }  // namespace fftconv

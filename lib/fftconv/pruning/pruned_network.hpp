@@ -26,8 +26,8 @@ class PrunedNetwork {
     /// trained. @throws ShapeError as check_masks; then nothing has changed.
     void set_masks(Masks masks);
 
-    /// One byte per weight of each of weighted_layers(network), 0 = pruned: kept_weights(masks(), …).
-    std::vector<std::vector<std::uint8_t>> kept_weights() const;
+    /// One byte per weight of each of weighted_layers(network), 0 = pruned: surviving_weights(masks(), …).
+    std::vector<std::vector<std::uint8_t>> surviving_weights() const;
     /// Per weighted layer, in the network's order.
     std::vector<LayerDensity> density() const;
     /// Where masks() (first) and other ones (second) agree. @throws ShapeError as check_masks.

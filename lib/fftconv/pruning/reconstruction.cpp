@@ -24,10 +24,10 @@ double ridge_of(const Eigen::MatrixXd& gram) {
     return ridge_share * gram.trace() / double(gram.rows()) + 1e-30;
 }
 
-std::vector<int> live_inputs(const WeightedLayer& layer, const Bytes& kept, int o) {
+std::vector<int> live_inputs(const WeightedLayer& layer, const Bytes& surviving, int o) {
     std::vector<int> live;
     for (int c = 0; c < layer.in; ++c) {
-        const auto first = kept.begin() + std::ptrdiff_t(layer.at(o, c));
+        const auto first = surviving.begin() + std::ptrdiff_t(layer.at(o, c));
         if (std::any_of(first, first + layer.area, [](std::uint8_t byte) { return byte != 0; }))
             live.push_back(c);
     }
@@ -101,7 +101,7 @@ std::vector<double> eliminate(std::vector<Elimination> maps, std::vector<int> in
 /// What one layer's kernels make of the data.
 struct Reconstruction::MeasuredLayer {
     WeightedLayer layer;
-    Bytes kept;  ///< weights, when it was measured
+    Bytes surviving;  ///< weights, when it was measured
     int height, width, edge, images = 0;
     MapSpectra spectra;
     std::vector<ComplexMatrix> cross;    ///< bin → S, Σ over the images
@@ -110,9 +110,9 @@ struct Reconstruction::MeasuredLayer {
     std::vector<Eigen::MatrixXd> grams;  ///< (O): G
     std::vector<double> means;           ///< (O, C): of each term, per pixel
 
-    MeasuredLayer(const WeightedLayer& layer_, Bytes kept_)
+    MeasuredLayer(const WeightedLayer& layer_, Bytes surviving_)
         : layer(layer_),
-          kept(std::move(kept_)),
+          surviving(std::move(surviving_)),
           height(layer.layer->input_maps().height),
           width(layer.layer->input_maps().width),
           edge(int(layer.convolution->shape().kernel)),
@@ -214,7 +214,7 @@ std::vector<double> Reconstruction::MeasuredLayer::scores(const PruningScope& sc
         std::vector<Elimination> maps;
         std::vector<int> inputs;
         for (int o = set * per_unit; o < std::min((set + 1) * per_unit, layer.out); ++o) {
-            const std::vector<int> live = live_inputs(layer, kept, o);
+            const std::vector<int> live = live_inputs(layer, surviving, o);
             inputs.insert(inputs.end(), live.begin(), live.end());
             if (!live.empty()) maps.emplace_back(grams[std::size_t(o)], live, slopes[std::size_t(o)]);
         }
@@ -230,7 +230,7 @@ std::vector<double> Reconstruction::MeasuredLayer::scores(const PruningScope& sc
 
 /// Least squares with a ridge towards factors of one.
 void Reconstruction::MeasuredLayer::compensate(const Bytes& now, int o) {
-    const std::vector<int> before = live_inputs(layer, kept, o), left = live_inputs(layer, now, o);
+    const std::vector<int> before = live_inputs(layer, surviving, o), left = live_inputs(layer, now, o);
     double lost_mean = 0;
     for (int c : before) lost_mean += means[std::size_t(o) * layer.in + c];
     if (!left.empty() && left != before) {
@@ -274,11 +274,11 @@ Reconstruction::Reconstruction(PrunedNetwork& pruned, const PruningScope& scope,
                          to_string(scope.granularity));
     Network& network = pruned.network;
     const std::vector<WeightedLayer> layers = weighted_layers(network);
-    const auto kept = pruned.kept_weights();
+    const auto surviving = pruned.surviving_weights();
     for (const UnitGroup& group : live_units(pruned, scope))
         for (std::size_t i = 0; i < layers.size(); ++i)
             if (!group.empty() && layers[i].layer == group.front().layer.layer)
-                layers_.push_back(std::make_unique<MeasuredLayer>(layers[i], kept[i]));
+                layers_.push_back(std::make_unique<MeasuredLayer>(layers[i], surviving[i]));
 
     images.start(0);
     for (int count = 0; count < batches; ++count) {
@@ -316,11 +316,11 @@ std::vector<std::vector<double>> Reconstruction::scores() const {
 
 void Reconstruction::compensate() {
     const std::vector<WeightedLayer> layers = weighted_layers(pruned_.network);
-    const auto kept = pruned_.kept_weights();
+    const auto surviving = pruned_.surviving_weights();
     for (auto& measured : layers_) {
         for (std::size_t i = 0; i < layers.size(); ++i)
             for (int o = 0; layers[i].layer == measured->layer.layer && o < layers[i].out; ++o)
-                measured->compensate(kept[i], o);
+                measured->compensate(surviving[i], o);
         measured->layer.weight->changed();
         if (measured->layer.bias) measured->layer.bias->changed();
     }

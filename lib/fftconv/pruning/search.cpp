@@ -20,23 +20,23 @@ std::vector<Parameter*> parameters_of(const WeightedLayer& layer) {
     return parameters;
 }
 
-void set_values(Parameter& parameter, const std::vector<float>& values, const Bytes& kept) {
-    for (std::size_t i = 0; i < values.size(); ++i) parameter.value[i] = kept[i] ? values[i] : 0.0f;
+void set_values(Parameter& parameter, const std::vector<float>& values, const Bytes& surviving) {
+    for (std::size_t i = 0; i < values.size(); ++i) parameter.value[i] = surviving[i] ? values[i] : 0.0f;
     parameter.changed();
 }
 
 /// (out, in): 1 where some weight is kept.
-Bytes kernels_of(const WeightedLayer& layer, const Bytes& kept) {
+Bytes kernels_of(const WeightedLayer& layer, const Bytes& surviving) {
     Bytes kernels;
-    for (auto first = kept.begin(); first != kept.end(); first += layer.area)
+    for (auto first = surviving.begin(); first != surviving.end(); first += layer.area)
         kernels.push_back(
             std::any_of(first, first + layer.area, [](std::uint8_t byte) { return byte != 0; }));
     return kernels;
 }
 
 /// Is some kernel neither whole nor gone?
-bool in_part(const WeightedLayer& layer, const Bytes& kept) {
-    for (auto first = kept.begin(); first != kept.end(); first += layer.area)
+bool in_part(const WeightedLayer& layer, const Bytes& surviving) {
+    for (auto first = surviving.begin(); first != surviving.end(); first += layer.area)
         if (std::any_of(first, first + layer.area, [&](std::uint8_t byte) { return byte != *first; }))
             return true;
     return false;
@@ -85,19 +85,19 @@ MaskTrial::~MaskTrial() {
 }
 
 void MaskTrial::set(const Masks& masks) {
-    const std::vector<Bytes> kept = kept_weights(masks, layers_);
+    const std::vector<Bytes> surviving = surviving_weights(masks, layers_);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const WeightedLayer& layer = layers_[i];
-        const Bytes maps = kept_maps(find_mask(masks, layer.name()), layer);
+        const Bytes maps = surviving_maps(find_mask(masks, layer.name()), layer);
         const std::vector<Parameter*> parameters = parameters_of(layer);
         for (std::size_t p = 1; p < parameters.size(); ++p)  // bias, or scale and shift
             set_values(*parameters[p], values_[i][p], maps);
         // The engine leaves whole kernels out; a dense layer reads pruned maps as the zeros that they are.
         const bool changes =
-            layer.convolution ? in_part(layer, kept[i]) : std::count(maps.begin(), maps.end(), 0) > 0;
-        if (changes || in_part_[i]) set_values(*layer.weight, values_[i][0], kept[i]);
+            layer.convolution ? in_part(layer, surviving[i]) : std::count(maps.begin(), maps.end(), 0) > 0;
+        if (changes || in_part_[i]) set_values(*layer.weight, values_[i][0], surviving[i]);
         in_part_[i] = changes;
-        if (layer.convolution) layer.convolution->engine().set_mask(kernels_of(layer, kept[i]));
+        if (layer.convolution) layer.convolution->engine().set_mask(kernels_of(layer, surviving[i]));
     }
 }
 

@@ -58,9 +58,9 @@ WeightedLayer named(const std::vector<WeightedLayer>& layers, const std::string&
     return *found;
 }
 
-bool alive(const PruningUnit& unit, const PruningScope& scope, const std::vector<std::uint8_t>& kept) {
+bool alive(const PruningUnit& unit, const PruningScope& scope, const std::vector<std::uint8_t>& surviving) {
     bool any = false;
-    unit.for_each_weight(scope, [&](std::size_t weight) { any = any || kept[weight]; });
+    unit.for_each_weight(scope, [&](std::size_t weight) { any = any || surviving[weight]; });
     return any;
 }
 
@@ -129,7 +129,7 @@ std::vector<UnitGroup> live_units(const PrunedNetwork& pruned, const PruningScop
     if (scope.stride < 1)
         throw UsageError("pruning: stride: expected at least 1, found " + std::to_string(scope.stride));
     const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
-    const auto kept = pruned.kept_weights();
+    const auto surviving = pruned.surviving_weights();
     std::vector<UnitGroup> groups;
     for (const std::string& name : scope.layers) {
         const WeightedLayer layer = named(layers, name, scope);
@@ -139,7 +139,7 @@ std::vector<UnitGroup> live_units(const PrunedNetwork& pruned, const PruningScop
         if (groups.empty() || scope.granularity != Granularity::layer) groups.emplace_back();
         for (int index = 0; index < unit_count(layer, scope); ++index) {
             const PruningUnit unit{layer, index};
-            if (alive(unit, scope, kept[std::size_t(position - layers.begin())]))
+            if (alive(unit, scope, surviving[std::size_t(position - layers.begin())]))
                 groups.back().push_back(unit);
         }
     }

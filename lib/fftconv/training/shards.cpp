@@ -35,6 +35,13 @@ void Shards::sum(std::span<const double> rows, std::span<double> total) {
     sum_rows<double>(all_, count_, total);
 }
 
+bool Shards::all(bool here) {
+    const std::vector<double> rows(own_, here ? 0.0 : 1.0);
+    double against = 0;
+    sum(rows, {&against, 1});
+    return against == 0;
+}
+
 void Shards::start_sum(std::span<const float> rows, std::span<float> total) {
     sum_rows(rows, own_, total);
 }

@@ -39,6 +39,8 @@ class Shards {
     /// own: (own(), width) row-major, a row for each shard of this process. total: (width), the sum over the
     /// rows of all shards. Returns when the sum is there.
     void sum(std::span<const double> rows, std::span<double> total);
+    /// Whether every process says so. Each must ask.
+    bool all(bool here);
     /// The same for gradients, (own(), width) floats; both spans are in use until `finish`.
     virtual void start_sum(std::span<const float> rows, std::span<float> total);
     /// Ends every sum that was started.

@@ -176,11 +176,7 @@ Loss Trainer::loss_of(const Tensor& logits, const Batch& batch) {
 
 /// Whether this process and all others want to.
 bool Trainer::all_go_on(bool here) {
-    if (!shards_) return here;
-    const std::vector<double> rows(shards_->own(), here ? 0.0 : 1.0);
-    double stopping = 0;
-    shards_->sum(rows, {&stopping, 1});
-    return stopping == 0;
+    return shards_ ? shards_->all(here) : here;
 }
 
 void Trainer::finish_epoch() {

@@ -9,6 +9,8 @@
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/distributed/processes.hpp"
+#include "fftconv/pruning/compact.hpp"
+#include "fftconv/pruning/pruned_network.hpp"
 #include "fftconv/training/trainer.hpp"
 #include "support/small_images.hpp"
 
@@ -48,6 +50,30 @@ void train(const Processes& processes, int shard_count, int threads, const std::
     if (processes.first())
         std::cout << digest(network) << ' ' << trainer.history().back().train_loss << ' '
                   << trainer.history().back().validation_mcr << '\n';
+}
+
+/// worker retrain SHARDS: a masked network retrained as the thinner one that it amounts to, and given its
+/// state.
+void retrain(const Processes& processes, int shard_count) {
+    const MapShape maps{1, 12, 12};
+    const LabelledImages images = test::small_images(45, maps, 4, "train");
+    const std::unique_ptr<Shards> shards = processes.shards(shard_count);
+    PrunedNetwork pruned(Network(parse_architecture("1x12x12:4C3+BN-P2-6C3-16FC-4Softmax"),
+                                 {.batch = shards->images(14), .threads = 1}));
+    Masks masks;
+    mask_of(masks, weighted_layers(pruned.network), "conv1").feature_map = {1, 0, 1, 1};
+    std::vector<std::uint8_t>& kernels = mask_of(masks, weighted_layers(pruned.network), "conv2").kernel;
+    kernels.assign(24, 1);
+    kernels[8] = kernels[19] = 0;
+    pruned.set_masks(masks);
+    Compaction compaction(pruned);
+    Trainer trainer(compaction.thin().network, images, {.size = 14, .shuffled = true}, nullptr, {.epochs = 2},
+                    shards.get());
+    trainer.run();
+    pruned.network.load_state(compaction.widened(compaction.thin().network.state(), pruned.network.state()));
+    if (processes.first())
+        std::cout << compaction.thinner() << ' ' << digest(pruned.network) << ' '
+                  << trainer.history().back().train_loss << '\n';
 }
 
 /// worker jobs COUNT STOP: squares of the jobs, the later ones quicker; stops once job STOP is done.
@@ -90,6 +116,7 @@ void give_up(const Processes& processes, int rank) {
 
 void run(const Processes& processes, const std::vector<std::string>& words) {
     if (words.at(0) == "train") train(processes, std::stoi(words.at(1)), std::stoi(words.at(2)), words.at(3));
+    if (words.at(0) == "retrain") retrain(processes, std::stoi(words.at(1)));
     if (words.at(0) == "jobs") jobs(processes, std::stoi(words.at(1)), std::stoi(words.at(2)));
     if (words.at(0) == "give_up") give_up(processes, std::stoi(words.at(1)));
     if (words.at(0) == "differ") processes.require_same("data", processes.rank() == 1 ? "other" : "same");

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "fftconv/convolution/mode_selection.hpp"
-#include "fftconv/core/clock.hpp"
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/lap_timer.hpp"
 #include "fftconv/core/threads.hpp"
 
 namespace fftconv {
@@ -14,21 +14,6 @@ namespace {
 using spatial_sum::block_channels;
 
 enum SpatialPhase { weight_phase, product_phase, select_phase };
-
-/// Adds the seconds since the last call to a phase; those of a team count for each of its threads.
-class PhaseClock {
-  public:
-    explicit PhaseClock(std::vector<Phase>& phases) : phases_(phases) {}
-    void lap(SpatialPhase phase, int threads = 1) {
-        const std::uint64_t now = ticks();
-        phases_[phase].seconds += double(now - last_) * seconds_per_tick() * threads;
-        last_ = now;
-    }
-
-  private:
-    std::vector<Phase>& phases_;
-    std::uint64_t last_ = ticks();
-};
 
 int blocks_of(int channels) {
     return (channels + block_channels - 1) / block_channels;
@@ -118,7 +103,7 @@ void SpatialConvolution::list_kernels(Weights& weights, bool by_output) const {
     const int channels = shape_.group_channels();
     for (int o = 0; o < shape_.out_channels; ++o)
         for (int c = 0; c < channels; ++c)
-            if (kept(o, c)) {
+            if (survives(o, c)) {
                 const int channel = shape_.first_channel(o) + c;
                 weights.kernels[by_output ? o : channel].push_back(
                     {.source_channel = std::size_t(by_output ? channel : o),
@@ -323,41 +308,41 @@ void SpatialConvolution::sum_lists(const Weights& weights, const ConstMapsView& 
 
 void SpatialConvolution::forward(const ConstMapsView& x, const MapsView& y) {
     check_forward(x, y);
-    PhaseClock clock(phases_);
+    LapTimer timer;
     const Weights& weights = updated(by_output_, true);
-    clock.lap(weight_phase);
+    phases_[weight_phase].seconds += timer.lap();
     if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch);
     const MapsView target = selects_afterwards() ? MapsView(whole_) : y;
     sum(weights, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target);
-    clock.lap(product_phase, options_.threads);
+    phases_[product_phase].seconds += timer.lap() * options_.threads;
     if (selects_afterwards()) select_mode(whole_, y, options_.mode);
-    clock.lap(select_phase);
+    phases_[select_phase].seconds += timer.lap();
 }
 
-ConstMapsView SpatialConvolution::spread(const ConstMapsView& dy) {
+ConstMapsView SpatialConvolution::scattered(const ConstMapsView& dy) {
     if (!selects_afterwards()) return dy;
     whole_.reshape(computed_maps(), dy.batch);
-    spread_mode(dy, whole_, options_.mode);
+    scatter_mode(dy, whole_, options_.mode);
     return whole_;
 }
 
 void SpatialConvolution::backward_input(const ConstMapsView& dy, const MapsView& dx) {
     check_backward_input(dy, dx);
-    PhaseClock clock(phases_);
+    LapTimer timer;
     const Weights& weights = updated(by_input_, false);
-    clock.lap(weight_phase);
-    const ConstMapsView gradient = spread(dy);
-    clock.lap(select_phase);
+    phases_[weight_phase].seconds += timer.lap();
+    const ConstMapsView gradient = scattered(dy);
+    phases_[select_phase].seconds += timer.lap();
     sum(weights, gradient, of_inputs(vertical()), of_inputs(horizontal()), {}, dx);
-    clock.lap(product_phase, options_.threads);
+    phases_[product_phase].seconds += timer.lap() * options_.threads;
 }
 
 void SpatialConvolution::backward_weights(const ConstMapsView& input, const ConstMapsView& dy,
                                           std::span<float> dw) {
     check_backward_weights(input, dy, dw);
-    PhaseClock clock(phases_);
-    const ConstMapsView x = as_tensor(input, copies_[0]), gradient = as_tensor(spread(dy), copies_[1]);
-    clock.lap(select_phase);
+    LapTimer timer;
+    const ConstMapsView x = as_tensor(input, copies_[0]), gradient = as_tensor(scattered(dy), copies_[1]);
+    phases_[select_phase].seconds += timer.lap();
     const std::vector<spatial_sum::Pairs> rows = of_taps(vertical()), columns = of_taps(horizontal());
     std::fill(dw.begin(), dw.end(), 0.0f);
     const PerAxis kernel = shape_.kernel;
@@ -369,7 +354,7 @@ void SpatialConvolution::backward_weights(const ConstMapsView& input, const Cons
         std::array<float*, 2> sums{};
         int used = 0;
         for (int o = first; o < std::min(first + 2, outputs); ++o)
-            if (const int output = group * outputs + o; kept(output, c)) {
+            if (const int output = group * outputs + o; survives(output, c)) {
                 maps[used] = gradient.pixel(output, 0, 0);
                 sums[used++] = &dw[(std::size_t(output) * channels + c) * kernel.area()];
             }
@@ -387,7 +372,7 @@ void SpatialConvolution::backward_weights(const ConstMapsView& input, const Cons
                                           .dw = {sums[0] + u * kernel.horizontal,
                                                  sums[1] ? sums[1] + u * kernel.horizontal : nullptr}});
     });
-    clock.lap(product_phase, options_.threads);
+    phases_[product_phase].seconds += timer.lap() * options_.threads;
 }
 
 std::size_t SpatialConvolution::workspace_bytes() const {

@@ -39,7 +39,7 @@ class SpatialConvolution : public ConvolutionEngine {
         std::vector<std::vector<spatial_sum::Kernel>> kernels;
         bool valid = false;
     };
-    /// Every output has a channel of its own, and all are kept.
+    /// Every output has a channel of its own, and all survive.
     bool depthwise() const {
         return shape_.groups == shape_.in_channels && shape_.groups == shape_.out_channels && mask_.empty();
     }
@@ -54,7 +54,7 @@ class SpatialConvolution : public ConvolutionEngine {
                     int group, float* panels) const;
     std::size_t panel_depth(const spatial_sum::Meetings& rows, const spatial_sum::Meetings& columns,
                             bool by_output) const;
-    ConstMapsView spread(const ConstMapsView& dy);
+    ConstMapsView scattered(const ConstMapsView& dy);
     void sum(const Weights& weights, const ConstMapsView& source,
              const std::vector<spatial_sum::Meetings>& rows,
              const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,

@@ -58,7 +58,7 @@ class Unpacked {
                         "more than " + std::to_string(most) + " bytes after it");
     }
     [[noreturn]] void fail(archive* reader) const {
-        if (error_) throw *error_;
+        if (error_) throw FileError(*error_);
         const char* reason = archive_error_string(reader);
         throw FileError(file_.path(), "archive", "a whole .tar.gz", reason ? reason : "damage");
     }

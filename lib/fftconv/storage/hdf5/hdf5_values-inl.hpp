@@ -65,6 +65,17 @@ inline void keep_order_of_links(hid_t properties) {
     H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
 }
 
+/// "(2, 3)"
+std::string shape_text(const Shape& shape);
+/// Their number.
+std::size_t elements(const Shape& shape);
+Handle make_space(const Shape& shape);
+
+template <class T>
+std::span<const std::uint8_t> bytes_of(std::span<const T> values) {
+    return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T)};
+}
+
 /// "text", "integers", …: what a type holds, for messages.
 std::string kind_name(hid_t type);
 
@@ -157,5 +168,9 @@ auto write_values(std::span<const T> values, Transfer transfer) {
         return transfer(Types<T>::file(), Types<T>::memory(), values.empty() ? &nothing : values.data());
     }
 }
+
+/// Every T that there is.
+#define FFTCONV_HDF5_EACH_TYPE(DO) \
+    DO(float) DO(double) DO(std::int32_t) DO(std::int64_t) DO(std::uint64_t) DO(std::uint8_t) DO(std::string)
 
 }  // namespace fftconv::hdf5

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/storage/hdf5/hdf5_values-inl.hpp"
@@ -6,6 +8,22 @@
 namespace fftconv::hdf5 {
 
 static_assert(sizeof(hid_t) == sizeof(std::int64_t), "Handle keeps an hid_t in 64 bits");
+
+std::string shape_text(const Shape& shape) {
+    std::string words = "(";
+    for (std::size_t i = 0; i < shape.size(); ++i) words += (i ? ", " : "") + std::to_string(shape[i]);
+    return words + ")";
+}
+
+std::size_t elements(const Shape& shape) {
+    return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+Handle make_space(const Shape& shape) {
+    if (shape.empty()) return {H5Screate(H5S_SCALAR), H5Sclose};
+    const std::vector<hsize_t> extents(shape.begin(), shape.end());
+    return {H5Screate_simple(int(extents.size()), extents.data(), nullptr), H5Sclose};
+}
 
 std::string last_failure() {
     std::string innermost;
