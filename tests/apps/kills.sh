@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Kills processes of mpirun at random, again and again, resumes with a random number of them, and compares what comes
 # out with a run that was left alone: every array of every file, bit for bit, but for times. By hand, not in ctest:
-#     [PYTHON=python3 with h5py] bash tests/apps/kills.sh FOLDER OF THE APPS [KILLS, 200 unless given] [SEED, 1 unless given]
+#     [PYTHON=python3 with h5py] bash tests/apps/kills.sh FOLDER OF THE APPS [KILLS, 200 unless given] [SEED, 1 unless given] \
+#         [MORE OPTIONS OF fftconv-prune, as '--shards 3']
 set -euo pipefail
-apps=$(cd "$1" && pwd) kills=${2:-200}
+apps=$(cd "$1" && pwd) kills=${2:-200} more=${4:-}
 RANDOM=${3:-1}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -11,7 +12,7 @@ cd "$work"
 launch="mpirun --oversubscribe --mca mpi_yield_when_idle 1 --mca orte_abort_on_non_zero_status 1"
 if [[ $EUID == 0 ]]; then launch+=" --allow-run-as-root"; fi
 prune="$apps/fftconv-prune --checkpoint net.h5 --threads 1 --timing-rounds 1 --granularity feature-map,kernel
-    --ratio 0.25,0.25:0.5:0.25 --criterion best-of-n,l2 --candidates 40 --repeat 2 --retrain-epochs 1 --layers conv2"
+    --ratio 0.25,0.25:0.5:0.25 --criterion best-of-n,l2 --candidates 40 --repeat 2 --retrain-epochs 1 --layers conv2 $more"
 limit="--limit 2000 --validation 0.2 --batch 50 --threads 1"
 "$apps"/fftconv-train --architecture 1x28x28:6C5v-P2-8C5v-P2-20FC-10Softmax --batch-norm $limit --epochs 2 --out net.h5
 $prune --out whole.h5 >whole.txt 2>&1
@@ -61,6 +62,7 @@ while ((killed < kills)); do
         [[ -e parts.h5 ]] && resume=(--resume)
         $launch -np $count $prune --out parts.h5 "${resume[@]}" >run.txt 2>&1 &
         mpirun=$!
+        until pgrep -P "$mpirun" >/dev/null || ! kill -0 "$mpirun" 2>/dev/null; do sleep 0.05; done
         sleep 0.$(printf %03d $((RANDOM % 1000)))
         if ((RANDOM % 2)); then sleep 1; fi
         # One of the processes, not mpirun, which then ends the others.
