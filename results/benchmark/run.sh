@@ -43,6 +43,13 @@ time_experiment networks/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.
 time_experiment threads --layer 128,128,16,3,1 --batch 64 --threads 1,2 --rounds 9 --slice 0.1
 time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.75,0.9 --rounds 5
 time_experiment networks/cnn_small_one_image --network cnn-small --batch 1 --rounds 5 $networks
+onnx='--peer onnxruntime --engine auto'
+time_experiment inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75,0.9 --rounds 3 $onnx
+time_experiment inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75 --kernel-groups --rounds 3 $onnx
+time_experiment inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75 --rounds 5 $onnx
+time_experiment inference/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --rounds 7 $onnx
+time_experiment inference/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 15 $onnx
+time_experiment inference/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 15 $onnx
 rm -f whole.h5
 "$apps/fftconv-results" collect whole.h5 "${parts[@]}"
 mv whole.h5 ../benchmark.h5

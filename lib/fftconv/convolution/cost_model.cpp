@@ -30,8 +30,9 @@ constexpr double spatial_multiply_adds_per_cycle = 13, spatial_listed_multiply_a
 // the way back.
 constexpr double transforms_of_step = 2, sums_of_step = 3;
 constexpr double spatial_step = 3, spatial_listed_step = 3.8;
-constexpr double pack_cycles = 2.5;  // of eight floats, packed for a spatial sum
-constexpr double fetch_cycles = 1;   // of a kernel and bin of T², whose spectrum a block of lanes waits for
+constexpr double spatial_step_of_few = 8;  // images: gradients to the weights have vectors of their lanes
+constexpr double pack_cycles = 2.5;        // of eight floats, packed for a spatial sum
+constexpr double fetch_cycles = 1;  // of a kernel and bin of T², whose spectrum a block of lanes waits for
 constexpr double block_lanes = 64;
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
@@ -190,7 +191,9 @@ std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOption
     if (options.fixed_weights) return spatial < spectral.total() ? "spatial" : "fft";
     const double spectral_of_step =
         transforms_of_step * spectral.transforms + sums_of_step * (spectral.sum + spectral.kernels);
-    const double of_step = spatial * (options.surviving < 1 ? spatial_listed_step : spatial_step);
+    const double of_step = spatial * (shape.batch < 8         ? spatial_step_of_few
+                                      : options.surviving < 1 ? spatial_listed_step
+                                                              : spatial_step);
     return of_step < spectral_of_step ? "spatial" : "fft";
 }
 
