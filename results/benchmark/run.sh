@@ -44,9 +44,9 @@ time_experiment threads --layer 128,128,16,3,1 --batch 64 --threads 1,2 --rounds
 time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.75,0.9 --rounds 5
 time_experiment networks/cnn_small_one_image --network cnn-small --batch 1 --rounds 5 $networks
 onnx='--peer onnxruntime --engine auto'
-time_experiment inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75,0.9 --rounds 3 $onnx
-time_experiment inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75 --kernel-groups --rounds 3 $onnx
-time_experiment inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75 --rounds 5 $onnx
+time_experiment inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75 --rounds 2 $onnx
+time_experiment inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75 --kernel-groups --rounds 2 $onnx
+time_experiment inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75 --rounds 3 $onnx
 time_experiment inference/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --rounds 7 $onnx
 time_experiment inference/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 15 $onnx
 time_experiment inference/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 15 $onnx
