@@ -18,7 +18,7 @@ namespace {
 const std::string format = "fftconv";
 struct Schema {
     int major = 0, minor = 0;
-    auto operator<=>(const Schema&) const = default;
+    auto operator<=>(const Schema&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm
 };
 constexpr Schema present{2, 1};
 constexpr Schema digests_since{2, 0}, members_since{2, 1};  // files of an older schema have none

@@ -336,7 +336,7 @@ void restore_training(const Checkpoint& checkpoint, const std::filesystem::path&
 }
 
 PrunedNetwork load_network(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                           NetworkOptions options) {
+                           const NetworkOptions& options) {
     try {
         PrunedNetwork pruned(Network(parse_architecture(checkpoint.architecture), options));
         pruned.network.load_state(checkpoint.model);

@@ -29,7 +29,7 @@ void restore_training(const Checkpoint& checkpoint, const std::filesystem::path&
 /// messages.
 /// @throws FileError when arrays, masks and architecture do not fit.
 PrunedNetwork load_network(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                           NetworkOptions options);
+                           const NetworkOptions& options);
 
 /// The trainer's history as a curve; test columns are empty.
 Curve curve_of(const std::string& method, const std::vector<EpochRecord>& history);
