@@ -148,14 +148,29 @@ void Forward(Turns along, Turns across, const float* taps, float* spectra, const
     if (past_caches) hwy::FlushStream();
 }
 
+/// Adds what column q of the bins, turned back along it, gives each tap: taps (taps_y, taps_x, chunk).
+HWY_INLINE void inverse_rows(const Turns& across, int q, bool special, int taps_y, const Vector* re,
+                             const Vector* im, float* taps) {
+    const Tag d;
+    const Vector weight = hn::Set(d, special ? 1.0f : 2.0f);  // column q stands for −q too
+    for (int a = 0; a < taps_y; ++a) {
+        const Vector wr = hn::Mul(weight, re[a]), wi = hn::Mul(weight, im[a]);
+        for (int x = 0; x < across.taps; ++x) {
+            float* to = taps + (a * across.taps + x) * chunk;
+            const Vector sum = hn::MulAdd(wr, cosine(across, q, x), hn::LoadU(d, to));
+            hn::StoreU(hn::NegMulAdd(wi, sine(across, q, x), sum), d, to);
+        }
+    }
+}
+
 /// The spectra of a chunk of positions to taps (taps_y, taps_x, chunk): Σ over all T² bins of
 /// Re(Q·e^{2πi(f1·y + q·x)/T}).
 void Inverse(Turns along, Turns across, const float* spectra, const SpectrumLayout& layout, float* taps) {
     const Tag d;
     const BinOrder& order = layout.order;
-    const int taps_y = along.taps, taps_x = across.taps;
+    const int taps_y = along.taps;
     constexpr int ahead = 6;  // row frequencies; no two bins stand in neighbouring memory
-    std::fill_n(taps, taps_y * taps_x * chunk, 0.0f);
+    std::fill_n(taps, taps_y * across.taps * chunk, 0.0f);
     for (int q = 0; q <= order.width / 2;
          ++q)  // a column of bins for all positions, then the next: pages stay near
         for (int lane = 0; lane < chunk; lane += int(hn::Lanes(d))) {
@@ -202,15 +217,7 @@ void Inverse(Turns along, Turns across, const float* spectra, const SpectrumLayo
                     im[a] = hn::MulAdd(odd_re, s, hn::MulAdd(even_im, c, im[a]));
                 }
             }
-            const Vector weight = hn::Set(d, special ? 1.0f : 2.0f);  // column q stands for −q too
-            for (int a = 0; a < taps_y; ++a) {
-                const Vector wr = hn::Mul(weight, re[a]), wi = hn::Mul(weight, im[a]);
-                for (int x = 0; x < taps_x; ++x) {
-                    float* to = taps + (a * taps_x + x) * chunk + lane;
-                    const Vector sum = hn::MulAdd(wr, cosine(across, q, x), hn::LoadU(d, to));
-                    hn::StoreU(hn::NegMulAdd(wi, sine(across, q, x), sum), d, to);
-                }
-            }
+            inverse_rows(across, q, special, taps_y, re, im, taps + lane);
         }
 }
 
