@@ -95,6 +95,18 @@ Configuration parse_toml(const std::string& text, const std::string& file) {
     return found;
 }
 
+std::string app_of(const Configuration& configuration) {
+    if (const auto recorded = configuration.find(app_key); recorded != configuration.end())
+        return text_of(recorded->second);
+    for (const auto& [option, app] : {std::pair{"criterion", "fftconv-prune"},
+                                      {"convolution-rounds", "fftconv-ecp"},
+                                      {"peer", "fftconv-bench"},
+                                      {"schedule", "fftconv-train"},
+                                      {"timing-rounds", "fftconv-evaluate"}})
+        if (configuration.contains(option)) return app;
+    return "";
+}
+
 Configuration read_configuration(const std::string& file) {
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored))
@@ -105,7 +117,11 @@ Configuration read_configuration(const std::string& file) {
     std::string text(most + 1, '\0');
     in.read(text.data(), std::streamsize(text.size()));
     text.resize(std::size_t(in.gcount()));
-    if (text.starts_with("\x89HDF")) return parse_toml(recorded_toml(file), file);
+    if (text.starts_with("\x89HDF")) {
+        Configuration recorded = parse_toml(recorded_toml(file), file);
+        recorded[app_key] = app_of(recorded);
+        return recorded;
+    }
     if (text.size() > most)
         throw UsageError("--config: " + file + ": expected options of at most 1 MiB, found more");
     return parse_toml(text, file);

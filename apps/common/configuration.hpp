@@ -19,8 +19,14 @@ std::string to_toml(const Configuration& configuration);
 /// @throws UsageError naming file, and line or key.
 Configuration parse_toml(const std::string& text, const std::string& file);
 
+/// The app whose options these are: recorded under this name, or, by older versions, told by an option that
+/// no other app has. Empty when nothing tells.
+inline constexpr const char* app_key = "app";
+std::string app_of(const Configuration& configuration);
+
 /// The configuration in a file: a TOML document (also from a pipe), or the one that an HDF5 file of ours
-/// records. @throws UsageError when it cannot be read, FileError when it is a damaged file of ours.
+/// records, with its app. @throws UsageError when it cannot be read, FileError when it is a damaged file of
+/// ours.
 Configuration read_configuration(const std::string& file);
 
 /// A value as people write it: 0.5, true, text, [a, b].

@@ -249,6 +249,23 @@ bool Options::given(const std::string& name) const {
     return entry->option->count() > 0 || contains(configured_, name);
 }
 
+bool Options::on_command_line(const std::string& name) const {
+    return given(name) && !contains(configured_, name);
+}
+
+std::string Options::resolved_toml() const {
+    Configuration all = values();
+    all[app_key] = app_.get_name();
+    return to_toml(all);
+}
+
+void Options::require_own(const Configuration& recorded, const std::string& file) const {
+    const std::string app = app_of(recorded);
+    if (!app.empty() && app != app_.get_name())
+        throw UsageError(
+            fmt::format("{}: expected a file of {}, found one of {}", file, app_.get_name(), app));
+}
+
 Configuration Options::values() const {
     Configuration result;
     for (const Entry& entry : entries_) result[entry.name] = entry.value();
@@ -257,7 +274,10 @@ Configuration Options::values() const {
 
 void Options::read_config() {
     if (config_.empty()) return;
-    for (const auto& [name, value] : read_configuration(config_)) {
+    const Configuration configuration = read_configuration(config_);
+    if (configuration.contains(app_key)) require_own(configuration, "--config: " + config_);
+    for (const auto& [name, value] : configuration) {
+        if (name == app_key) continue;
         const Entry* entry = find(name);
         if (entry == nullptr && config_.ends_with(".h5")) continue;  // of a version that had other options
         if (entry == nullptr)
@@ -272,12 +292,10 @@ void Options::read_config() {
 
 /// Takes a value of --config's file, with all the checks of the command line.
 void Options::configure(const Entry& entry, const OptionValue& value) {
+    configured_.push_back(entry.name);
     try {
         entry.set(value);
-        if (std::holds_alternative<bool>(value)) {
-            configured_.push_back(entry.name);
-            return;
-        }
+        if (std::holds_alternative<bool>(value)) return;
         entry.option->add_result(CLI::detail::join(texts_of(value), ","));
         entry.option->run_callback();
     } catch (const CLI::ParseError& error) {
@@ -301,9 +319,9 @@ void Options::load(const std::string& toml, const std::string& file) {
 
 void Options::resume(const std::string& stored, const std::string& file,
                      const std::vector<std::string>& may_differ) {
-    const Configuration mine = values();
+    const Configuration mine = values(), then = parse_toml(stored, file);
+    require_own(then, file);
     load(stored, file);  // checks the values, too
-    const Configuration then = parse_toml(stored, file);
     for (const Entry& entry : entries_) {
         if (!then.contains(entry.name)) entry.set(entry.initial);
         const OptionValue& now = mine.at(entry.name);
@@ -320,6 +338,7 @@ void Options::resume(const std::string& stored, const std::string& file,
 void Options::require_same(const std::string& stored, const std::string& file,
                            const std::vector<std::string>& may_differ) const {
     const Configuration then = parse_toml(stored, file);
+    require_own(then, file);
     for (const Entry& entry : entries_) {
         const auto found = then.find(entry.name);
         const std::string was = text_of(found == then.end() ? entry.initial : found->second);
@@ -339,7 +358,18 @@ std::string Options::command_with(const std::string& flag) const {
 void Options::parse(int argc, char** argv) {
     arguments_.assign(argv, argv + argc);
     app_.parse(argc, argv);
+    require_no_empty_values();
     read_config();
+}
+
+/// An empty text is what a shell makes of a variable that is not set: not the same as no option at all.
+void Options::require_no_empty_values() const {
+    std::vector<const CLI::App*> apps = app_.get_subcommands({});
+    apps.push_back(&app_);
+    for (const CLI::App* app : apps)
+        for (const CLI::Option* option : app->get_options())
+            if (contains(option->results(), std::string()))
+                throw UsageError(option->get_name() + ": expected a value, found an empty one");
 }
 
 /// "unknown option --epoch: did you mean --epochs?"

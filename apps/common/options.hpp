@@ -119,20 +119,24 @@ class Options {
 
     /// Whether the command line or --config has this option.
     bool given(const std::string& name) const;
-    /// Every option's value, sorted by name; a document that --config accepts.
-    std::string resolved_toml() const { return to_toml(values()); }
+    /// Whether the command line has it.
+    bool on_command_line(const std::string& name) const;
+    /// The app and every option's value, sorted by name; a document that --config accepts.
+    std::string resolved_toml() const;
     Configuration values() const;
     /// Takes the values of such a document; names that are no options are ignored, since older versions had
     /// others. @throws UsageError naming `file`.
     void load(const std::string& toml, const std::string& file = "stored configuration");
+    /// @throws UsageError naming `file` when another app recorded this.
+    void require_own(const Configuration& recorded, const std::string& file) const;
     /// For a run that is resumed: takes what was not given from `stored` (that run's resolved_toml). What
     /// was given must be the same there, except `may_differ`. @throws UsageError naming `file`, option, and
-    /// both values.
+    /// both values, or another app that recorded it.
     void resume(const std::string& stored, const std::string& file,
                 const std::vector<std::string>& may_differ);
-    /// Throws when `stored` (another run's resolved_toml) and this configuration differ in anything but
-    /// `may_differ`; an option that the run did not know yet had its default. @throws UsageError naming
-    /// `file`, the option, and both values.
+    /// Throws when `stored` (another run's resolved_toml) is of another app, or differs from this
+    /// configuration in anything but `may_differ`; an option that the run did not know yet had its default.
+    /// @throws UsageError naming `file`, the option, and both values.
     void require_same(const std::string& stored, const std::string& file,
                       const std::vector<std::string>& may_differ) const;
     /// The command of this call, quoted for a shell, with `flag` added unless it is there.
@@ -172,6 +176,7 @@ class Options {
                   const std::function<void(const OptionValue&)>& set,
                   const std::function<OptionValue()>& value);
     const Entry* find(const std::string& name) const;
+    void require_no_empty_values() const;
     void read_config();
     void configure(const Entry& entry, const OptionValue& value);
     std::string unknown_option() const;
@@ -182,7 +187,7 @@ class Options {
     bool team_allowed_ = false;
     std::string group_ = "Options", config_, examples_;
     std::vector<Entry> entries_;
-    std::vector<std::string> configured_;  ///< switches that --config's file has
+    std::vector<std::string> configured_;  ///< options that --config's file has
     std::vector<std::string> arguments_;
 };
 

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <thread>
 
+#include "fftconv/core/atomic_file.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
 
@@ -103,7 +104,7 @@ void let_writes_fail() {
 }
 
 void watch_for_interruption() {
-    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU}) {
         struct sigaction action {};
         if (sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
         action = {};
@@ -121,6 +122,12 @@ void make_folder(const fs::path& folder) {
     std::error_code problem;
     fs::create_directories(folder, problem);
     if (problem) throw FileError(folder.string(), "folder", "one that can be made", problem.message());
+}
+
+void require_folder(const fs::path& folder) {
+    std::error_code ignored;
+    if (fs::exists(folder, ignored) && !fs::is_directory(folder, ignored))
+        throw FileError(folder.string(), "folder", "one that is there or can be made", "a file");
 }
 
 void require_threads(int threads) {
@@ -174,6 +181,7 @@ bool require_output(const OutputOptions& options, const std::vector<fs::path>& b
         throw UsageError("--resume: there is nothing to resume: no " + options.out);
     if (exists && !options.resume && !options.overwrite)
         throw UsageError(options.out + ": it exists; --resume resumes it, --overwrite replaces it");
+    require_replaceable(options.out);
     return exists;
 }
 

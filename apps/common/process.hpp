@@ -9,10 +9,10 @@ namespace fftconv {
 /// process (SIGXFSZ).
 void let_writes_fail();
 
-/// From here on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGUSR1 (which mpirun hands on to its processes) only
-/// ask: the run finishes its batch, saves, and says how to resume. A second signal of the same kind ends the
-/// process at once, as it would have without us. A signal that was ignored when the program started (nohup,
-/// background jobs) stays ignored.
+/// From here on Ctrl-C (SIGINT), SIGTERM, SIGHUP, SIGXCPU (`ulimit -t`) and SIGUSR1 (which mpirun hands on to
+/// its processes) only ask: the run finishes its batch, saves, and says how to resume. A second signal of the
+/// same kind ends the process at once, as it would have without us. A signal that was ignored when the
+/// program started (nohup, background jobs) stays ignored.
 void watch_for_interruption();
 
 /// Whether somebody asked to stop.
@@ -48,12 +48,15 @@ class OutputLock {
     int descriptor_ = -1;
 };
 
+/// Before long work: @throws FileError when something else than a folder has this name.
+void require_folder(const std::filesystem::path& folder);
+
 /// @throws UsageError when the output is one of the files that are read; empty names are none.
 void require_other_files(const std::filesystem::path& out, const std::vector<std::filesystem::path>& read);
 
 /// Whether the output exists, or one of the folders `besides` has HDF5 files: what --resume resumes and
 /// --overwrite replaces. @throws UsageError when it does and neither is given, when it does not and --resume
-/// is, and when both are.
+/// is, and when both are; FileError when it is there and may not be written.
 bool require_output(const OutputOptions& options, const std::vector<std::filesystem::path>& besides = {});
 
 }  // namespace fftconv

@@ -191,6 +191,16 @@ TrainerOptions TrainOptions::trainer_options() const {
     return options;
 }
 
+void require_mode_is_used(const Options& options, const Architecture& architecture) {
+    const auto has_mode = [](const LayerSpec& layer) {
+        const auto* pooling = std::get_if<PoolingSpec>(&layer);
+        return pooling && (pooling->method == PoolingMethod::random || pooling->method == PoolingMethod::ecp);
+    };
+    if (options.on_command_line("mode") && std::ranges::none_of(architecture.layers, has_mode))
+        throw UsageError("--mode: expected a network with random or ecp pooling, which has a K, found " +
+                         to_string(architecture));
+}
+
 void add_train_options(Options& options, TrainOptions& train) {
     add_network_options(options, train);
     add_data_options(options, train);

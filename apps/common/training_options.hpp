@@ -92,6 +92,9 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     TrainerOptions trainer_options() const;
 };
 
+/// @throws UsageError when the command line gives --mode to a network without K.
+void require_mode_is_used(const Options& options, const Architecture& architecture);
+
 /// Binds the options of fftconv-train to `train`, which must outlive `options`.
 void add_train_options(Options& options, TrainOptions& train);
 /// --shards, of fftconv-train and of fftconv-prune's retraining.

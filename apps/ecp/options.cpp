@@ -158,11 +158,12 @@ void add_ecp_options(Options& options, EcpOptions& ecp) {
     options.example("fftconv-ecp --report quick.h5", "its tables and figures again");
 }
 
-EcpOptions ecp_options_of(const std::string& resolved_toml) {
+EcpOptions ecp_options_of(const std::string& resolved_toml, const std::string& file) {
     EcpOptions ecp;
     Options options("fftconv-ecp", "");
     add_ecp_options(options, ecp);
-    options.load(resolved_toml);
+    options.require_own(parse_toml(resolved_toml, file), file);
+    options.load(resolved_toml, file);
     return ecp;
 }
 

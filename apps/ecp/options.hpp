@@ -72,6 +72,6 @@ struct EcpOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
 void add_ecp_options(Options& options, EcpOptions& ecp);
 
 /// The configuration that a result file was made with. @throws UsageError when it is not one of fftconv-ecp.
-EcpOptions ecp_options_of(const std::string& resolved_toml);
+EcpOptions ecp_options_of(const std::string& resolved_toml, const std::string& file);
 
 }  // namespace fftconv

@@ -44,7 +44,7 @@ std::string convolution_column(const std::string& network, const std::string& en
 
 EcpResults EcpResults::read(const std::filesystem::path& file) {
     ResultRecord record = read_results(file);
-    EcpOptions options = ecp_options_of(record.resolved_toml);
+    EcpOptions options = ecp_options_of(record.resolved_toml, file.string());
     return {std::move(record), std::move(options)};
 }
 

@@ -128,6 +128,10 @@ void EcpRun::take_up(ResultRecord stored) {
     if (stored.dataset.sha256 != record_.dataset.sha256) {
         throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
     }
+    for (const Curve& curve : stored.curves)
+        if (int(curve.epoch.size()) > ecp_.epochs)
+            throw UsageError(fmt::format("{}: --epochs: expected at least the {} that {} has, found {}",
+                                         ecp_.out, curve.epoch.size(), curve.method, ecp_.epochs));
     record_.curves = std::move(stored.curves);
     for (Table& table : stored.tables) {
         if (table.name == convolution_table) convolution_times_ = table;
@@ -380,6 +384,14 @@ void require_same_everywhere(const Options& options, const Dataset& dataset) {
     team().require_same("digest of the data set", dataset.sha256);
 }
 
+/// Tables are of all repeats: none is left out.
+void require_as_many_repeats(const EcpOptions& ecp, const ResultRecord& stored) {
+    const int before = ecp_options_of(stored.resolved_toml, ecp.out).repeat;
+    if (ecp.repeat < before)
+        throw UsageError(fmt::format("{}: --repeat: expected at least the {} that it has, found {}", ecp.out,
+                                     before, ecp.repeat));
+}
+
 }  // namespace
 
 void run_ecp(EcpOptions& ecp, Options& options) {
@@ -387,6 +399,7 @@ void run_ecp(EcpOptions& ecp, Options& options) {
     if (ecp.measure && team().count() > 1)
         throw UsageError("--measure: expected one process, found " + std::to_string(team().count()) +
                          ": each would time plans of its own");
+    require_folder(ecp.figures_folder());
     if (team().first()) require_output(ecp, {ecp.checkpoint_folder()});
     const auto lock = team().first() ? std::make_unique<OutputLock>(ecp.out) : nullptr;
     if (team().first()) require_output(ecp, {ecp.checkpoint_folder()});  // another may have made it meanwhile
@@ -395,7 +408,11 @@ void run_ecp(EcpOptions& ecp, Options& options) {
     if (ecp.resume && team().from_first(there ? "there" : "") == "there") {
         stored = read_results(ecp.out);
         options.resume(stored->resolved_toml, ecp.out, may_differ);
+        require_as_many_repeats(ecp, *stored);
     }
+    if (options.on_command_line("mode") &&
+        std::ranges::none_of(ecp.method_list(), [](const EcpMethod& method) { return method.has_mode(); }))
+        throw UsageError("--mode: expected --method random or ecp, which have a K");
     const Dataset dataset = load_dataset(ecp.dataset, ecp.data, {.limit = ecp.limit});
     ecp.dataset = dataset.key;
     for (const EcpTraining& each : ecp.trainings(0))

@@ -76,6 +76,7 @@ class EvaluationRun {
 
     const EvaluationResults& results() const { return results_; }
     const Dataset& dataset() const { return dataset_; }
+    bool has_mode() const { return network_->has_mode(); }
     /// No more than there are images.
     int batch() const { return how_.batch; }
 
@@ -165,15 +166,16 @@ void run_evaluation(EvaluateOptions& evaluate, const Options& options) {
         lock.emplace(evaluate.out);
     }
     const RecordedRun run = chosen_run(read_recorded_run(evaluate.checkpoint), evaluate, options);
+    require_mode_is_used(options, parse_architecture(run.checkpoint.architecture));
     evaluate.dataset = run.train.dataset;  // what was not given is recorded too
     evaluate.engine = run.train.engine;
     evaluate.measure = run.train.measure;
     evaluate.limit = run.train.limit;
-    if (evaluate.mode.empty()) evaluate.mode = std::to_string(run.train.mode.mode);
     use_plans(run.train.plans);
     EvaluationRun evaluation(evaluate, run, test_data(evaluate, run, evaluate.thread_count()));
     evaluation.run();
     evaluate.batch = evaluation.batch();
+    if (evaluate.mode.empty() && evaluation.has_mode()) evaluate.mode = std::to_string(run.train.mode.mode);
     evaluate.plans = plans_in_use();
     if (evaluate.out.empty()) return;
     std::vector<Table> tables = evaluation.results().tables();

@@ -41,8 +41,7 @@ Place place_of(const PooledPoint& point) {
         const bool last = end == rest.size();
         place.before = place.line == point.first().criterion ? "" : place.line;
         place.title += (place.title.empty() ? "" : ", then ") + plural(granularity);
-        if (!last)
-            place.title += fmt::format(" {:.3g} %", 100 * std::stod(rest.substr(number, end - number)));
+        if (!last) place.title += fmt::format(" {:g} %", 100 * std::stod(rest.substr(number, end - number)));
         place.line += rest.substr(0, last ? number - 1 : end);
         rest = rest.substr(end);
     }

@@ -115,6 +115,7 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
     for (const std::string& file : files) {
         const ResultRecord part = read_results(file);
         if (&file == &files.front()) {
+            options.require_own(parse_toml(part.resolved_toml, file), file);
             options.load(part.resolved_toml, file);
             prune.no_control = prune_options_of(part.resolved_toml).no_control;
             merged = part;

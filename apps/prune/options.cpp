@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "fftconv/core/error.hpp"
@@ -54,7 +55,7 @@ std::string PruningPoint::name() const {
     std::string result = criterion;
     for (const PruningStep& step : steps) {
         if (is_control()) continue;
-        result += fmt::format("-{}-{:.3g}", to_string(step.granularity), step.ratio);
+        result += fmt::format("-{}-{:g}", to_string(step.granularity), step.ratio);
         if (step.part < step.parts) result += fmt::format("-step-{}-of-{}", step.part, step.parts);
     }
     if (is_control() && trainings() > 1) result += fmt::format("-{}-times", trainings());
@@ -83,7 +84,8 @@ PruningPoint PruningPoint::before() const {
 std::vector<double> parse_ratios(const std::string& text) {
     const std::vector<std::string> parts = split(text, ':');
     const double first = parse_ratio(parts[0], text);
-    if (parts.size() == 1) return {first};
+    const auto rounded = [](double ratio) { return std::round(ratio * 1e6) / 1e6; };  // as names print them
+    if (parts.size() == 1) return {rounded(first)};
     if (parts.size() != 3) throw UsageError("--ratio: expected FIRST:LAST:STEP, found " + text);
     const double last = parse_ratio(parts[1], text), step = parse_ratio(parts[2], text);
     if (step <= 0 || last < first)
@@ -92,7 +94,7 @@ std::vector<double> parse_ratios(const std::string& text) {
         throw UsageError(fmt::format("--ratio: expected at most {:g} ratios, found {}", most_ratios, text));
     std::vector<double> ratios;
     const long count = std::lround(std::floor((last - first) / step + 1e-9));
-    for (long i = 0; i <= count; ++i) ratios.push_back(std::round((first + double(i) * step) * 1e6) / 1e6);
+    for (long i = 0; i <= count; ++i) ratios.push_back(rounded(first + double(i) * step));
     return ratios;
 }
 
@@ -115,6 +117,7 @@ void PruneOptions::check() const {
         throw UsageError(fmt::format("--ratio: expected one for each of the {} granularities, found {}",
                                      granularities.size(), ratios.size()));
     for (const std::string& text : ratios) parse_ratios(text);
+    require_distinct_points();
     if (distil > 0 && retrain_epochs == 0)
         throw UsageError("--distil: it needs --retrain-epochs: nothing is retrained");
     if (distil > 0 && train.shards > 1)
@@ -124,6 +127,14 @@ void PruneOptions::check() const {
         throw UsageError("--points: with --budget the points are not known beforehand");
     if (train_baseline && train.validation <= 0)
         throw UsageError("--validation: expected more than 0: masks are chosen by it");
+}
+
+void PruneOptions::require_distinct_points() const {
+    std::set<std::string> names;
+    for (const PruningPoint& point : points())
+        if (!names.insert(point.name()).second)
+            throw UsageError("--criterion, --ratio: expected each point once, found " + point.name() +
+                             " twice");
 }
 
 std::vector<PruningPoint> PruneOptions::starts(const std::string& criterion, int repeat_index) const {
@@ -243,13 +254,15 @@ void add_prune_options(Options& options, PruneOptions& prune) {
         "maps, then kernels in nine steps");
 }
 
-PruneOptions prune_options_of(const std::string& resolved_toml) {
+PruneOptions prune_options_of(const std::string& resolved_toml, const std::string& file) {
     PruneOptions prune;
     Options options("fftconv-prune", "");
     add_prune_options(options, prune);
-    options.load(resolved_toml);
+    const Configuration recorded = parse_toml(resolved_toml, file);
+    options.require_own(recorded, file);
+    options.load(resolved_toml, file);
     // Older runs had no control but the ratio 0 that was asked for.
-    if (!parse_toml(resolved_toml, "stored configuration").contains("no-control")) prune.no_control = true;
+    if (!recorded.contains("no-control")) prune.no_control = true;
     return prune;
 }
 

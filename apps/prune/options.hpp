@@ -85,6 +85,8 @@ struct PruneOptions {
     /// A start with its last step at this ratio.
     PruningPoint with_ratio(PruningPoint start, double ratio) const;
     std::vector<double> last_ratios() const { return parse_ratios(ratios.back()); }
+    /// @throws UsageError
+    void require_distinct_points() const;
     bool has_budget() const { return budget >= 0; }
     std::filesystem::path folder() const { return train.out + ".points"; }
     std::filesystem::path baseline_file() const;
@@ -99,6 +101,7 @@ void add_selection_options(Options& options, PruneOptions& prune);
 
 /// The configuration that a result file was made with. @throws UsageError when it is not one of
 /// fftconv-prune.
-PruneOptions prune_options_of(const std::string& resolved_toml);
+PruneOptions prune_options_of(const std::string& resolved_toml,
+                              const std::string& file = "stored configuration");
 
 }  // namespace fftconv

@@ -13,6 +13,7 @@
 #include "common/record_bytes.hpp"
 #include "common/records.hpp"
 #include "common/team.hpp"
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/core/version.hpp"
@@ -40,9 +41,12 @@ std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions
     std::vector<std::string> known, layers = prune.layers;
     for (const WeightedLayer& layer : weighted_layers(pruned.network)) known.push_back(layer.name());
     if (layers == std::vector<std::string>{"all"}) layers = convolution_names(pruned.network);
-    for (const std::string& layer : layers)
+    for (const std::string& layer : layers) {
         if (std::find(known.begin(), known.end(), layer) == known.end())
             throw_unknown_name("--layers", known, layer);
+        if (std::count(layers.begin(), layers.end(), layer) > 1)
+            throw UsageError("--layers: expected each layer once, found " + layer + " twice");
+    }
     for (const std::string& granularity : prune.granularities)
         live_units(pruned, {parse_granularity(granularity), layers, prune.stride});
     return layers;
@@ -65,20 +69,25 @@ Table mask_table(const std::string& file) {
 
 class PruningRun {
   public:
-    PruningRun(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
+    PruningRun(PruneOptions& prune, const Options& options, const RecordedRun& baseline,
                const Dataset& dataset, std::optional<ResultRecord> stored)
         : prune_(prune),
           baseline_(baseline),
           context_{.options = prune,
                    .dataset = dataset,
-                   .resolved_toml = options.resolved_toml(),
+                   .resolved_toml =
+                       [&] {
+                           prune.train.plans = plans_in_use();
+                           return options.resolved_toml();
+                       },
                    .baseline_sha256 = sha256_of_file(prune.baseline_file()),
                    .preprocessing = Preprocessing::from_arrays(baseline.checkpoint.extra).arrays(),
                    .baseline_rate = baseline.train.rate,
                    .mode = baseline.train.mode} {
         if (stored) take_up(*stored);
-        other_tables_ = {network_table("baseline", baseline), mask_table(prune.mask),
-                         calls_table(stored ? stored->tables : std::vector<Table>{}, context_.resolved_toml)};
+        other_tables_ = {
+            network_table("baseline", baseline), mask_table(prune.mask),
+            calls_table(stored ? stored->tables : std::vector<Table>{}, context_.resolved_toml())};
     }
 
     const PruningContext& context() const { return context_; }
@@ -342,7 +351,7 @@ class PruningRun {
         if (!team().first()) return;
         results_.sort(prune_);
         ResultRecord record = record_of(results_);
-        record.resolved_toml = context_.resolved_toml;
+        record.resolved_toml = context_.resolved_toml();
         record.dataset = fftconv::record_of(context_.dataset);
         record.tables.insert(record.tables.end(), other_tables_.begin(), other_tables_.end());
         if (!baseline_.checkpoint.curves.empty()) {
@@ -374,7 +383,7 @@ void require_same_everywhere(const Options& options, const PruningContext& conte
 
 }  // namespace
 
-void compute_points(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
+void compute_points(PruneOptions& prune, const Options& options, const RecordedRun& baseline,
                     const Dataset& dataset, std::optional<ResultRecord> stored) {
     PruningRun run(prune, options, baseline, dataset, std::move(stored));
     require_same_everywhere(options, run.context());

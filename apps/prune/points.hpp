@@ -18,8 +18,8 @@ void add_given_masks(PrunedNetwork& pruned, const std::string& file);
 std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions& prune);
 
 /// Computes every point of the run that `stored` has not, over all processes, and saves each as soon as it is
-/// found. Every process calls this. @throws PruningInterrupted
-void compute_points(const PruneOptions& prune, const Options& options, const RecordedRun& baseline,
+/// found, with the plans in use. Every process calls this. @throws PruningInterrupted
+void compute_points(PruneOptions& prune, const Options& options, const RecordedRun& baseline,
                     const Dataset& dataset, std::optional<ResultRecord> stored);
 
 }  // namespace fftconv

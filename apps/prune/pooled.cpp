@@ -82,7 +82,7 @@ PruningRecord pruning_record(const Experiment& experiment, const std::string& fi
     const ResultRecord& record = experiment.record;
     const Table* baseline = find_table(record.tables, "baseline");
     return {experiment.name,
-            prune_options_of(record.resolved_toml),
+            prune_options_of(record.resolved_toml, file),
             PruningResults::from(record, file),
             record.dataset.name,
             fmt::format("fftconv {}, commit {}{}", experiment.header.library_version,

@@ -50,6 +50,7 @@ void require_baseline(PruneOptions& prune, const Options& options) {
     const Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
     const Architecture architecture = train.network_for(dataset.train.maps);
     require_classes(dataset, architecture);
+    require_mode_is_used(options, architecture);
     PrunedNetwork network(Network(architecture, train.network_options()));
     add_given_masks(network, prune.mask);
     require_units(network, prune);
@@ -85,12 +86,20 @@ void prepare_folder(const PruneOptions& prune, const Options& options, bool resu
     if (prune.train_baseline) train_baseline(prune);
 }
 
+/// Those of the calls before this one, and those of the baseline.
+std::vector<std::string> known_plans(std::vector<std::string> plans,
+                                     const std::vector<std::string>& baseline) {
+    for (const std::string& plan : baseline)
+        if (std::ranges::count(plans, plan) == 0) plans.push_back(plan);
+    return plans;
+}
+
 void prune_baseline(PruneOptions& prune, const Options& options, std::optional<ResultRecord> stored) {
     team().meet();  // every process has read what is there
     if (team().first()) prepare_folder(prune, options, stored.has_value());
     team().meet();
     const RecordedRun baseline = read_baseline(prune, options);
-    use_plans(baseline.train.plans);
+    use_plans(known_plans(prune.train.plans, baseline.train.plans));
     const Dataset dataset = load_recorded_data(baseline, prune.train.data, prune.train.thread_count());
     watch_for_interruption();
     compute_points(prune, options, baseline, dataset, std::move(stored));
@@ -102,6 +111,7 @@ void run_pruning(PruneOptions& prune, Options& options) {
     require_threads(prune.train.thread_count());
     require_for_team(prune);
     require_other_files(prune.train.out, {prune.checkpoint, prune.mask});
+    require_folder(prune.figures_folder());
     if (team().first()) require_output(prune.train, {prune.folder()});
     const auto lock = team().first() ? std::make_unique<OutputLock>(prune.train.out) : nullptr;
     if (team().first()) require_output(prune.train, {prune.folder()});  // another may have made it meanwhile

@@ -36,7 +36,7 @@ SearchState stored_search(const PruningContext& context, const PruningPoint& poi
 void store_search(const PruningContext& context, const PruningPoint& point, const SearchState& search,
                   const Masks& masks) {
     const PruningStep& step = point.steps.back();
-    MaskRecord record{.resolved_toml = context.resolved_toml,
+    MaskRecord record{.resolved_toml = context.resolved_toml(),
                       .dataset = record_of(context.dataset),
                       .search = {.criterion = point.criterion,
                                  .granularity = to_string(step.granularity),

@@ -157,12 +157,12 @@ class Step {
         Checkpoint checkpoint;
         if (retrained_ && training_state) {
             checkpoint = make_checkpoint(pruned, *retrained_, {curve_of("retraining", retrained_->history())},
-                                         context_.resolved_toml, record_of(context_.dataset));
+                                         context_.resolved_toml(), record_of(context_.dataset));
         } else {
             checkpoint.architecture = to_string(network.architecture());
             checkpoint.layer_names = network.layer_names();
             checkpoint.model = network.state();
-            checkpoint.resolved_toml = context_.resolved_toml;
+            checkpoint.resolved_toml = context_.resolved_toml();
             checkpoint.dataset = record_of(context_.dataset);
         }
         checkpoint.masks = pruned.masks();

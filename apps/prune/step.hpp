@@ -17,13 +17,13 @@ namespace fftconv {
 struct PruningContext {
     const PruneOptions& options;
     const Dataset& dataset;
-    std::string resolved_toml;
-    std::string baseline_sha256;                ///< of the baseline's file
-    std::vector<NamedArray> preprocessing;      ///< of the baseline's checkpoint
-    double baseline_rate = 0;                   ///< learning rate that the baseline was trained with
-    ModeRule mode{};                            ///< of random and ECP poolings, as the baseline has it
-    std::vector<std::string> layers{};          ///< that are pruned
-    std::function<bool(long images)> worked{};  ///< after a batch or a candidate; false = stop
+    std::function<std::string()> resolved_toml;  ///< with the plans that have been found by now
+    std::string baseline_sha256;                 ///< of the baseline's file
+    std::vector<NamedArray> preprocessing;       ///< of the baseline's checkpoint
+    double baseline_rate = 0;                    ///< learning rate that the baseline was trained with
+    ModeRule mode{};                             ///< of random and ECP poolings, as the baseline has it
+    std::vector<std::string> layers{};           ///< that are pruned
+    std::function<bool(long images)> worked{};   ///< after a batch or a candidate; false = stop
     Shards* shards = nullptr;  ///< of each batch of retraining, which all processes do together; null: one
     bool writes = true;        ///< this process writes masks and checkpoints, and times networks
 

@@ -90,6 +90,9 @@ class TrainRun {
             if (array.name.starts_with(last_prefix))
                 last.push_back({array.name.substr(last_prefix.size()), array.shape, array.values});
         if (!last.empty()) network_.load_state(last);
+        const auto finished = stored.state.values.find("finished");
+        nothing_to_do_ =
+            finished != stored.state.values.end() && finished->second != 0 && trainer_.has_ended();
     }
 
     /// Weights and masks of another training. @throws FileError when they are of another architecture.
@@ -104,7 +107,7 @@ class TrainRun {
 
     /// The test MCR; nothing when it was interrupted: everything is then saved.
     std::optional<double> run() {
-        if (!train_.overwrite)
+        if (!train_.overwrite && !nothing_to_do_)
             save();  // so that it can be resumed from now on; what is replaced stays until
                      // there is something better
         const bool finished = train_epochs();
@@ -142,7 +145,7 @@ class TrainRun {
         const Evaluation test = evaluate_test(network_, dataset_.test, shards_.get());
         finished_ = true;
         test_mcr_ = test.mcr;
-        save();
+        if (!nothing_to_do_) save();  // else the file stays as it is
         if (team().first()) print_result(test);
     }
 
@@ -175,15 +178,24 @@ class TrainRun {
     /// Of the last epoch, once the network has those of the best one: a longer run resumes from here.
     std::vector<NamedArray> last_;
     bool finished_ = false;
+    bool nothing_to_do_ = false;  ///< a finished run was resumed
     double test_mcr_ = 0;
 };
 
 /// Options that the calls of one training need not have in common.
 const std::vector<std::string> may_differ{"threads", "epochs", "patience", "data", "repeat", "out", "plans"};
 
+/// No epoch is taken back.
+void require_as_many_epochs(const TrainOptions& train, const Checkpoint& stored) {
+    if (train.epochs < stored.state.epoch)
+        throw UsageError(fmt::format("{}: --epochs: expected at least the {} that it has, found {}",
+                                     train.out, stored.state.epoch, train.epochs));
+}
+
 Checkpoint stored_run(const TrainOptions& train, Options& options) {
     Checkpoint stored = read_checkpoint(train.out);
     options.resume(stored.resolved_toml, train.out, may_differ);
+    require_as_many_epochs(train, stored);
     require_same_cosine(train, stored);
     return stored;
 }
@@ -231,7 +243,7 @@ std::optional<double> train_network(TrainOptions& train, const Options& options,
     std::optional<RecordedRun> init;
     if (!stored && !train.init.empty()) init = read_recorded_run(train.init);
     const bool same_preprocessing = init && init->train.preprocess == train.preprocess;
-    parse_architecture(train.architecture);  // before the data is read
+    require_mode_is_used(options, parse_architecture(train.architecture));  // before the data is read
     Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
     train.dataset = dataset.key;
     const Preprocessing preprocessing = preprocessing_of(train, dataset,
@@ -285,6 +297,7 @@ std::optional<double> train_repeat(const TrainOptions& train, int repeat) {
     if (train.resume && team().from_first(there ? "there" : "") == "there") {
         stored = read_checkpoint(own.out);
         options.require_same(stored->resolved_toml, own.out, may_differ);
+        require_as_many_epochs(own, *stored);
         require_same_cosine(own, *stored);
     }
     return train_network(own, options, stored);

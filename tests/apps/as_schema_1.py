@@ -8,7 +8,7 @@ import sys
 import h5py
 import numpy as np
 
-LATER = ("flip-vertical", "init", "plans", "repeat", "shards")
+LATER = ("app", "flip-vertical", "init", "plans", "repeat", "shards")
 
 source, out, *change = sys.argv[1:]
 shutil.copy(source, out)

@@ -78,7 +78,8 @@ BOOST_AUTO_TEST_CASE(defaults_are_in_the_resolved_configuration) {
     Example example;
     BOOST_TEST(example.run({}) == 0);
     BOOST_TEST(example.options.resolved_toml() ==
-               "choice = 'one'\ncount = 3\nlist = [ 'a', 'b' ]\nname = 'plain'\nquick = false\nrate = 0.5\n");
+               "app = 'example'\nchoice = 'one'\ncount = 3\nlist = [ 'a', 'b' ]\nname = 'plain'\nquick = "
+               "false\nrate = 0.5\n");
 }
 
 BOOST_AUTO_TEST_CASE(the_command_line_overrules_the_file_which_overrules_the_defaults) {

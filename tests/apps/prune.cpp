@@ -245,6 +245,16 @@ BOOST_AUTO_TEST_CASE(experiments_are_collected_and_reported) {
     BOOST_CHECK_EQUAL(read_experiments(all).size(), 3);
 }
 
+// Ratios that differ are other points.
+BOOST_AUTO_TEST_CASE(points_have_names_of_their_own) {
+    const TemporaryFolder folder;
+    BOOST_REQUIRE_EQUAL(run(command(folder, "--ratio 0.5 --criterion l2")).status, 0);
+    const CommandResult more = run(command(folder, "--ratio 0.5:0.5004:0.0004 --criterion l2 --resume"));
+    BOOST_REQUIRE_MESSAGE(more.status == 0, more.output);
+    BOOST_CHECK(numbers(read_results(folder / "p.h5"), "points", "requested_ratio") ==
+                (std::vector<double>{0, 50, 50.04}));
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage) {
     const TemporaryFolder folder;
     const auto refused = [&](const std::string& options, const std::string& part) {
@@ -258,6 +268,9 @@ BOOST_AUTO_TEST_CASE(wrong_usage) {
     refused("--granularity filter", "filter");
     refused("--points 3/2", "--points: expected i/n");
     refused("--points 1/2 --budget 1", "--points");
+    refused("--layers conv2,conv2", "found conv2 twice");
+    refused("--criterion l2,l2", "found l2-kernel-0.1 twice");
+    refused("--ratio 0.5:0.500001:0.0000001", "twice");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

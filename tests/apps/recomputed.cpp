@@ -10,6 +10,7 @@
 #include "fftconv/pruning/search.hpp"
 #include "fftconv/pruning/units.hpp"
 #include "fftconv/storage/masks.hpp"
+#include "fftconv/training/trainer.hpp"
 
 using namespace fftconv;
 using namespace fftconv::test;
@@ -54,7 +55,19 @@ BOOST_AUTO_TEST_CASE(a_training_s_curves_and_test) {
     const Curve& curve = checkpoint.curves.at(0);
     BOOST_TEST(curve.validation_mcr.back() == plain(pruned.network, dataset.validation).mcr);
     BOOST_TEST(checkpoint.state.values.at("test_mcr") == plain(pruned.network, dataset.test).mcr);
-    BOOST_TEST(curve.train_mcr.size() == 2u);
+    TrainerOptions how{.epochs = 2, .seed = 5};
+    how.optimizer.rate = 0.0015f;
+    Network again(parse_architecture(checkpoint.architecture), {.batch = 16, .threads = 2, .seed = 5});
+    Trainer trainer(again, dataset.train, {.size = 16, .shuffled = true, .seed = 5}, &dataset.validation,
+                    how);
+    trainer.run();
+    BOOST_TEST((again.state() == checkpoint.model));
+    BOOST_TEST_REQUIRE(curve.train_mcr.size() == 2u);
+    for (std::size_t i = 0; i < 2; ++i) {
+        BOOST_TEST(curve.train_loss[i] == trainer.history()[i].train_loss);
+        BOOST_TEST(curve.train_mcr[i] == trainer.history()[i].train_mcr);
+        BOOST_TEST(curve.validation_mcr[i] == trainer.history()[i].validation_mcr);
+    }
     BOOST_TEST(curve.validation_mcr.back() != plain(pruned.network, dataset.train).mcr);
     BOOST_TEST(curve.validation_mcr.back() != plain(pruned.network, dataset.test).mcr);
 }

@@ -292,6 +292,133 @@ BOOST_AUTO_TEST_CASE(what_is_read_is_not_written) {
     BOOST_TEST(std::filesystem::exists(mask));
 }
 
+// Configurations of different apps have options of the same names: what is recorded says whose they are.
+BOOST_AUTO_TEST_CASE(a_file_of_another_app_is_not_taken_for_an_own_one) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), pruned = bench.path("p.h5"), evaluated = bench.path("e.h5"),
+                      ecp = bench.path("ecp.h5"), all = bench.path("all.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    bench.works(bench.prune("--ratio 0.5 --checkpoint " + net + " --out " + pruned));
+    bench.works(app("evaluate") + " --threads 1 " + net + " --out " + evaluated);
+    const std::string run_ecp = app("ecp") +
+                                " --threads 1 --network two-conv --method max --epochs 1 --batch 20 "
+                                "--convolution-rounds 0 --out ";
+    bench.works(run_ecp + ecp);
+    for (const auto& [name, files] :
+         {std::pair{"ecp", std::vector{pruned, evaluated}},
+          {"prune", {ecp, evaluated}},
+          {"train", {pruned + ".points/l2-kernel-0.5.h5", ecp + ".checkpoints/two-conv-max.h5"}}})
+        for (const std::string& file : files) {
+            const std::string before = test::text_of(file),
+                              expected = "expected a file of fftconv-" + std::string(name);
+            bench.fails(app(name) + " --resume --out " + file, 2, file + ": " + expected);
+            bench.fails(app(name) + " --config " + file + " --out " + bench.path("x.h5"), 2, expected);
+            BOOST_TEST(test::text_of(file) == before);
+        }
+    bench.fails(app("results") + " merge " + all + " " + ecp, 2, ecp + ": expected a file of fftconv-prune");
+    bench.fails(app("prune") + " --report " + ecp, 2, "expected a file of fftconv-prune");
+    bench.fails(app("ecp") + " --report " + pruned, 2, "expected a file of fftconv-ecp");
+    BOOST_TEST(!std::filesystem::exists(bench.path("x.h5")));
+    // Versions that recorded no app are told by their options.
+    ResultRecord old = read_results(pruned);
+    old.resolved_toml.replace(old.resolved_toml.find("app = 'fftconv-prune'\n"), 22, "");
+    BOOST_TEST(app_of(parse_toml(old.resolved_toml, "old")) == "fftconv-prune");
+    write_results(bench.path("old.h5"), old);
+    bench.fails(app("ecp") + " --resume --out " + bench.path("old.h5"), 2, "found one of fftconv-prune");
+}
+
+// A network that others name by its digest does not become another file when there was nothing to do.
+BOOST_AUTO_TEST_CASE(a_finished_training_that_is_resumed_stays_as_it_is) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5");
+    bench.works(bench.train("--keep-best --validation 0.2 --out " + net));
+    const std::string before = test::text_of(net);
+    const CommandResult again = run(app("train") + " --resume --out " + net);
+    BOOST_TEST(again.status == 0, again.output);
+    BOOST_TEST(contains(again.output, "after 2 epochs"), again.output);
+    bench.fails(app("train") + " --resume --epochs 1 --out " + net, 2,
+                "--epochs: expected at least the 2 that it has, found 1");
+    BOOST_TEST(test::text_of(net) == before);
+    bench.works(app("train") + " --resume --epochs 3 --out " + net);
+    BOOST_TEST(read_checkpoint(net).state.epoch == 3);
+    const std::string out = bench.path("e.h5"), ecp = app("ecp") + " --threads 1 --resume --out " + out;
+    bench.works(app("ecp") +
+                " --threads 1 --network one-conv --method max --epochs 2 --limit 40 --repeat 2 "
+                "--convolution-rounds 0 --out " +
+                out);
+    bench.fails(ecp + " --epochs 1", 2, "--epochs: expected at least the 2");
+    bench.fails(ecp + " --repeat 1", 2, "--repeat: expected at least the 2 that it has, found 1");
+}
+
+BOOST_AUTO_TEST_CASE(k_of_a_network_without_one_is_refused) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("x.h5");
+    const std::string plain =
+        app("train") + " --threads 1 --epochs 1 --architecture 1x28x28:4C5v-P2-10Softmax ";
+    bench.works(plain + "--validation 0.2 --out " + net);
+    const std::string expected = "--mode: expected a network with random or ecp pooling";
+    bench.fails(plain + "--mode 2 --out " + out, 2, expected);
+    bench.fails(app("evaluate") + " --mode 2 " + net, 2, expected);
+    bench.fails(app("evaluate") + " --mode all " + net, 2, expected);
+    bench.fails(bench.prune("--mode 2 --ratio 0.5 --checkpoint " + net + " --out " + out), 2, expected);
+    bench.fails(bench.prune("--mode 2 --ratio 0.5 --overrule --checkpoint " + net + " --out " + out), 2,
+                expected);
+    bench.fails(bench.prune("--mode 2 --ratio 0.5 --train --architecture one-conv --out " + out), 2,
+                expected);
+    bench.fails(app("ecp") + " --method max,average --mode 2 --out " + out, 2, "--mode: expected --method");
+    BOOST_TEST(!std::filesystem::exists(out));
+    // What an evaluation records is taken again.
+    bench.works(app("evaluate") + " --threads 1 " + net + " --out " + out);
+    bench.works(app("evaluate") + " --threads 1 --config " + out + " --overwrite " + net);
+    bench.works(plain + "--config " + net + " --out " + bench.path("y.h5"));
+}
+
+// Networks that pruning makes have plans of their own: with them the run is the same on any machine.
+BOOST_AUTO_TEST_CASE(a_pruning_records_the_plans_that_it_found) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("p.h5"), plans = bench.path("plans");
+    ::setenv("FFTCONV_PLANS", plans.c_str(), 1);
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    bench.works(
+        bench.prune("--granularity feature-map --ratio 0.25:0.5:0.25 --measure --retrain-epochs 1 "
+                    "--checkpoint " +
+                    net + " --out " + out));
+    const std::string found = configured(read_results(out).resolved_toml, "plans");
+    BOOST_TEST(contains(found, "1 → 4"), found);
+    BOOST_TEST(contains(found, "1 → 2"), found);
+    const std::string point = bench.path("p.h5.points/l2-feature-map-0.5.h5");
+    BOOST_TEST(contains(configured(read_checkpoint(point).resolved_toml, "plans"), "1 → 2"));
+    const std::string weights = test::text_of(point);
+    std::filesystem::remove(point);
+    std::ofstream(plans) << "";  // a plan that is measured anew would be remembered again
+    bench.works(app("prune") + " --resume --out " + out);
+    BOOST_TEST(test::text_of(plans) == "");
+    ::unsetenv("FFTCONV_PLANS");
+}
+
+// Long work is not thrown away at its end.
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_is_found_out_before_the_work) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("p.h5"), file = bench.path("a.file");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    std::ofstream(file) << "text";
+    bench.fails(bench.prune("--ratio 0.5 --figures " + file + " --checkpoint " + net + " --out " + out), 1,
+                file + ": folder");
+    bench.fails(app("ecp") + " --figures " + file + " --out " + out, 1, file + ": folder");
+    BOOST_TEST(!std::filesystem::exists(out));
+    std::filesystem::permissions(net, std::filesystem::perms::owner_read);
+    const CommandResult refused = run(bench.train("--seed 5 --overwrite --out " + net));
+    BOOST_TEST(refused.status == 1, refused.output);
+    BOOST_TEST(contains(refused.output, net + ": saving: expected a file that may be written"),
+               refused.output);
+    BOOST_TEST(!contains(refused.output, "epoch 1"), refused.output);
+    // A variable that a shell does not know is no option that is not there.
+    for (const char* option : {"--init", "--data", "--out", "--config"})
+        bench.fails(app("train") + " " + option + " ''", 2,
+                    std::string(option) + ": expected a value, found an empty one");
+    bench.fails(app("evaluate") + " ''", 2, "found an empty one");
+}
+
 // What is computed, not what stands in a default: images of a limit, a batch no larger than the data, the
 // plan.
 BOOST_AUTO_TEST_CASE(an_evaluation_records_what_it_did) {

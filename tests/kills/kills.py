@@ -40,8 +40,9 @@ def write_digits(folder):
 
 
 def changes_by_itself(name):
-    """Times, dates, and the digests of files that hold some."""
-    return any(word in name for word in ("seconds", "_time", "summary/calls", "summary/machine", "summary/baseline"))
+    """Times and their ratios, dates, and the digests of files that hold some."""
+    words = ("seconds", "_time", "speed_up", "summary/calls", "summary/machine", "summary/baseline")
+    return any(word in name for word in words)
 
 
 def contents(path):
@@ -148,17 +149,19 @@ def scenarios(apps, folder):
     return found
 
 
-def try_calls(scenario, name, folder, shim, every):
-    """A kill and an error at each call; the numbers of calls and of failures."""
+def try_calls(scenario, name, folder, shim, numbers):
+    """A kill and an error at each of these calls, an undisturbed run's being counted from 1; the failures."""
     reference, tried = folder / f"{name}-whole", folder / f"{name}-tried"
     log = folder / "log"
     scenario.prepare(reference)
     if scenario.run(reference, scenario.flags, LD_PRELOAD=str(shim), KILLS_FOLDER=str(reference), KILLS_LOG=str(log)).wait():
         sys.exit(f"{name}: the undisturbed run failed")
     calls = log.read_text().splitlines()
+    chosen = range(1, len(calls) + 1)[numbers]
     lost = 0
-    for mode in ("kill", "error"):
-        for number in range(1, len(calls) + 1, every):
+    for number in chosen:
+        print(f"{name}: call {number} of {len(calls)}", end="\r", file=sys.stderr)
+        for mode in ("kill", "error"):
             scenario.prepare(tried)
             process = scenario.run(tried, scenario.flags, LD_PRELOAD=str(shim), KILLS_FOLDER=str(tried), KILLS_AT=str(number),
                                    KILLS_MODE=mode)
@@ -172,8 +175,7 @@ def try_calls(scenario, name, folder, shim, every):
             if wrong:
                 lost += 1
                 print(f"{name}: {mode} at {calls[number - 1]}: {wrong}", flush=True)
-    print(f"{name}: {len(range(1, len(calls) + 1, every))} of {len(calls)} calls, a kill and an error at each: {lost} lost",
-          flush=True)
+    print(f"{name}: {len(chosen)} of {len(calls)} calls, a kill and an error at each: {lost} lost", flush=True)
     return lost
 
 
@@ -217,6 +219,7 @@ def main():
     parser.add_argument("apps", type=pathlib.Path)
     parser.add_argument("what", choices=["calls", "random"])
     parser.add_argument("rest", nargs="*", help="of random: the number of kills; scenarios")
+    parser.add_argument("--first", type=int, default=1, help="the first call: where a run of this script was stopped")
     parser.add_argument("--every", type=int, default=1, help="only every n-th call")
     parser.add_argument("--seed", type=int, default=1, help="of random moments")
     arguments = parser.parse_args()
@@ -231,7 +234,7 @@ def main():
         lost = 0
         for each in chosen:
             if arguments.what == "calls":
-                lost += try_calls(known[each], each, folder, shim, arguments.every)
+                lost += try_calls(known[each], each, folder, shim, slice(arguments.first - 1, None, arguments.every))
             else:
                 lost += try_random(known[each], each, folder, -(-kills // len(chosen)), arguments.seed)
     return 1 if lost else 0

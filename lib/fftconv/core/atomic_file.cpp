@@ -166,6 +166,10 @@ void sync_folder(const fs::path& folder, const fs::path& file) {
 
 }  // namespace
 
+void require_replaceable(const fs::path& file) {
+    old_file(file, real_target(file));
+}
+
 void replace_file(const fs::path& file, std::span<const std::byte> contents) {
     const fs::path target = real_target(file);
     const std::optional<struct stat> old = old_file(file, target);

@@ -15,4 +15,7 @@ namespace fftconv {
 /// partial file stays.
 void replace_file(const std::filesystem::path& file, std::span<const std::byte> contents);
 
+/// Before long work: @throws FileError when `file` is there and replace_file would refuse to replace it.
+void require_replaceable(const std::filesystem::path& file);
+
 }  // namespace fftconv

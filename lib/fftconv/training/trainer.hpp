@@ -137,6 +137,8 @@ class Trainer {
     const TrainerOptions& options() const { return options_; }
     /// Of the finished epochs.
     const std::vector<EpochRecord>& history() const { return state_.history; }
+    /// Whether run has nothing left to do.
+    bool has_ended() const { return state_.epoch >= options_.epochs || out_of_patience(); }
     /// Of an epoch.
     int batches() const { return train_.count(); }
     /// Between batches.

@@ -1,0 +1,366 @@
+// What tables, pages and comparisons show: every number from the column that its heading names. All values
+// differ, so that another column's would be seen.
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "apps/app.hpp"
+#include "apps/recomputation.hpp"
+#include "common/options.hpp"
+#include "ecp/figures.hpp"
+#include "ecp/pure_convolution.hpp"
+#include "prune/tables.hpp"
+#include "results/compare.hpp"
+#include "results/page.hpp"
+
+using namespace fftconv;
+using namespace fftconv::test;
+
+namespace {
+
+/// The cells of a table's row by their headings, as the text has them.
+std::map<std::string, std::string> row_of_text(const std::string& text, const std::string& name) {
+    const auto cells = [](const std::string& line) {
+        std::vector<std::string> result;
+        for (std::string cell : split(line, '|')) {
+            const std::size_t first = cell.find_first_not_of(' ');
+            result.push_back(first == cell.npos ? ""
+                                                : cell.substr(first, cell.find_last_not_of(' ') + 1 - first));
+        }
+        return result;
+    };
+    std::vector<std::string> header;
+    std::string before;
+    for (const std::string& line : split(text, '\n')) {
+        if (line.starts_with("|-") || line.starts_with("| -")) header = cells(before);
+        before = line;
+        const std::vector<std::string> row = cells(line);
+        if (row.size() < 2 || row[1] != name || header.size() != row.size()) continue;
+        std::map<std::string, std::string> found;
+        for (std::size_t i = 1; i + 1 < row.size(); ++i) found[header[i]] = row[i];
+        return found;
+    }
+    throw std::runtime_error("no row " + name + " in\n" + text);
+}
+
+/// A pruning of one point whose every number is another.
+PruningRecord pruning() {
+    PruningRecord run;
+    run.dataset = "images";
+    run.options.criteria = {"l2"};
+    run.options.ratios = {"0.5"};
+    const auto filled = [](const std::string& name, const std::string& granularity, double first) {
+        PruningResult point;
+        point.name = name, point.granularity = granularity, point.criterion = "l2";
+        point.architecture = "1x28x28:8C3-10Softmax";
+        for (double PruningResult::*value :
+             {&PruningResult::requested, &PruningResult::pruned_maps, &PruningResult::pruned_kernels,
+              &PruningResult::pruned_weights, &PruningResult::validation_before, &PruningResult::test_before,
+              &PruningResult::validation_mcr, &PruningResult::test_mcr, &PruningResult::dense_ms,
+              &PruningResult::masked_ms, &PruningResult::compact_ms})
+            point.*value = first++;
+        point.parameters = 21000, point.direct_macs = 22e6, point.spectral_macs = 23e6;
+        for (std::size_t n = 0; n < point.best_of.size(); ++n) point.best_of[n] = 60 + double(n);
+        return point;
+    };
+    run.results.points = {filled("baseline", "none", 1), filled("l2-kernel-0.5", "kernel", 31)};
+    run.results.points[0].test_mcr = 2.25;
+    return run;
+}
+
+/// The data of the chart with this caption.
+std::string chart(const std::string& html, const std::string& title) {
+    const std::size_t place = html.find("<figcaption>" + title);
+    BOOST_REQUIRE_MESSAGE(place != html.npos, title << " is missing from\n" << html);
+    return html.substr(place, html.find("</figure>", place) - place);
+}
+
+PageSource source_of(const PruningRecord& run) {
+    PageSource source;
+    source.tables = run.results.tables(run.options);
+    return source;
+}
+
+Checkpoint checkpoint_with(double test_mcr, std::vector<double> validation, const DatasetRecord& dataset) {
+    Checkpoint checkpoint;
+    checkpoint.architecture = "1x28x28:10Softmax";
+    checkpoint.dataset = dataset;
+    checkpoint.state.values = {{"finished", 1}, {"test_mcr", test_mcr}};
+    Curve curve;
+    curve.method = "training";
+    for (std::size_t i = 0; i < validation.size(); ++i) curve.epoch.push_back(double(i + 1));
+    curve.validation_mcr = std::move(validation);
+    checkpoint.curves = {curve};
+    return checkpoint;
+}
+
+std::string number_behind(const std::string& text, const std::string& mark) {
+    const std::size_t begin = text.find(mark);
+    if (begin == text.npos) throw std::runtime_error("no '" + mark + "' in\n" + text);
+    const std::size_t first = begin + mark.size();
+    return text.substr(first, text.find_first_not_of("0123456789.-", first) - first);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(shown)
+
+BOOST_AUTO_TEST_CASE(the_table_of_pruned_networks) {
+    const std::string text = pruning_text({pruning()});
+    const std::map<std::string, std::string> expected{{"kernels pruned, %", "33.0"},
+                                                      {"weights pruned, %", "34.0"},
+                                                      {"MCR before retraining, %", "36.00"},
+                                                      {"MCR after, %", "38.00"},
+                                                      {"above the baseline", "35.75"},
+                                                      {"validation MCR, %", "37.00"},
+                                                      {"direct MACs, million", "22.000"},
+                                                      {"spectral MACs, million", "23.000"},
+                                                      {"parameters, thousand", "21.0"},
+                                                      {"dense, ms", "39.0000"},
+                                                      {"masked, ms", "40.0000"},
+                                                      {"compact, ms", "41.0000"}};
+    const auto row = row_of_text(text, "l2-kernel-0.5");
+    for (const auto& [heading, value] : expected)
+        BOOST_TEST(row.at(heading) == value, heading << " in\n" << text);
+    const auto candidates = row_of_text(text.substr(text.find("best of N")), "l2-kernel-0.5");
+    BOOST_TEST(candidates.at("N = 10") == "60.00");
+    BOOST_TEST(candidates.at("N = 1000") == "66.00");
+}
+
+// A row that is written and read is the same row.
+BOOST_AUTO_TEST_CASE(the_stored_tables_of_pruning) {
+    const PruningRecord run = pruning();
+    ResultRecord record;
+    record.tables = run.results.tables(run.options);
+    const auto value = [&](const char* column) { return numbers_of(record, "points", column).at(1); };
+    const std::map<std::string, double> expected{{"requested_ratio", 31},
+                                                 {"pruned_maps", 32},
+                                                 {"pruned_kernels", 33},
+                                                 {"pruned_weights", 34},
+                                                 {"validation_mcr_before", 35},
+                                                 {"test_mcr_before", 36},
+                                                 {"validation_mcr", 37},
+                                                 {"test_mcr", 38},
+                                                 {"dense_time", 39},
+                                                 {"masked_time", 40},
+                                                 {"compact_time", 41},
+                                                 {"parameters", 21000},
+                                                 {"direct_macs", 22e6},
+                                                 {"spectral_macs", 23e6},
+                                                 {"best_of_10", 60},
+                                                 {"best_of_1000", 66}};
+    for (const auto& [column, number] : expected) BOOST_TEST(value(column.c_str()) == number, column);
+}
+
+BOOST_AUTO_TEST_CASE(the_figure_of_pruning) {
+    const std::vector<PruningFigure> figures = pruning_figures({pruning()});
+    const std::vector<PlotSeries>& series = figures.at(0).plot.series;
+    BOOST_TEST(series.at(0).x == std::vector<double>{33}, boost::test_tools::per_element());
+    BOOST_TEST(series.at(0).y == std::vector<double>{38}, boost::test_tools::per_element());
+    BOOST_TEST(series.at(1).y.at(0) == 2.25);
+    BOOST_TEST(series.at(2).y.at(0) == 3.25);
+    BOOST_TEST(figures.at(1).plot.series.at(1).y == std::vector<double>{61},
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_page_of_a_pruning) {
+    PruningRecord run = pruning();
+    PruningLayerResult layer;
+    layer.point = "l2-kernel-0.5", layer.layer = "conv1";
+    layer.dense_ms = 0.51, layer.masked_ms = 0.52, layer.compact_ms = 0.53;
+    run.results.layers = {layer};
+    const std::vector<PageSource> sources{source_of(run)};
+    const std::string tradeoff = chart(tradeoff_section(sources), "MCR against milliseconds per image");
+    for (const char* part : {R"("dense (the baseline)","names":["baseline"],"x":[9],"y":[2.25])",
+                             R"("masked","names":["l2-kernel-0.5"],"x":[40],"y":[38])",
+                             R"("compact","names":["l2-kernel-0.5"],"x":[41],"y":[38])"})
+        BOOST_TEST(contains(tradeoff, part), part << " is missing from\n" << tradeoff);
+    const std::string times = chart(times_section(sources), "Time by layer: l2-kernel-0.5");
+    for (const char* part : {"dense: 0.51 ms", "masked: 0.52 ms", "compact: 0.53 ms"})
+        BOOST_TEST(contains(times, part), part << " is missing from\n" << times);
+}
+
+BOOST_AUTO_TEST_CASE(the_curves_of_a_page) {
+    PageSource source;
+    source.curves = {{.method = "m", .epoch = {1, 2}, .train_loss = {3, 4}, .train_mcr = {5, 6}}};
+    source.curves[0].validation_mcr = {7, 8};
+    source.curves[0].test_mcr = {9, 10};
+    source.curves[0].train_seconds = {11, 12};
+    const std::string html = curves_section({source});
+    for (const auto& [title, values] : {std::pair{"Test misclassification", "[9,10]"},
+                                        {"Validation misclassification", "[7,8]"},
+                                        {"Training loss", "[3,4]"},
+                                        {"Seconds of an epoch", "[11,12]"}})
+        BOOST_TEST(contains(chart(html, title), "\"x\":[1,2],\"y\":" + std::string(values)), title);
+}
+
+BOOST_AUTO_TEST_CASE(the_confusion_of_a_page_and_its_verdicts) {
+    PageSource source;
+    source.tables = {{"confusion", "Confusion", {{"label", "", std::vector<std::string>{"0", "1"}}}},
+                     {"table_3",
+                      "Table 3",
+                      {{"method", "", std::vector<std::string>{"two-conv, ECP k=0", "two-conv, ECP k=1"}},
+                       {"baseline", "", std::vector<std::string>{"Max pooling", "Max pooling"}},
+                       {"best_accuracy", "percent", std::vector<double>{97, 99}},
+                       {"paper_best_accuracy", "percent", std::vector<double>{98, 98}},
+                       {"first_epoch_98", "epoch", std::vector<double>{5, 9}},
+                       {"paper_first_epoch_98", "epoch", std::vector<double>{7, 7}}}}};
+    source.tables[0].columns.push_back({"answer_0", "1", std::vector<double>{11, 3}});
+    source.tables[0].columns.push_back({"answer_1", "1", std::vector<double>{2, 12}});
+    const std::string confusion = confusion_section({source});
+    BOOST_TEST(contains(confusion, "title=\"0 as 1: 15.38 %\""), confusion);
+    BOOST_TEST(contains(confusion, "title=\"1 as 0: 20 %\""), confusion);
+    const std::string paper = paper_section({source});
+    const auto verdict = [&](const std::string& method, const std::string& number) {
+        const std::size_t first = paper.find(number, paper.find(method));
+        const std::string row = paper.substr(first, paper.find("</tr>", first) - first);
+        return contains(row, "not reached") ? "not reached" : contains(row, "reached") ? "reached" : row;
+    };
+    BOOST_TEST(contains(paper, "2 of 4 published numbers are not reached"), paper);
+    // More accuracy is better, an earlier epoch is. Rows are in the order of the columns.
+    BOOST_TEST(verdict("ECP k=0", "first epoch") == "reached", paper);
+    BOOST_TEST(verdict("ECP k=0", "best accuracy") == "not reached", paper);
+}
+
+// Second less first, with the interval of two shares of the images that each was counted on.
+BOOST_AUTO_TEST_CASE(comparisons) {
+    const TemporaryFolder folder;
+    const DatasetRecord data{"images", std::string(64, 'a'), 1, 1000, 400, 900};
+    const std::string a = (folder / "a.h5").string(), b = (folder / "b.h5").string();
+    write_checkpoint(a, checkpoint_with(10, {40, 20}, data));
+    write_checkpoint(b, checkpoint_with(16, {30, 15}, data));
+    const std::string text = comparison_text({a, b});
+    const auto half = [](double p, double q, double images) {
+        return 1.96 * std::sqrt((p * (100 - p) + q * (100 - q)) / images);
+    };
+    const std::string header = b + ", difference";
+    BOOST_TEST(row_of_text(text, "network: test_mcr").at(header) ==
+               fmt::format("+6.00 ± {:.2f}", half(10, 16, 900)));
+    BOOST_TEST(row_of_text(text, "network: test_mcr").at(a) == "10.00");
+    BOOST_TEST(row_of_text(text, "training: last epoch: validation_mcr").at(header) ==
+               fmt::format("-5.00 ± {:.2f}", half(20, 15, 400)));
+}
+
+// Each experiment of a collection is the file that was named.
+BOOST_AUTO_TEST_CASE(collections_and_merged_curves) {
+    const TemporaryFolder folder;
+    const auto write = [&](const std::string& name, double mcr) {
+        ResultRecord record;
+        record.resolved_toml = "seed = 1\n";
+        record.curves = {{.method = "m", .epoch = {1}, .test_mcr = {mcr}}};
+        write_results(folder / name, record);
+        return (folder / name).string();
+    };
+    const std::string all = (folder / "all.h5").string(), one = write("1.h5", 1), two = write("2.h5", 2);
+    const CommandResult done = run(app("results") + " collect " + all + " first=" + one + " second=" + two);
+    BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+    for (const Experiment& each : read_experiments(all))
+        BOOST_TEST(each.record.curves.at(0).test_mcr.at(0) == (each.name == "first" ? 1 : 2));
+}
+
+BOOST_AUTO_TEST_CASE(the_figures_of_easy_convolution) {
+    EcpOptions options;
+    options.epochs = 2;
+    ResultRecord record;
+    record.curves = {{.method = "two-conv-max", .epoch = {1, 2}, .test_mcr = {30, 20}},
+                     {.method = "two-conv-ecp-0", .epoch = {1, 2}, .test_mcr = {12, 11}}};
+    for (Curve& curve : record.curves) curve.train_mcr = {50, 40};
+    bool seen = false;
+    for (const EcpFigure& figure : ecp_figures(EcpResults(record, options))) {
+        if (figure.name != "figure_10") continue;
+        seen = true;
+        const Table table = figure.stored();
+        BOOST_TEST(std::get<std::vector<double>>(table.columns.at(0).values) == (std::vector<double>{1, 2}),
+                   boost::test_tools::per_element());
+        for (const PlotSeries& series : figure.plot.series) {
+            BOOST_TEST(series.x == (std::vector<double>{1, 2}), boost::test_tools::per_element());
+            const bool easy = series.title == "ECP k=0";
+            BOOST_TEST(series.y == (easy ? std::vector<double>{88, 89} : std::vector<double>{70, 80}),
+                       boost::test_tools::per_element());
+        }
+    }
+    BOOST_TEST(seen);
+}
+
+// Of full outputs and of a quarter of them, on the engine that does what it is asked and no more.
+BOOST_AUTO_TEST_CASE(pure_convolution_times_the_work_that_its_columns_name) {
+    const TemporaryFolder folder;
+    write_mnist(folder.path());
+    EcpOptions options;
+    options.networks = {"one-conv"};
+    options.convolution_rounds = 5;
+    options.batch = 50;
+    options.threads = 1;
+    const Dataset dataset = load_dataset("mnist", folder.path(), {});
+    ResultRecord record;
+    record.tables = {time_convolutions(
+        options, dataset.train, [](const std::string&) {}, [] { return false; })};
+    const EcpResults results(record, options);
+    BOOST_TEST(results.convolution_seconds("one-conv", "direct", true) <
+               0.6 * results.convolution_seconds("one-conv", "direct", false));
+    BOOST_TEST(results.convolution_speed_up("one-conv", "direct") > 1.6);
+}
+
+// What a person reads is what the file holds.
+BOOST_AUTO_TEST_CASE(what_is_printed_is_what_is_stored) {
+    const Recomputation bench;
+    const auto output = [&](const std::string& name, const std::string& options) {
+        const CommandResult done = run(app(name) + " --data " + bench.data.string() + " " + options);
+        BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+        return done.output;
+    };
+    const auto stored = [&](const std::string& name) {
+        return read_checkpoint(bench.path(name)).state.values.at("test_mcr");
+    };
+    const std::string network =
+        "--architecture 1x28x28:4C5v-P2-10Softmax --batch 16 --epochs 1 --rate 0.0015 ";
+    const std::string trained =
+        output("train", network + "--repeat 3 --threads 1 --out " + bench.path("n.h5"));
+    const double mcr[] = {stored("n.h5"), stored("n-repeat-2.h5"), stored("n-repeat-3.h5")};
+    BOOST_TEST(number_behind(trained, "Softmax on MNIST (not the publisher's files): test MCR ") ==
+               fmt::format("{:.2f}", mcr[0]));
+    BOOST_TEST(number_behind(trained, "of 3 trainings: mean ") ==
+               fmt::format("{:.2f}", (mcr[0] + mcr[1] + mcr[2]) / 3));
+    BOOST_TEST((mcr[0] != mcr[1] || mcr[1] != mcr[2]));
+
+    const std::string evaluated =
+        output("evaluate", bench.path("n.h5") + " --batch 20 --threads 1 --out " + bench.path("e.h5"));
+    const ResultRecord record = read_results(bench.path("e.h5"));
+    const auto value = [&](const char* column) { return numbers_of(record, "evaluation", column).at(0); };
+    BOOST_TEST(number_behind(evaluated, "accuracy ") == fmt::format("{:.2f}", value("accuracy")));
+    BOOST_TEST(number_behind(evaluated, "cross-entropy ") == fmt::format("{:.4f}", value("cross_entropy")));
+    BOOST_TEST(contains(evaluated,
+                        fmt::format("{:.4f} ms per image (batch 20, 1 thread, fft engine)", value("time"))),
+               evaluated);
+    bool turned = false;
+    for (int label = 0; label < 10; ++label) {
+        const auto row =
+            row_of_text(evaluated.substr(evaluated.find("label \\ answer") - 2), std::to_string(label));
+        for (int answer = 0; answer < 10; ++answer) {
+            const double count =
+                numbers_of(record, "confusion", fmt::format("answer_{}", answer))[std::size_t(label)];
+            BOOST_TEST(row.at(std::to_string(answer)) == fmt::format("{}", count));
+            turned = turned || count != numbers_of(record, "confusion",
+                                                   fmt::format("answer_{}", label))[std::size_t(answer)];
+        }
+    }
+    BOOST_TEST(turned);
+
+    const std::string compared = output("ecp",
+                                        "--network one-conv --method max --epochs 1 --limit 60 --batch 20 "
+                                        "--convolution-rounds 0 --threads 1 --out " +
+                                            bench.path("ecp.h5"));
+    const Curve curve = read_results(bench.path("ecp.h5")).curves.at(0);
+    BOOST_TEST(number_behind(compared, "test accuracy ") ==
+               fmt::format("{:.2f}", 100 - curve.test_mcr.at(0)));
+    const Curve in_checkpoint =
+        read_checkpoint(bench.path("ecp.h5.checkpoints/one-conv-max.h5")).curves.at(0);
+    BOOST_TEST((in_checkpoint.test_mcr == curve.test_mcr));
+    BOOST_TEST((in_checkpoint.train_loss == curve.train_loss));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
