@@ -165,8 +165,9 @@ void run_evaluation(EvaluateOptions& evaluate, const Options& options) {
         require_output({.out = evaluate.out, .overwrite = evaluate.overwrite});
         lock.emplace(evaluate.out);
     }
-    const RecordedRun run = chosen_run(read_recorded_run(evaluate.checkpoint), evaluate, options);
-    require_mode_is_used(options, parse_architecture(run.checkpoint.architecture));
+    const RecordedRun recorded = read_recorded_run(evaluate.checkpoint);
+    require_mode_is_used(options, parse_architecture(recorded.checkpoint.architecture));
+    const RecordedRun run = chosen_run(recorded, evaluate, options);
     evaluate.dataset = run.train.dataset;  // what was not given is recorded too
     evaluate.engine = run.train.engine;
     evaluate.measure = run.train.measure;

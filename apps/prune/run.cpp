@@ -35,17 +35,27 @@ void remove_older_points(const PruneOptions& prune) {
     for (const std::filesystem::path& file : files) std::filesystem::remove(file);
 }
 
+/// Those of the calls before this one, and those of the baseline.
+std::vector<std::string> known_plans(std::vector<std::string> plans,
+                                     const std::vector<std::string>& baseline) {
+    for (const std::string& plan : baseline)
+        if (std::ranges::count(plans, plan) == 0) plans.push_back(plan);
+    return plans;
+}
+
 /// Checks without which nothing may be replaced: the network, or what is to be trained and its data.
 void require_baseline(PruneOptions& prune, const Options& options) {
     if (!prune.train_baseline) {
         PruneOptions copy = prune;
         const RecordedRun run = read_baseline(copy, options);
+        use_plans(known_plans(prune.train.plans, run.train.plans));
         PrunedNetwork network = load_network(run.checkpoint, run.file, copy.train.network_options());
         add_given_masks(network, prune.mask);
         require_units(network, prune);
         load_recorded_data(run, copy.train.data, copy.train.thread_count());
         return;
     }
+    use_plans(prune.train.plans);
     const TrainOptions& train = prune.train;
     const Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
     const Architecture architecture = train.network_for(dataset.train.maps);
@@ -84,14 +94,6 @@ void prepare_folder(const PruneOptions& prune, const Options& options, bool resu
         write_results(prune.train.out, {.resolved_toml = options.resolved_toml(),
                                         .tables = {calls_table({}, options.resolved_toml())}});
     if (prune.train_baseline) train_baseline(prune);
-}
-
-/// Those of the calls before this one, and those of the baseline.
-std::vector<std::string> known_plans(std::vector<std::string> plans,
-                                     const std::vector<std::string>& baseline) {
-    for (const std::string& plan : baseline)
-        if (std::ranges::count(plans, plan) == 0) plans.push_back(plan);
-    return plans;
 }
 
 void prune_baseline(PruneOptions& prune, const Options& options, std::optional<ResultRecord> stored) {

@@ -13,6 +13,7 @@
 #include "common/options.hpp"
 #include "ecp/figures.hpp"
 #include "ecp/pure_convolution.hpp"
+#include "prune/figures.hpp"
 #include "prune/tables.hpp"
 #include "results/compare.hpp"
 #include "results/page.hpp"
@@ -126,7 +127,8 @@ BOOST_AUTO_TEST_CASE(the_table_of_pruned_networks) {
     const auto row = row_of_text(text, "l2-kernel-0.5");
     for (const auto& [heading, value] : expected)
         BOOST_TEST(row.at(heading) == value, heading << " in\n" << text);
-    const auto candidates = row_of_text(text.substr(text.find("best of N")), "l2-kernel-0.5");
+    const auto candidates =
+        row_of_text(text.substr(text.find("| validation MCR of the best of N")), "l2-kernel-0.5");
     BOOST_TEST(candidates.at("N = 10") == "60.00");
     BOOST_TEST(candidates.at("N = 1000") == "66.00");
 }
@@ -175,7 +177,7 @@ BOOST_AUTO_TEST_CASE(the_page_of_a_pruning) {
     run.results.layers = {layer};
     const std::vector<PageSource> sources{source_of(run)};
     const std::string tradeoff = chart(tradeoff_section(sources), "MCR against milliseconds per image");
-    for (const char* part : {R"("dense (the baseline)","names":["baseline"],"x":[9],"y":[2.25])",
+    for (const char* part : {R"x("dense (the baseline)","names":["baseline"],"x":[9],"y":[2.25])x",
                              R"("masked","names":["l2-kernel-0.5"],"x":[40],"y":[38])",
                              R"("compact","names":["l2-kernel-0.5"],"x":[41],"y":[38])"})
         BOOST_TEST(contains(tradeoff, part), part << " is missing from\n" << tradeoff);
@@ -200,6 +202,7 @@ BOOST_AUTO_TEST_CASE(the_curves_of_a_page) {
 
 BOOST_AUTO_TEST_CASE(the_confusion_of_a_page_and_its_verdicts) {
     PageSource source;
+    source.dataset.name = "MNIST";
     source.tables = {{"confusion", "Confusion", {{"label", "", std::vector<std::string>{"0", "1"}}}},
                      {"table_3",
                       "Table 3",
@@ -213,7 +216,7 @@ BOOST_AUTO_TEST_CASE(the_confusion_of_a_page_and_its_verdicts) {
     source.tables[0].columns.push_back({"answer_1", "1", std::vector<double>{2, 12}});
     const std::string confusion = confusion_section({source});
     BOOST_TEST(contains(confusion, "title=\"0 as 1: 15.38 %\""), confusion);
-    BOOST_TEST(contains(confusion, "title=\"1 as 0: 20 %\""), confusion);
+    BOOST_TEST(contains(confusion, "title=\"1 as 0: 20.00 %\""), confusion);
     const std::string paper = paper_section({source});
     const auto verdict = [&](const std::string& method, const std::string& number) {
         const std::size_t first = paper.find(number, paper.find(method));

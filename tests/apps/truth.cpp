@@ -384,10 +384,10 @@ BOOST_AUTO_TEST_CASE(a_pruning_records_the_plans_that_it_found) {
                     "--checkpoint " +
                     net + " --out " + out));
     const std::string found = configured(read_results(out).resolved_toml, "plans");
-    BOOST_TEST(contains(found, "1 → 4"), found);
-    BOOST_TEST(contains(found, "1 → 2"), found);
+    BOOST_TEST(contains(found, "1->4"), found);
+    BOOST_TEST(contains(found, "1->2"), found);
     const std::string point = bench.path("p.h5.points/l2-feature-map-0.5.h5");
-    BOOST_TEST(contains(configured(read_checkpoint(point).resolved_toml, "plans"), "1 → 2"));
+    BOOST_TEST(contains(configured(read_checkpoint(point).resolved_toml, "plans"), "1->2"));
     const std::string weights = test::text_of(point);
     std::filesystem::remove(point);
     std::ofstream(plans) << "";  // a plan that is measured anew would be remembered again
