@@ -176,6 +176,9 @@ BOOST_AUTO_TEST_CASE(columns_of_points_and_layers) {
                        point("test_mcr"));
             BOOST_TEST(left_of(compact, "conv2", 4).kept_weights == conv2.kept_weights);
             BOOST_TEST(left_of(compact, "conv2", 4).maps == conv2.kept_maps);
+            const PrunedNetwork thin = bench.network("p.h5.points/" + name + ".compact.h5");
+            for (const LayerDensity& layer : thin.density())
+                if (layer.layer == "conv2") BOOST_TEST(double(layer.kept_weights) == conv2.kept_weights);
         }
     }
 }
