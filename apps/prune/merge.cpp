@@ -135,6 +135,8 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
     tables.push_back(calls.front());
     merged.resolved_toml = options.resolved_toml();
     merged.tables = std::move(tables);
+    for (const Curve& curve : merged.curves)
+        if (curve.method == "baseline") results.curves.push_back(curve);
     merged.curves = std::move(results.curves);
     write_results(output.out, merged);
 }

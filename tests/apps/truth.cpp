@@ -140,8 +140,8 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     const std::string net = bench.path("n.h5"), a = bench.path("a.h5"), b = bench.path("b.h5");
     bench.works(bench.train("--validation 0.2 --out " + net));
     for (const auto& [part, out] : {std::pair{"1/2", a}, {"2/2", b}})
-        bench.works(bench.prune("--ratio 0.25:0.5:0.25 --points " + std::string(part) + " --checkpoint " +
-                                net + " --out " + out));
+        bench.works(bench.prune("--ratio 0.25:0.5:0.25 --retrain-epochs 1 --no-control --points " +
+                                std::string(part) + " --checkpoint " + net + " --out " + out));
     const auto merge = [&](const std::string& files) { return app("results") + " merge " + files; };
     const std::string all = bench.path("all.h5"), before = test::text_of(a);
     bench.fails(merge(all + " " + a), 2, "part 2/2 is missing");
@@ -152,6 +152,11 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     BOOST_TEST(!std::filesystem::exists(all));
     bench.works(merge(all + " " + a + " " + b));
     bench.fails(merge(all + " " + a + " " + b), 2, "--overwrite");
+    std::vector<std::string> curves;  // of every training, that of the baseline included
+    for (const Curve& curve : read_results(all).curves) curves.push_back(curve.method);
+    std::ranges::sort(curves);
+    BOOST_TEST(curves == (std::vector<std::string>{"baseline", "l2-kernel-0.25", "l2-kernel-0.5"}),
+               boost::test_tools::per_element());
     const CommandResult compared = run(app("results") + " compare " + a + " " + all);
     BOOST_TEST(compared.status == 0, compared.output);
     BOOST_TEST(contains(compared.output, "points: l2-kernel-0.25: test_mcr"), compared.output);
@@ -325,6 +330,22 @@ BOOST_AUTO_TEST_CASE(a_file_of_another_app_is_not_taken_for_an_own_one) {
     BOOST_TEST(app_of(parse_toml(old.resolved_toml, "old")) == "fftconv-prune");
     write_results(bench.path("old.h5"), old);
     bench.fails(app("ecp") + " --resume --out " + bench.path("old.h5"), 2, "found one of fftconv-prune");
+}
+
+// --train is fftconv-train with these options.
+BOOST_AUTO_TEST_CASE(a_pruning_trains_its_network_as_fftconv_train_does) {
+    const Recorded bench;
+    const std::string how =
+        " --threads 1 --batch 20 --epochs 2 --architecture '1x28x28:4C5v-P2(ecp)-10Softmax' --mode per-epoch "
+        "--optimizer momentum --rate 0.003 --seed 6 --validation 0.2 --preprocess contrast --keep-best ";
+    bench.works(app("train") + how + "--batch-norm --out " + bench.path("n.h5"));
+    bench.works(app("prune") + how + "--train --ratio 0.5 --criterion l2 --timing-rounds 1 --out " +
+                bench.path("p.h5"));
+    const Checkpoint one = read_checkpoint(bench.path("n.h5")),
+                     other = read_checkpoint(bench.path("p.h5.points/baseline.h5"));
+    BOOST_TEST((one.model == other.model));
+    BOOST_TEST((one.dataset == other.dataset));
+    BOOST_TEST(one.state.values.at("test_mcr") == other.state.values.at("test_mcr"));
 }
 
 // A network that others name by its digest does not become another file when there was nothing to do.
