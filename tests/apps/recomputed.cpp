@@ -133,8 +133,8 @@ BOOST_AUTO_TEST_CASE(whitening) {
         masks_of_least(own, scope, 0.5, unit_scores(own, scope, Criterion::taylor, {images, 3, 1})));
     remove_dead_ends(own);
     const std::vector<WeightedLayer> layers = weighted_layers(own.network);
-    BOOST_TEST((kept_weights(read_masks(bench.path("p.h5.points/taylor-kernel-0.5.mask.h5")).masks, layers) ==
-                own.kept_weights()));
+    BOOST_TEST((surviving_weights(read_masks(bench.path("p.h5.points/taylor-kernel-0.5.mask.h5")).masks,
+                                  layers) == own.surviving_weights()));
     // Training that starts from there has images prepared alike, whatever they are.
     bench.command("train",
                   "--init " + bench.path("n.h5") + " --limit 50 --epochs 1 --out " + bench.path("t.h5"));

@@ -25,7 +25,8 @@ namespace {
 
 /// What a layer of a checkpoint has left, by its zeros.
 struct Left {
-    double maps = 0, kept_maps = 0, kernels = 0, kept_kernels = 0, weights = 0, kept_weights = 0;
+    double maps = 0, surviving_maps = 0, kernels = 0, surviving_kernels = 0, weights = 0,
+           surviving_weights = 0;
 };
 
 bool any_of_part(const std::vector<float>& values, std::size_t part, std::size_t parts) {
@@ -41,9 +42,10 @@ Left left_of(const Checkpoint& checkpoint, const std::string& layer, int inputs)
         if (array.name != layer + "/weight") continue;
         const std::size_t maps = std::size_t(array.shape[0]), kernels = maps * std::size_t(inputs);
         left = {double(maps), 0, double(kernels), 0, double(array.values.size()), 0};
-        for (std::size_t o = 0; o < maps; ++o) left.kept_maps += any_of_part(array.values, o, maps);
-        for (std::size_t k = 0; k < kernels; ++k) left.kept_kernels += any_of_part(array.values, k, kernels);
-        left.kept_weights = double(std::ranges::count_if(array.values, [](float w) { return w != 0; }));
+        for (std::size_t o = 0; o < maps; ++o) left.surviving_maps += any_of_part(array.values, o, maps);
+        for (std::size_t k = 0; k < kernels; ++k)
+            left.surviving_kernels += any_of_part(array.values, k, kernels);
+        left.surviving_weights = double(std::ranges::count_if(array.values, [](float w) { return w != 0; }));
     }
     return left;
 }
@@ -130,24 +132,27 @@ BOOST_AUTO_TEST_CASE(columns_of_points_and_layers) {
             double parameters = 0, direct = 0, spectral = 0;
             for (std::size_t i = 0; i < 4; ++i) {
                 const Left left = left_of(checkpoint, layers[i], inputs[i]);
-                const double own = left.kept_weights + (i == 3 ? 1 : 2) * left.kept_maps,
-                             macs = left.kept_weights * outputs[i];
+                const double own = left.surviving_weights + (i == 3 ? 1 : 2) * left.surviving_maps,
+                             macs = left.surviving_weights * outputs[i];
                 parameters += own;
                 direct += macs;
                 if (name == "baseline") continue;
                 const Row layer = row_of(record, "layers", {{"point", name}, {"layer", layers[i]}}),
                           whole = row_of(record, "layers", {{"point", "control"}, {"layer", layers[i]}});
                 BOOST_TEST(layer("maps") == left.maps);
-                BOOST_TEST(layer("kept_maps") == left.kept_maps);
+                BOOST_TEST(layer("kept_maps") == left.surviving_maps);
                 BOOST_TEST(layer("kernels") == left.kernels);
-                BOOST_TEST(layer("kept_kernels") == left.kept_kernels);
-                BOOST_TEST(layer("pruned_kernels") == percent_gone(left.kept_kernels, left.kernels), nearly);
-                BOOST_TEST(layer("pruned_weights") == percent_gone(left.kept_weights, left.weights), nearly);
+                BOOST_TEST(layer("kept_kernels") == left.surviving_kernels);
+                BOOST_TEST(layer("pruned_kernels") == percent_gone(left.surviving_kernels, left.kernels),
+                           nearly);
+                BOOST_TEST(layer("pruned_weights") == percent_gone(left.surviving_weights, left.weights),
+                           nearly);
                 BOOST_TEST(layer("parameters") == own, nearly);
                 BOOST_TEST(layer("direct_macs") == macs, nearly);
-                BOOST_TEST(layer("spectral_macs") ==
-                               (i < 2 ? whole("spectral_macs") * left.kept_kernels / left.kernels : macs),
-                           nearly);
+                BOOST_TEST(
+                    layer("spectral_macs") ==
+                        (i < 2 ? whole("spectral_macs") * left.surviving_kernels / left.kernels : macs),
+                    nearly);
                 spectral += layer("spectral_macs");
                 if (i == 1)
                     BOOST_TEST(layer("requested_ratio") == point("requested_ratio"));
@@ -163,9 +168,9 @@ BOOST_AUTO_TEST_CASE(columns_of_points_and_layers) {
                 nearly);
             if (name == "baseline") continue;
             const Left conv2 = left_of(checkpoint, "conv2", 4);
-            BOOST_TEST(point("pruned_maps") == percent_gone(conv2.kept_maps, 6), nearly);
-            BOOST_TEST(point("pruned_kernels") == percent_gone(conv2.kept_kernels, 24), nearly);
-            BOOST_TEST(point("pruned_weights") == percent_gone(conv2.kept_weights, 24 * 9), nearly);
+            BOOST_TEST(point("pruned_maps") == percent_gone(conv2.surviving_maps, 6), nearly);
+            BOOST_TEST(point("pruned_kernels") == percent_gone(conv2.surviving_kernels, 24), nearly);
+            BOOST_TEST(point("pruned_weights") == percent_gone(conv2.surviving_weights, 24 * 9), nearly);
             // The thinner network is the same one, by itself.
             Checkpoint compact = read_checkpoint(bench.path("p.h5.points/" + name + ".compact.h5"));
             BOOST_TEST(record.column<std::string>("result", "points", "compact_architecture")[point.index] ==
@@ -174,11 +179,12 @@ BOOST_AUTO_TEST_CASE(columns_of_points_and_layers) {
                                           " --overwrite --out " + bench.path("e.h5"));
             BOOST_TEST(numbers_of(read_results(bench.path("e.h5")), "evaluation", "test_mcr").at(0) ==
                        point("test_mcr"));
-            BOOST_TEST(left_of(compact, "conv2", 4).kept_weights == conv2.kept_weights);
-            BOOST_TEST(left_of(compact, "conv2", 4).maps == conv2.kept_maps);
+            BOOST_TEST(left_of(compact, "conv2", 4).surviving_weights == conv2.surviving_weights);
+            BOOST_TEST(left_of(compact, "conv2", 4).maps == conv2.surviving_maps);
             const PrunedNetwork thin = bench.network("p.h5.points/" + name + ".compact.h5");
             for (const LayerDensity& layer : thin.density())
-                if (layer.layer == "conv2") BOOST_TEST(double(layer.kept_weights) == conv2.kept_weights);
+                if (layer.layer == "conv2")
+                    BOOST_TEST(double(layer.surviving_weights) == conv2.surviving_weights);
         }
     }
 }
@@ -391,13 +397,13 @@ BOOST_AUTO_TEST_CASE(a_pruned_network_stays_pruned_when_training_starts_from_it)
     bench.command("train", "--init " + bench.path(pruned) + " --epochs 1 --out " + bench.path("t.h5"));
     const Checkpoint start = read_checkpoint(bench.path(pruned)), tuned = read_checkpoint(bench.path("t.h5"));
     BOOST_TEST((tuned.masks == start.masks));
-    BOOST_TEST(left_of(tuned, "conv2", 4).kept_kernels == left_of(start, "conv2", 4).kept_kernels);
-    BOOST_TEST(left_of(tuned, "conv2", 4).kept_kernels <= 12);
+    BOOST_TEST(left_of(tuned, "conv2", 4).surviving_kernels == left_of(start, "conv2", 4).surviving_kernels);
+    BOOST_TEST(left_of(tuned, "conv2", 4).surviving_kernels <= 12);
     BOOST_TEST((tuned.model != start.model));
     bench.command("train", "--resume --epochs 2 --out " + bench.path("t.h5"));
     const Checkpoint longer = read_checkpoint(bench.path("t.h5"));
     BOOST_TEST((longer.masks == start.masks));
-    BOOST_TEST(left_of(longer, "conv2", 4).kept_kernels == left_of(start, "conv2", 4).kept_kernels);
+    BOOST_TEST(left_of(longer, "conv2", 4).surviving_kernels == left_of(start, "conv2", 4).surviving_kernels);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
