@@ -355,6 +355,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_prune) {
         {{"--candidates", "12"}, {{"candidates", "12"}}},
         {{"--layers", "conv2,conv3"}, {{"layers", "conv2,conv3"}}},
         {{"--stride", "3"}, {{"stride", "3"}}},
+        {{"--shards", "2"}, {{"network.batch", "64"}, {"pruned network.batch", "64"}}},
         {{"--data-batches", "2"}, {{"data_batches", "2"}}},
         {{"--retrain-epochs", "4"},
          {{"retraining.epochs", "4"}, {"points", "control " + named("best-of-n-kernel", tenths)}}},
