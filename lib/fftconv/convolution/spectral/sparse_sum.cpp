@@ -321,11 +321,13 @@ struct GradientSums {
     }
     HWY_INLINE void totals(D d, float sums[4 * fours]) const {
         Vector all[4 * fours];
-#pragma GCC unroll 8
-        for (int i = 0; i < 4 * fours; ++i)
-            all[i] = i >= values ? hn::Zero(d)
-                     : !Complex  ? k[i % Count]
-                                 : hn::Add(k[i % Count], (i < Count ? re : im)[i % Count]);
+#pragma GCC unroll 4
+        for (int j = 0; j < Count; ++j) {
+            all[j] = Complex ? hn::Add(k[j], re[j]) : k[j];
+            if constexpr (Complex) all[Count + j] = hn::Add(k[j], im[j]);
+        }
+#pragma GCC unroll 4
+        for (int i = values; i < 4 * fours; ++i) all[i] = hn::Zero(d);
 #pragma GCC unroll 2
         for (int i = 0; i < fours; ++i) sums_of_lanes(d, all + 4 * i, sums + 4 * i);
     }
