@@ -87,6 +87,10 @@ class Scenario:
         below = [path for suffix in (".points", ".checkpoints") for path in (folder / (self.out + suffix)).glob("*.h5")]
         return ["--resume"] if (folder / self.out).exists() or below else []
 
+    def is_done(self, folder):
+        """Whether the same command would be refused, as its work is there."""
+        return False
+
     def resumed(self, folder):
         """Runs it to its end; what it said when it failed."""
         process = self.run(folder, self.flags_to_resume(folder))
@@ -118,6 +122,10 @@ class Collect(Scenario):
         if "a" not in names:
             return f"experiments {names}"
         return super().resumed(folder) if "b" not in names else ""
+
+    def is_done(self, folder):
+        with h5py.File(folder / self.out, "r") as file:
+            return "b" in file
 
     def flags_to_resume(self, folder):
         return []
@@ -193,6 +201,8 @@ def try_random(scenario, name, folder, kills, seed):
         scenario.prepare(tried)
         runs, flags, wrong = runs + 1, scenario.flags, ""
         for _ in range(chance.randint(1, 6)):
+            if scenario.is_done(tried):
+                break
             process = scenario.run(tried, flags)
             try:
                 said = process.communicate(timeout=whole * 1.1 * chance.random())[1]
