@@ -26,8 +26,9 @@ class Team {
     void run(int threads, int count, detail::Piece piece, const void* body);
 
   private:
-    /// What is shared out: the items that nobody has taken, and the workers that may.
-    struct Open {
+    /// What is shared out: the items that nobody has taken, and the workers that may. Aligned as a whole, so
+    /// that Clang too changes it in one instruction, without libatomic.
+    struct alignas(8) Open {
         std::uint32_t items, workers;
     };
     struct Call {
