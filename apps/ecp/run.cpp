@@ -371,10 +371,6 @@ void EcpRun::stop() const {
                       options_.command_with("--resume"));
 }
 
-}  // namespace
-
-namespace {
-
 /// What every process must have, or their trainings would not belong together.
 void require_same_everywhere(const Options& options, const Dataset& dataset) {
     Configuration values = options.values();

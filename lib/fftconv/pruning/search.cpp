@@ -129,21 +129,21 @@ struct Candidates::Inside {
     RepeatedEvaluation evaluation;
     std::optional<Recalibration> recalibration;  // where each candidate has batch statistics of its own
 
-    Inside(PrunedNetwork& network, Batches& validation, const PruningScope& among, const SearchOptions& how)
+    Inside(PrunedNetwork& network, Batches& validation, const PruningScope& among, const SearchOptions& how,
+           std::size_t first_layer)
         : pruned(network),
           scope(among),
           options(how),
           trial(network),
-          evaluation(network.network, validation, first_pruned(network.network, among)) {
+          evaluation(network.network, validation, first_layer) {
         if (options.training && options.recalibrate > 0)
-            recalibration.emplace(network.network, *options.training, options.recalibrate,
-                                  first_pruned(network.network, among));
+            recalibration.emplace(network.network, *options.training, options.recalibrate, first_layer);
     }
 };
 
 Candidates::Candidates(PrunedNetwork& pruned, Batches& validation, const PruningScope& scope,
                        const SearchOptions& options)
-    : inside_(new Inside(pruned, validation, scope, options)) {}
+    : inside_(new Inside(pruned, validation, scope, options, first_pruned(pruned.network, scope))) {}
 
 Candidates::~Candidates() = default;
 
