@@ -50,9 +50,13 @@ double Mean::high() const {
 }
 
 std::string Mean::text(int digits) const {
+    return with_interval(mean, interval, digits);
+}
+
+std::string with_interval(double mean, double interval, int digits) {
     if (std::isnan(mean)) return "";
     const std::string center = fmt::format("{:.{}f}", mean, digits);
-    return count > 1 ? center + fmt::format(" ± {:.{}f}", interval, digits) : center;
+    return std::isnan(interval) ? center : center + fmt::format(" ± {:.{}f}", interval, digits);
 }
 
 double quantile(std::vector<double> values, double share) {

@@ -26,11 +26,12 @@ struct Mean {
     double mean = not_measured, deviation = not_measured, interval = not_measured;
     int count = 0;
 
-    double low() const;   ///< of the interval; of a single value itself
-    double high() const;  ///< likewise
-    /// "16.60 ± 0.35", of a single value "16.60", of none nothing.
-    std::string text(int digits = 2) const;
+    double low() const;                      ///< of the interval; of a single value itself
+    double high() const;                     ///< likewise
+    std::string text(int digits = 2) const;  ///< with_interval
 };
+/// "16.60 ± 0.35", without an interval (NaN: a single value) "16.60", of NaN nothing.
+std::string with_interval(double mean, double interval, int digits = 2);
 Mean mean_of(const std::vector<double>& values);
 
 /// t of which 95 % of Student's distribution with so many degrees of freedom (1 …) lies within ±t.

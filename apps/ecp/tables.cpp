@@ -121,11 +121,6 @@ std::string epoch_text(double epoch, bool expected) {
     return fmt::format("{:.4g}", epoch);
 }
 
-std::string with_interval(double value, double interval) {
-    if (std::isnan(value)) return "";
-    return fmt::format("{:.2f}", value) + (std::isnan(interval) ? "" : fmt::format(" ± {:.2f}", interval));
-}
-
 std::string accuracy_text(const EcpNumbers& numbers, bool is_baseline) {
     const std::string text = with_interval(numbers.best_accuracy, numbers.accuracy_interval);
     if (text.empty()) return text;

@@ -3,19 +3,10 @@
 #   bash results/ecp-mnist-seeds/run.sh BIN FOLDER
 # BIN: the folder of the apps; FOLDER: where results and checkpoints go; FFTCONV_DATA: the folder with mnist.
 set -euo pipefail
-bin=$1 folder=$2
-mkdir -p "$folder"
-bin=$(realpath "$bin")
-export FFTCONV_DATA=$(realpath "${FFTCONV_DATA:-datasets}")
-cd "$folder"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../resumable.sh" "$1" "$2"
 
 run() { # name, then options
-    local name=$1
-    shift
-    [[ -f $name.done ]] && return
-    "$bin/fftconv-ecp" "$@" --dataset mnist --epochs 30 --repeat 5 --threads 1 --convolution-rounds 0 \
-        $([[ -e $name.h5 ]] && echo --resume) --out "$name.h5" >>"$name.txt" 2>&1
-    touch "$name.done"
+    grow fftconv-ecp "$1" "${@:2}" --dataset mnist --epochs 30 --repeat 5 --convolution-rounds 0
 }
 
 run two-conv-0 --network two-conv --method max,average,random,ecp --mode 0

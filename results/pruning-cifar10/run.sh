@@ -4,34 +4,22 @@
 # BIN: the folder of the apps; FOLDER: where networks and results go; FFTCONV_DATA: the folder with cifar-10.
 # SETS: of claims (the points at which the paper states something, and ratio 0), kernels, maps, groups, combinations.
 set -euo pipefail
-bin=$1 folder=$2 seeds=${3:-1 2 3} sets=${4:-claims}
-mkdir -p "$folder"
-bin=$(realpath "$bin")
-export FFTCONV_DATA=$(realpath "${FFTCONV_DATA:-datasets}")
-cd "$folder"
+seeds=${3:-1 2 3} sets=${4:-claims}
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../resumable.sh" "$1" "$2"
 
-# A file that is there is resumed; it is made under another name first, so that a kill leaves no half.
-train() { # seed
-    [[ -f base-$1.h5 ]] && return
-    "$bin/fftconv-train" --architecture cnn-small --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
+baseline() { # seed
+    train "base-$1" --architecture cnn-small --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
         --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 12 --weight-decay 0.0005 --validation 0.2 --keep-best \
-        --threads "${THREADS:-2}" --seed "$1" \
-        $([[ -f base-$1.training.h5 ]] && echo --resume) --out "base-$1.training.h5" >>"base-$1.txt"
-    mv "base-$1.training.h5" "base-$1.h5"
+        --seed "$1"
 }
 
 prune() { # name seed, then options
-    local name=$1-$2 seed=$2
-    shift 2
-    [[ -f $name.done ]] && return
-    "$bin/fftconv-prune" --checkpoint "base-$seed.h5" --layers conv2,conv3,conv4,conv5,conv6 --batch 128 --candidates 10 \
-        --optimizer rmsprop --weight-decay 0.0005 --retrain-epochs "${EPOCHS:-8}" --threads "${THREADS:-2}" --seed "$seed" \
-        --timing-rounds 3 "$@" $([[ -f $name.h5 ]] && echo --resume) --out "$name.h5" >>"$name.txt"
-    touch "$name.done"
+    grow fftconv-prune "$1-$2" --checkpoint "base-$2.h5" --layers conv2,conv3,conv4,conv5,conv6 --batch 128 --candidates 10 \
+        --optimizer rmsprop --weight-decay 0.0005 --retrain-epochs "${EPOCHS:-8}" --seed "$2" --timing-rounds 3 "${@:3}"
 }
 
 for seed in $seeds; do
-    train "$seed"
+    baseline "$seed"
     for set in $sets; do
         case $set in
             claims)

@@ -3,36 +3,24 @@
 #   bash results/pruning-mnist-recalibrated/run.sh BIN FOLDER [SEEDS]
 # BIN: the folder of the apps; FOLDER: where networks and results go; FFTCONV_DATA: the folder with mnist.
 set -euo pipefail
-bin=$1 folder=$2 seeds=${3:-1 2 3 4 5}
-mkdir -p "$folder"
-bin=$(realpath "$bin")
-export FFTCONV_DATA=$(realpath "${FFTCONV_DATA:-datasets}")
-cd "$folder"
+seeds=${3:-1 2 3 4 5}
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../resumable.sh" "$1" "$2"
 
-# A file that is there is resumed; it is made under another name first, so that a kill leaves no half.
-train() { # architecture seed
-    [[ -f $1-$2.h5 ]] && return
-    "$bin/fftconv-train" --architecture "$1" --dataset mnist --batch-norm --batch 128 --optimizer rmsprop --rate 0.001 \
-        --schedule cosine --epochs 6 --validation 0.1 --keep-best --threads 1 --seed "$2" \
-        $([[ -f $1-$2.training.h5 ]] && echo --resume) --out "$1-$2.training.h5" >"$1-$2.txt"
-    mv "$1-$2.training.h5" "$1-$2.h5"
+network() { # architecture seed
+    train "$1-$2" --architecture "$1" --dataset mnist --batch-norm --batch 128 --optimizer rmsprop --rate 0.001 \
+        --schedule cosine --epochs 6 --validation 0.1 --keep-best --seed "$2"
 }
 
 prune() { # name architecture seed, then options
-    local name=$1-$3 network=$2 seed=$3
-    shift 3
-    [[ -f $name.done ]] && return
-    "$bin/fftconv-prune" --checkpoint "$network-$seed.h5" --architecture "$network" --dataset mnist --batch-norm \
-        --validation 0.1 --batch 128 --optimizer rmsprop --layers conv2,conv3 --threads 1 --seed "$seed" --timing-rounds 1 "$@" \
-        $([[ -f $name.h5 ]] && echo --resume) --out "$name.h5" >"$name.txt"
-    touch "$name.done"
+    grow fftconv-prune "$1-$3" --checkpoint "$2-$3.h5" --architecture "$2" --dataset mnist --batch-norm --validation 0.1 \
+        --batch 128 --optimizer rmsprop --layers conv2,conv3 --seed "$3" --timing-rounds 1 "${@:4}"
 }
 
 kernels="--granularity kernel --ratio 0.3:0.7:0.2"
 maps="--granularity feature-map --ratio 0.2:0.6:0.2"
 scores=weight-sum,l2,weight-sum-scaled,l2-scaled,taylor,spectral
 for seed in $seeds; do
-    train lenet-6-16-120 "$seed"
+    network lenet-6-16-120 "$seed"
     for batches in 0 8; do # without and with fresh statistics
         prune kernel-scores-$batches lenet-6-16-120 "$seed" $kernels --recalibrate $batches --criterion $scores,reconstruction
         prune kernel-compensated-$batches lenet-6-16-120 "$seed" $kernels --recalibrate $batches \
@@ -45,7 +33,7 @@ for seed in $seeds; do
     done
 done
 for seed in $seeds; do # Figure 3a
-    train mnist-16-32-64 "$seed"
+    network mnist-16-32-64 "$seed"
     for batches in 0 8; do
         prune map-scores-$batches mnist-16-32-64 "$seed" $maps --recalibrate $batches --criterion $scores,gamma,taylor-gamma
         prune map-best-$batches mnist-16-32-64 "$seed" $maps --recalibrate $batches --candidates 100

@@ -67,16 +67,16 @@ void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const 
     const PerAxis size(transform.height(), transform.width());
     const int own = k.group_channels(), first_channel = first < last ? k.group_of(first) * own : 0;
     const SpectrumLayout input = planes(own, groups.lanes), output = planes(2, groups.lanes);
-    Stopwatch watch(worker);
+    PhaseTimer timer(worker);
     for (int c = 0; c < own; ++c) {
         const int channel = first_channel + c;
         if (without_kernels(Toward::input, channel)) continue;
         gather(map_of(x, k.channel_of(channel)), groups, group, size, input_pixels(k.phase_of(channel)),
                worker.tile.data(), worker.rows, worker.lines.data());
-        watch.lap(gather_phase);
+        timer.lap(gather_phase);
         transform.forward(worker.tile.data(), worker.rows, groups.lanes, worker.input.data() + input.at(c, 0),
                           input, worker.scratch.data());
-        watch.lap(fft_phase);
+        timer.lap(fft_phase);
     }
     if (kept)
         copy_spectra(worker.input.data(), input,
@@ -94,9 +94,9 @@ void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const 
         else
             transform.inverse(worker.output.data() + output.at(place, 0), output, groups.lanes,
                               worker.output_rows, worker.tile.data(), worker.scratch.data());
-        watch.lap(inverse_phase);
+        timer.lap(inverse_phase);
         put_output(worker, groups, group, o, y, epilogue);
-        watch.restart();
+        timer.restart();
     };
     for (int o = first; o < last;) {
         const few_channels::Output one = of(o), other = of(std::min(o + 1, last - 1));
@@ -106,7 +106,7 @@ void SpectralLayer::forward_group(Worker& worker, const ConstMapsView& x, const 
         if (one.count > 0)
             few_channels::sum(one, pair ? &other : nullptr, worker.input.data(), input, worker.output.data(),
                               output);
-        watch.lap(sum_phase);
+        timer.lap(sum_phase);
         for (int place = 0; place < (pair ? 2 : 1); ++place) write(o++, place, one.count == 0);
     }
 }

@@ -138,10 +138,10 @@ const KernelStore& SpectralLayer::updated(Toward side, std::span<const float> we
     make_scratch(geometry.transform.scratch_floats());
     parallel_for(options.threads, chunks, [&](int chunk, int thread) {
         Worker& worker = workers[thread];
-        Stopwatch watch(worker);
+        PhaseTimer timer(worker);
         geometry.transform.forward(weights, store.positions, std::size_t(chunk) * KernelTransform::chunk,
                                    store.spectra.data(), *store.layout, worker.scratch.data());
-        watch.lap(kernel_phase);
+        timer.lap(kernel_phase);
     });
     store.valid = true;
     return store;
@@ -175,8 +175,8 @@ void SpectralLayer::make_scratch(std::size_t floats) {
 void SpectralLayer::finish(std::vector<Phase>& phases) {
     for (Worker& worker : workers)
         for (int phase = 0; phase < phase_count; ++phase) {
-            phases[phase].seconds += double(worker.ticks[phase]) * seconds_per_tick();
-            worker.ticks[phase] = 0;
+            phases[phase].seconds += worker.seconds[phase];
+            worker.seconds[phase] = 0;
         }
 }
 
@@ -247,7 +247,7 @@ void SpectralLayer::write_output(const MapsView& y, const Block& block, std::spa
 
 void SpectralLayer::put_output(Worker& worker, const LaneGroups& groups, int group, int channel,
                                const MapsView& y, const Epilogue& epilogue) {
-    Stopwatch watch(worker);
+    PhaseTimer timer(worker);
     const bool pooled = epilogue.pooling != Pooling::none, relu = epilogue.relu && !pooled;
     float* tile = worker.tile.data();
     if (relu || !epilogue.factor.empty())
@@ -267,7 +267,7 @@ void SpectralLayer::put_output(Worker& worker, const LaneGroups& groups, int gro
                                {first, epilogue.winners ? epilogue.winners + (first - y.data) : nullptr,
                                 y.row_stride, y.column_stride});
         });
-    watch.lap(scatter_phase);
+    timer.lap(scatter_phase);
 }
 
 bool SpectralLayer::pools(const Epilogue& epilogue, const Blocks& blocks) const {
@@ -299,11 +299,11 @@ void SpectralLayer::write_input_gradient(const MapsView& dx, const Block& block)
         transform_out(worker, input_of(block) + block.input.at(channel, group * block.groups.lanes),
                       block.input, pixels_of, block.groups, block.first + group, constant,
                       block.input.next_line(group * block.groups.lanes));
-        Stopwatch watch(worker);
+        PhaseTimer timer(worker);
         scatter(worker.tile.data(), PerAxis(transform.height(), transform.width()), block.groups,
                 block.first + group, pixels_of, map_of(dx, geometry.kernels.channel_of(channel)), worker.rows,
                 worker.lines.data(), bytes_of(dx));
-        watch.lap(scatter_phase);
+        timer.lap(scatter_phase);
     });
 }
 
@@ -311,11 +311,11 @@ void SpectralLayer::write_weight_gradient(std::span<float> dw) {
     const KernelStore& gradient = order.gradient;
     parallel_for(options.threads, int(gradient.positions.size() / KernelTransform::chunk),
                  [&](int chunk, int thread) {
-                     Stopwatch watch(workers[thread]);
+                     PhaseTimer timer(workers[thread]);
                      geometry.transform.inverse(gradient.spectra.data(), *gradient.layout, gradient.positions,
                                                 std::size_t(chunk) * KernelTransform::chunk, dw,
                                                 workers[thread].scratch.data());
-                     watch.lap(kernel_phase);
+                     timer.lap(kernel_phase);
                  });
 }
 
@@ -328,7 +328,7 @@ void SpectralLayer::sum_bins(Toward side, const KernelStore& store, const Block&
 /// One bin of forward (conjugated weights, rows are output channels) or of the gradient to the input.
 void SpectralLayer::sum_bin(Worker& worker, int bin, Toward side, const KernelStore& store,
                             const Block& block, std::span<const float> bias) {
-    Stopwatch watch(worker);
+    PhaseTimer timer(worker);
     const std::size_t visits = order.dense ? sum_bin_densely(worker, bin, side, store, block)
                                            : sum_bin_sparsely(worker, bin, side, store, block);
     if (bin == transform.bins().complex_bins) {  // frequency zero
@@ -337,7 +337,7 @@ void SpectralLayer::sum_bin(Worker& worker, int bin, Toward side, const KernelSt
         for (std::size_t o = 0; o < bias.size(); ++o)
             for (int l = 0; l < block.output.lanes; ++l) y[block.output.at(int(o), l)] += bias[o];
     }
-    watch.lap(sum_phase);
+    timer.lap(sum_phase);
 }
 
 /// The sums of every group of the layer, each a dense product.
@@ -398,11 +398,11 @@ std::size_t SpectralLayer::sum_bin_sparsely(Worker& worker, int bin, Toward side
 
 /// One bin of the weight gradient: Q[o][v] += Σ_lanes conj(D[o])·Z[v].
 void SpectralLayer::gradient_bin(Worker& worker, int bin, const Block& block) {
-    Stopwatch watch(worker);
+    PhaseTimer timer(worker);
     const std::size_t visits =
         order.dense ? gradient_bin_densely(worker, bin, block) : gradient_bin_sparsely(bin, block);
     if (bin == transform.bins().complex_bins) visited = visits / geometry.kernels.phases;
-    watch.lap(sum_phase);
+    timer.lap(sum_phase);
 }
 
 std::size_t SpectralLayer::gradient_bin_sparsely(int bin, const Block& block) {

@@ -14,7 +14,7 @@
 #include "fftconv/convolution/spectral/tile_pooling.hpp"
 #include "fftconv/convolution/spectral/tile_transform.hpp"
 #include "fftconv/convolution/spectral/tiling.hpp"
-#include "fftconv/core/clock.hpp"
+#include "fftconv/core/lap_timer.hpp"
 
 namespace fftconv {
 
@@ -34,28 +34,24 @@ inline constexpr const char* phase_names[phase_count] = {"gather",  "FFT",     "
 /// Lanes that the weight gradient sums in one go. Sums of sums lose less than one long sum.
 inline constexpr int gradient_slice = 256;
 
-/// One thread's scratch and its ticks per phase.
+/// One thread's scratch and its seconds per phase.
 struct alignas(64) Worker {
     AlignedFloats tile, lines, scratch;  ///< lines: of gather and scatter
     AlignedFloats input, output;         ///< of a layer with few channels: spectra of a group
     std::vector<int> rows, output_rows;
-    std::array<std::uint64_t, phase_count> ticks{};
+    std::array<double, phase_count> seconds{};
 };
 
-/// Adds the ticks since the last call (or construction) to the phase given.
-class Stopwatch {
+/// Adds the time since the last call (or construction) to the phase given.
+class PhaseTimer {
   public:
-    explicit Stopwatch(Worker& worker) : worker_(worker), last_(ticks()) {}
-    void restart() { last_ = ticks(); }
-    void lap(PhaseIndex phase) {
-        const std::uint64_t now = ticks();
-        worker_.ticks[phase] += now - last_;
-        last_ = now;
-    }
+    explicit PhaseTimer(Worker& worker) : worker_(worker) {}
+    void restart() { timer_.lap(); }
+    void lap(PhaseIndex phase) { worker_.seconds[phase] += timer_.lap(); }
 
   private:
     Worker& worker_;
-    std::uint64_t last_;
+    LapTimer timer_;
 };
 
 /// What the shape and the mode determine.
@@ -279,12 +275,12 @@ inline void fetch_next(const float* spectrum, const SpectrumLayout& layout, std:
 template <class Gather>
 void SpectralLayer::transform_in(Worker& worker, const Gather& gather_tile, int lanes, float* to,
                                  const SpectrumLayout& layout, std::size_t next) {
-    Stopwatch watch(worker);
+    PhaseTimer timer(worker);
     gather_tile();
-    watch.lap(gather_phase);
+    timer.lap(gather_phase);
     fetch_next(to, layout, next);
     transform.forward(worker.tile.data(), worker.rows, lanes, to, layout, worker.scratch.data());
-    watch.lap(fft_phase);
+    timer.lap(fft_phase);
 }
 
 template <class PixelsOf>
@@ -318,7 +314,7 @@ template <class PixelsOf>
 void SpectralLayer::transform_out(Worker& worker, const float* from, const SpectrumLayout& layout,
                                   const PixelsOf& pixels_of, const LaneGroups& groups, int group,
                                   std::optional<float> constant, std::size_t next) {
-    Stopwatch watch(worker);
+    PhaseTimer timer(worker);
     if (constant) {
         std::fill(worker.tile.begin(), worker.tile.end(), *constant);
     } else {
@@ -326,7 +322,7 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
         fetch_next(from, layout, next);
         transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
     }
-    watch.lap(inverse_phase);
+    timer.lap(inverse_phase);
 }
 
 }  // namespace fftconv
