@@ -31,7 +31,7 @@ function(fftconv_library name)
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} FFTCONV_NEEDS "${ARG_NEEDS}"
     FFTCONV_DESCRIPTION "${ARG_DESCRIPTION}")
   fftconv_include_folders(fftconv_${name})
-  target_link_options(fftconv_${name} PRIVATE $<$<BOOL:${FFTCONV_SANITIZE}>:-fsanitize=address,undefined>)
+  target_link_options(fftconv_${name} PRIVATE ${fftconv_sanitizers})
   if(BUILD_SHARED_LIBS)
     add_library(fftconv_${name}_inside STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${objects}>)
     fftconv_include_folders(fftconv_${name}_inside)

@@ -14,8 +14,7 @@ endfunction()
 
 fftconv_consume_test(install)
 set_tests_properties(consume_install PROPERTIES FIXTURES_SETUP fftconv_installed)
-set(sanitizer_flags $<IF:$<BOOL:${FFTCONV_SANITIZE}>,-fsanitize=address$<COMMA>undefined,>)
-fftconv_consume_test(project -DFLAGS=${sanitizer_flags})
+fftconv_consume_test(project -DFLAGS=${fftconv_sanitizers})
 add_test(NAME readme_example COMMAND ${CMAKE_COMMAND} -DREADME=${PROJECT_SOURCE_DIR}/README.md
   -DSOURCE=${CMAKE_CURRENT_SOURCE_DIR}/consume/project/main.cpp -P ${CMAKE_CURRENT_SOURCE_DIR}/consume/readme.cmake)
 if(NOT FFTCONV_SANITIZE)  # the other build looks at the rest
