@@ -2,7 +2,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "common/options.hpp"
 #include "common/process.hpp"
@@ -73,6 +75,21 @@ void require_every_point(const PruningResults& results, const PruneOptions& opti
                 " is missing: the run of its part was not finished (fftconv-prune --resume finishes it)");
 }
 
+/// The plans of all parts, each "layer<tab>engine<tab>tile" once. @throws FileError on two for one layer: no
+/// one run can have had both.
+void join_plans(std::vector<std::string>& into, const std::vector<std::string>& from,
+                const std::string& file) {
+    for (const std::string& plan : from) {
+        const std::string layer = plan.substr(0, plan.find('\t') + 1);
+        const auto known =
+            std::ranges::find_if(into, [&](const std::string& each) { return each.starts_with(layer); });
+        if (known == into.end())
+            into.push_back(plan);
+        else if (*known != plan)
+            throw FileError(file, "plans", "'" + *known + "' as in the files before", "'" + plan + "'");
+    }
+}
+
 /// Tables with the digests of the files that a run started from.
 const std::vector<std::string> origins{"baseline", "mask"};
 
@@ -112,6 +129,7 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
     PruningResults results;
     Parts parts;
     std::vector<Table> calls;
+    std::vector<std::string> plans;
     for (const std::string& file : files) {
         const ResultRecord part = read_results(file);
         if (&file == &files.front()) {
@@ -122,11 +140,13 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
         }
         require_same_run(options, part, merged, file);
         parts.add(part.resolved_toml, file);
+        join_plans(plans, prune_options_of(part.resolved_toml, file).train.plans, file);
         join(results, PruningResults::from(part, file), file);
         calls = {calls_table(calls, part.resolved_toml)};
     }
     parts.require_complete();
     prune.part = "1/1";
+    prune.train.plans = std::move(plans);
     require_every_point(results, prune);
     results.sort(prune);
     std::vector<Table> tables = results.tables(prune);

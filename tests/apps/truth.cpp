@@ -1,5 +1,6 @@
 // A file is the one truth about what it holds: what is taken from it, and what contradicts it is refused.
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <string>
 
 #include "apps/app.hpp"
@@ -161,6 +162,30 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     BOOST_TEST(compared.status == 0, compared.output);
     BOOST_TEST(contains(compared.output, "points: l2-kernel-0.25: test_mcr"), compared.output);
     BOOST_TEST(contains(compared.output, "+0.00 ±"), compared.output);
+}
+
+// Each part plans the layers of its own points; a merged result has them all, and refuses two of one layer.
+BOOST_AUTO_TEST_CASE(plans_of_all_parts_are_merged) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), all = bench.path("all.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    const auto part = [&](const std::string& number, const std::string& plans) {
+        std::ofstream(bench.path("c.toml")) << "plans = [" << plans << "]\n";
+        const std::string out = bench.path(number + ".h5");
+        bench.works(bench.prune(
+            "--ratio 0.25:0.5:0.25 --retrain-epochs 0 --no-control --overwrite --points " + number +
+            "/2 --checkpoint " + net + " --config " + bench.path("c.toml") + " --out " + out));
+        return out;
+    };
+    const std::string both = R"("layer a\tfft\t16")", first = R"("layer b\tfft\t8x12")",
+                      second = R"("layer c\tspatial\t0")";
+    const std::string a = part("1", both + ", " + first), b = part("2", both + ", " + second);
+    bench.works(app("results") + " merge " + all + " " + a + " " + b);
+    const std::vector<std::string> expected{"layer a\tfft\t16", "layer b\tfft\t8x12", "layer c\tspatial\t0"};
+    BOOST_TEST(prune_options_of(read_results(all).resolved_toml).train.plans == expected,
+               boost::test_tools::per_element());
+    const std::string other = part("2", R"("layer a\tfft\t8")");
+    bench.fails(app("results") + " merge --overwrite " + all + " " + a + " " + other, 1, other + ": plans");
 }
 
 BOOST_AUTO_TEST_CASE(a_training_starts_from_another_and_a_recorded_one_runs_again) {
