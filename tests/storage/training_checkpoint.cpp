@@ -216,3 +216,18 @@ BOOST_AUTO_TEST_CASE(a_network_is_loaded_with_its_masks) {
     BOOST_CHECK_EXCEPTION(load_network(checkpoint, "c.h5", {}), FileError,
                           [](const FileError& error) { return error.field() == "/mask"; });
 }
+
+// Of it every answer would be NaN.
+BOOST_AUTO_TEST_CASE(a_negative_variance_is_refused) {
+    Run run("1x12x12:3C3+BN-P2(ecp)-10Softmax");
+    Checkpoint checkpoint = run.checkpoint();
+    for (NamedArray& array : checkpoint.model)
+        if (array.name == "norm1/running_variance") array.values[1] = -0.5f;
+    const auto names_it = [](const FileError& error) {
+        return error.field() == "/model/norm1/running_variance" && error.found() == "-0.5";
+    };
+    BOOST_CHECK_EXCEPTION(load_network(checkpoint, "c.h5", {.engine = "direct"}), FileError, names_it);
+    BOOST_CHECK_EXCEPTION(
+        restore_training(checkpoint, "c.h5", record_of(run.dataset), run.pruned, run.trainer), FileError,
+        names_it);
+}

@@ -255,6 +255,16 @@ class Consistency {
     const Trainer& trainer_;
 };
 
+/// Of normalisations: a negative one would make every answer NaN.
+void check_variances(const Checkpoint& checkpoint, const std::filesystem::path& file) {
+    for (const NamedArray& array : checkpoint.model) {
+        if (!array.name.ends_with("/running_variance")) continue;
+        const auto negative = std::ranges::find_if(array.values, [](float variance) { return variance < 0; });
+        if (negative != array.values.end())
+            throw FileError(file.string(), "/model/" + array.name, "0 or more", number_text(*negative));
+    }
+}
+
 void set_masks(PrunedNetwork& pruned, const Checkpoint& checkpoint, const std::filesystem::path& file) {
     try {
         pruned.set_masks(checkpoint.masks);
@@ -326,6 +336,7 @@ void restore_training(const Checkpoint& checkpoint, const std::filesystem::path&
     require(file, "/dataset/sha256", dataset.sha256, checkpoint.dataset.sha256);
     require(file, "/dataset", images_of(dataset), images_of(checkpoint.dataset));
     Consistency(checkpoint, file, pruned.network, trainer).check();
+    check_variances(checkpoint, file);
     set_masks(pruned, checkpoint, file);
     try {
         pruned.network.load_state(checkpoint.model);
@@ -337,6 +348,7 @@ void restore_training(const Checkpoint& checkpoint, const std::filesystem::path&
 
 PrunedNetwork load_network(const Checkpoint& checkpoint, const std::filesystem::path& file,
                            const NetworkOptions& options) {
+    check_variances(checkpoint, file);
     try {
         PrunedNetwork pruned(Network(parse_architecture(checkpoint.architecture), options));
         pruned.network.load_state(checkpoint.model);
