@@ -82,6 +82,11 @@ void add_network_options(Options& options, BenchmarkOptions& benchmark) {
         "with --network: a training step in so many shards, over the processes that mpirun starts; with "
         "one shard in one process also what the model expects of 2 to 256 nodes; 0 = none");
     options
+        .add("links", benchmark.links,
+             "with --shards: Mb/s and ms of links between the processes, as 1000:0.03, several separated by "
+             "commas, 0 Mb/s for no limit: what the model expects of the step over each of them")
+        ->type_name("LINKS");
+    options
         .add("drawing", benchmark.drawing, "with --shards 1: the speed that the model expects, drawn as SVG")
         ->type_name("FILE");
 }

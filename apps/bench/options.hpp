@@ -29,6 +29,7 @@ struct BenchmarkOptions {
     int rounds = 15;
     double slice = 0.03;
     std::string out, report, figures, peer_command, scripts, simd, drawing;
+    std::string links;  ///< with shards: "Mb/s:ms", several separated by commas
 
     /// How often and how long each contender is timed.
     RoundOptions round_options() const { return {.rounds = rounds, .slice = slice}; }

@@ -14,6 +14,7 @@
 #include "common/team.hpp"
 #include "common/timing.hpp"
 #include "fftconv/core/clock.hpp"
+#include "fftconv/core/error.hpp"
 #include "fftconv/core/random.hpp"
 #include "fftconv/training/optimizer.hpp"
 #include "fftconv/training/shards.hpp"
@@ -143,6 +144,24 @@ void print_model(const Architecture& architecture, const BenchmarkOptions& optio
     std::cout << "\n## Model, one shard on each node\n\n" << table.text();
 }
 
+/// "1000:0.03": Mb/s, 0 for no limit, and ms.
+Link link_of(const std::string& text) {
+    const std::vector<std::string> fields = split(text, ':');
+    if (fields.size() != 2)
+        throw UsageError("--links: expected Mb/s and ms with a colon between them, found '" + text + "'");
+    const double rate = parse_number<double>("--links", fields[0], at_least(0.0)),
+                 delay = parse_number<double>("--links", fields[1], at_least(0.0));
+    return {"", rate > 0 ? rate * 1e6 / 8 : std::numeric_limits<double>::infinity(), delay * 1e-3};
+}
+
+/// What these processes would take over other links.
+void print_links(const Measured& measured, const std::string& links_text) {
+    for (const std::string& text : split(links_text, ','))
+        std::cout << fmt::format(
+            "model over {}: step {:.3f} ms\n", text,
+            1e3 * modelled_step(loads_of(measured), team().count(), link_of(text), measured.update));
+}
+
 }  // namespace
 
 double modelled_step(const std::vector<LayerLoad>& layers, int nodes, const Link& link, double update) {
@@ -177,6 +196,7 @@ void time_scaling(const BenchmarkOptions& options) {
     std::cout << fmt::format("## {}, training step, batch {} in {} shards, {} processes\n\n",
                              to_string(architecture), options.batch, options.shards, team().count());
     print_layers(measured);
+    print_links(measured, options.links);
     if (team().count() == 1 && options.shards == 1) print_model(architecture, options);
 }
 

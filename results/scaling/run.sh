@@ -2,8 +2,9 @@
 # Measures what results/scaling/README.md shows, on a machine with two processors that does nothing else:
 #     bash results/scaling/run.sh train|prune|model|links [FOLDER OF THE BUILT APPS, build/quickstart/apps unless given]
 # train: one process on one processor and two on two take turns. prune: the same for the masks of a search.
-# model: what a node computes, and the steps that the model expects. links (as root): two processes in network
-# namespaces of their own, joined by a link that is slowed by a token bucket.
+# model: what a node computes, and the steps that the model expects. links (as root): so many nodes (variable `nodes`), each
+# a process in a network namespace of its own; relay.py joins them by links of a bandwidth and a delay (variable `links`:
+# "Mb/s:ms …"); what the model expects of each link is computed from the layers' times without limits.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 apps=$(cd "${2:-$root/build/quickstart/apps}" && pwd)
@@ -58,36 +59,36 @@ model() {
     done
 }
 
-# The two ends of a link: namespaces ends-a and ends-b, 10.77.0.1 and 10.77.0.2.
+# A process in a network namespace of its own for each node; relay.py is the network between them.
 links() {
-    trap 'ip netns del ends-a; ip netns del ends-b; rm -rf "$work"' EXIT
-    ip netns add ends-a
-    ip netns add ends-b
-    ip link add link-a netns ends-a type veth peer name link-b netns ends-b
-    for end in a b; do
-        ip netns exec ends-$end ip addr add 10.77.0.$([[ $end == a ]] && echo 1 || echo 2)/24 dev link-$end
-        ip netns exec ends-$end ip link set link-$end up
-        ip netns exec ends-$end ip link set lo up
+    local nodes=${nodes:-2} hosts=() names=()
+    for ((node = 1; node <= nodes; ++node)); do
+        names+=("node-$node")
+        hosts+=("10.77.0.$node:1")
     done
-    # What mpirun starts its other half with, in the place of ssh.
+    trap 'for name in $(ip netns list | grep -o "^node-[0-9]*"); do ip netns del $name; done; rm -rf "$work"' EXIT
+    for name in "${names[@]}"; do ip netns add "$name"; done
+    # What mpirun starts its other parts with, in the place of ssh.
     cat >agent <<'AGENT'
 #!/usr/bin/env bash
-[[ $1 == 10.77.0.2 ]] && end=ends-b || end=ends-a
+node=node-${1##*.}
 shift
-exec ip netns exec $end unshare -u bash -c "hostname $end; $*"
+exec ip netns exec $node unshare -u bash -c "hostname $node; $*"
 AGENT
     chmod +x agent
     local tcp="--mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24"
-    for rate in unlimited 1gbit 300mbit; do
-        for end in a b; do
-            ip netns exec ends-$end tc qdisc del dev link-$end root 2>/dev/null || true
-            [[ $rate == unlimited ]] ||
-                ip netns exec ends-$end tc qdisc add dev link-$end root tbf rate $rate burst 256k latency 200ms
-        done
-        echo "## $rate"
-        ip netns exec ends-a unshare -u bash -c "hostname ends-a; mpirun --allow-run-as-root --bind-to none \
-            --mca plm_rsh_agent $work/agent $tcp --host 10.77.0.1:1,10.77.0.2:1 -np 2 \
-            bash -c 'exec taskset -c \$OMPI_COMM_WORLD_RANK ${step[*]} --batch 64'"
+    local all=${links:-1000:0 300:0 1000:2 1000:5}
+    for link in 0:0 $all; do
+        coproc relay { exec python3 "$root/results/scaling/relay.py" "${link%:*}" "${link#*:}" "${names[@]}"; }
+        local pid=$relay_PID ready
+        read -r ready <&"${relay[0]}"
+        echo "## $nodes nodes, $link"
+        ip netns exec node-1 unshare -u bash -c "hostname node-1; mpirun --allow-run-as-root --bind-to none \
+            --mca plm_rsh_agent $work/agent $tcp --host $(IFS=,; echo "${hosts[*]}") -np $nodes bash -c \
+            'exec taskset -c \$((OMPI_COMM_WORLD_RANK % $(nproc))) $apps/fftconv-bench --network cnn-small \
+            --threads 1 --rounds 3 --batch $((32 * nodes)) --shards $nodes --links 0:0,${all// /,}'" |
+            if [[ $link == 0:0 ]]; then cat; else grep ^step; fi
+        kill "$pid" && wait "$pid" 2>/dev/null || true
     done
 }
 
