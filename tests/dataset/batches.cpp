@@ -110,6 +110,14 @@ BOOST_AUTO_TEST_CASE(batches_depend_on_options_and_epoch_alone) {
         BOOST_TEST(whole.size() == 6u);
         BOOST_TEST((whole == all_batches(images, options, 2)));
         BOOST_TEST((whole != all_batches(images, options, 3)));
+        BatchOptions other = options;
+        other.seed = 5;
+        BOOST_TEST((whole != all_batches(images, other, 2)));
+        other.shuffled = false;  // augmentation alone
+        BatchOptions in_order = other;
+        in_order.seed = 4;
+        BOOST_TEST((all_batches(images, other, 2) == all_batches(images, in_order, 2)) ==
+                   (augmentation == Augmentation{}));
         const auto rest = all_batches(images, options, 2, 4);  // as after a resume
         BOOST_TEST((rest == std::vector(whole.begin() + 4, whole.end())));
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <tuple>
 
 #include "dataset/files.hpp"
@@ -201,6 +202,10 @@ BOOST_AUTO_TEST_CASE(validation_split) {
     BOOST_TEST(fraction.train.count() == 40);
     BOOST_TEST(fraction.split_seed == 3u);
     BOOST_TEST(load({.validation_count = 7}).validation.count() == 7);
+    BOOST_TEST(load({.validation_fraction = 0.15}).validation.count() == 8);  // of 7.5, rounded
+    const Dataset limited = load({.validation_fraction = 0.2, .limit = 6});
+    for (const LabelledImages* images : {&limited.train, &limited.validation, &limited.test})
+        BOOST_TEST(images->count() == 6);
     const auto pixels = [](const Dataset& dataset) { return std::get<Bytes>(dataset.validation.pixels); };
     BOOST_TEST(pixels(fraction) == pixels(load({.validation_count = 10, .split_seed = 3})));
     BOOST_TEST(pixels(fraction) != pixels(load({.validation_count = 10, .split_seed = 4})));
@@ -283,6 +288,15 @@ BOOST_AUTO_TEST_CASE(svhn_with_and_without_extra) {
     const Dataset large = load({.validation_count = 90});
     BOOST_TEST(large.validation.count() == 90);
     BOOST_TEST(large.train.count() == 250 - 60 + 150 - 30);
+    // A third of the validation images is of extra: their last two pixels of a column tell.
+    const Bytes extra_file = random_bytes(150 * 3072, 3);
+    std::set<std::pair<int, int>> ends;
+    for (int n = 1; n <= 150; ++n) ends.insert({extra_file[n * 3072 - 2], extra_file[n * 3072 - 1]});
+    const Bytes& held_out = std::get<Bytes>(large.validation.pixels);
+    int of_extra = 0;
+    for (int n = 1; n <= 90; ++n)
+        of_extra += int(ends.count({held_out[n * 3072 - 33], held_out[n * 3072 - 1]}));
+    BOOST_TEST(of_extra == 30);
     BOOST_TEST(large.test.count() == 20);
     BOOST_TEST(large.sha256 != small.sha256);
     const Bytes extra = random_bytes(150 * 3072, 3);  // the last pixel is the same in both layouts

@@ -128,6 +128,13 @@ BOOST_AUTO_TEST_CASE(a_folder_of_them_is_a_data_set) {
     BOOST_TEST(shared.train.count() == 8);
     BOOST_TEST(shared.test.count() == 2);
     BOOST_TEST(shared.sha256 != found.sha256);
+    LabelledImages all = read_pictures(folder / "train").images;
+    const LabelledImages test = take_out(all, held_out_indices(10, 2, 1, 1));  // whatever --seed is
+    for (std::uint64_t seed : {1, 4}) {
+        const Dataset split = load_dataset("pictures", folder / "train", {.split_seed = seed});
+        BOOST_TEST((split.test.pixels == test.pixels));
+        BOOST_TEST((split.test.labels == test.labels));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

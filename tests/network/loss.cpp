@@ -89,6 +89,9 @@ BOOST_AUTO_TEST_CASE(distillation_by_hand) {
     const double kl = 0.5 * std::log(2.0 / 3) + 0.5 * std::log(2.0), hard = -std::log(0.9);
     BOOST_CHECK_CLOSE(distillation_loss(logits, teacher, zero, {0.25f, 2}).sum, 0.75 * hard + 0.25 * 4 * kl,
                       1e-4);
+    teacher(1, 0, 0, 0) = 2 * std::log(2.0f);  // q = (1/3, 2/3)
+    const double other = std::log(4.0 / 9) / 3 + 2 * std::log(8.0 / 3) / 3;
+    BOOST_CHECK_CLOSE(distillation_loss(logits, teacher, zero, {1, 2}).sum, 4 * other, 1e-4);
     BOOST_CHECK_THROW(distillation_loss(logits, Tensor(3, 1, 1, 1), zero, {}), ShapeError);
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 #include "h5py.hpp"
@@ -40,6 +41,45 @@ BOOST_AUTO_TEST_CASE(spoilt_checkpoints_are_refused_by_name) {
         }
     }
     BOOST_TEST(spoilt >= 30);
+}
+
+// What holds for checkpoints holds for every kind: a digest, or a part, that is missing is told.
+BOOST_AUTO_TEST_CASE(every_kind_needs_its_digests_and_members) {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = folder / "a.h5";
+    struct Kind {
+        std::function<void()> write, read;
+        std::string dataset, member;
+    };
+    const std::vector<Kind> kinds{
+        {[&] { write_masks(file, sample_masks()); }, [&] { read_masks(file); }, "/search/seed",
+         "/mask/conv2/kernel"},
+        {[&] { write_results(file, sample_results()); }, [&] { read_results(file); },
+         "/curves/max/train_loss", "/curves/max/test_mcr"},
+        {[&] {
+             write_collection(file, {{"figure_2", read_file_header(file), sample_results()}});
+         },
+         [&] { read_experiments(file); }, "/figure_2/curves/max/train_loss",
+         "/figure_2/curves/max/test_mcr"}};
+    for (const Kind& kind : kinds) {
+        struct Change {
+            std::string what, field, found;
+        };
+        for (const Change& change :
+             {Change{"f['" + kind.dataset + "'].attrs['sha256']", kind.dataset + " @sha256", "none"},
+              Change{"f['" + kind.member + "']", kind.member, "nothing"},
+              Change{"f.attrs['members']", "/ @members", "none"}})
+            BOOST_TEST_CONTEXT(change.what) {
+                kind.write();
+                kind.read();
+                const CommandResult done =
+                    run(python() + " -c \"import h5py; f = h5py.File('" + file.string() + "', 'r+'); del " +
+                        change.what + "; f.close()\"");
+                BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+                check_file_error(kind.read, file.string(), change.field, change.found);
+                write_results(file, sample_results());  // whose header the collection takes
+            }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(truncated_files_are_refused) {

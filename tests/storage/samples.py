@@ -355,6 +355,7 @@ CHANGED = {
     "one_mask_taken_out": (lambda f: f["mask/conv2"].__delitem__("kernel"), "/mask/conv2/kernel", "nothing"),
     "series_taken_out": (lambda f: f["curves/max"].__delitem__("test_mcr"), "/curves/max/test_mcr", "nothing"),
     "renamed": (lambda f: f.move("optimizer", "optimiser"), "/optimizer", "nothing"),
+    "other_scale": (lambda f: f["model/conv1/out"].__setitem__(0, 7), "/model/conv1/out", ""),
     "no_members": (lambda f: f.attrs.__delitem__("members"), "/ @members", "none"),
     "no_digest": (lambda f: f["model/conv1/bias"].attrs.__delitem__("sha256"), "/model/conv1/bias @sha256", "none"),
 }

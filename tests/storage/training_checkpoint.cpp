@@ -141,7 +141,9 @@ BOOST_AUTO_TEST_CASE(parts_that_contradict_each_other_are_refused) {
     refused("/curves", [](Checkpoint& c) { c.curves.clear(); });
     refused("/curves", [](Checkpoint& c) { c.curves.front().epoch[1] = 3; });
     refused("/dataset", [](Checkpoint& c) { c.dataset.n_validation = 9; });
+    refused("/dataset", [](Checkpoint& c) { ++c.dataset.split_seed; });
     refused("/random/mode", [](Checkpoint& c) { c.random.front().position = 1; });
+    refused("/random/mode", [](Checkpoint& c) { c.random.front().seed = 99; });
     refused("/extra/best/conv1/weight", [](Checkpoint& c) { c.extra.clear(); });
     refused("/extra/best/conv1/bias", [](Checkpoint& c) { c.extra[1].shape = {1, 3}; });
     refused("/extra/last/dense1/weight", [](Checkpoint& c) {
@@ -230,4 +232,44 @@ BOOST_AUTO_TEST_CASE(a_negative_variance_is_refused) {
     BOOST_CHECK_EXCEPTION(
         restore_training(checkpoint, "c.h5", record_of(run.dataset), run.pruned, run.trainer), FileError,
         names_it);
+}
+
+// K at evaluation, and whether the K of training was another.
+BOOST_AUTO_TEST_CASE(a_checkpoint_says_how_k_was_chosen) {
+    const Dataset dataset = random_dataset();
+    PrunedNetwork pruned(Network(parse_architecture("1x12x12:3C3-P2(ecp)-10Softmax"), {.engine = "direct"}));
+    bool differs = false;
+    for (const ModeChoice choice :
+         {ModeChoice::fixed, ModeChoice::per_run, ModeChoice::per_epoch, ModeChoice::per_batch})
+        for (const std::uint64_t seed : {1, 2, 3}) BOOST_TEST_CONTEXT(to_string(choice) << " " << seed) {
+                const Trainer trainer(pruned.network, dataset.train, Run::batches(), nullptr,
+                                      {.mode_choice = choice, .mode = 2, .seed = seed});
+                const auto values = make_checkpoint(pruned, trainer, {}, "", {}).state.values;
+                const int drawn = int(RandomStream(seed, "mode").below(4));
+                BOOST_TEST(values.at("evaluation_mode") == (choice == ModeChoice::per_run ? drawn : 2));
+                BOOST_TEST(values.at("mode_is_drawn") ==
+                           (choice == ModeChoice::per_epoch || choice == ModeChoice::per_batch));
+                differs = differs || drawn != 2;
+            }
+    BOOST_TEST(differs);
+}
+
+BOOST_AUTO_TEST_CASE(records_hold_each_number_in_its_place) {
+    Dataset dataset;
+    dataset.name = "random";
+    dataset.sha256 = "digest";
+    dataset.split_seed = 7;
+    dataset.train = random_images(5);
+    dataset.validation = random_images(3);
+    dataset.test = random_images(2);
+    BOOST_TEST((record_of(dataset) == DatasetRecord{"random", "digest", 7, 5, 3, 2}));
+    const Curve curve =
+        curve_of("max", {{1, 0.1, 2.5, 60, 2.25, 50, 11, 13}, {2, 0.2, 1.5, 40, 1.25, 30, 17, 19}});
+    const Curve expected{.method = "max",
+                         .epoch = {1, 2},
+                         .train_loss = {2.5, 1.5},
+                         .train_mcr = {60, 40},
+                         .validation_mcr = {50, 30},
+                         .train_seconds = {11, 17}};
+    BOOST_TEST((curve == expected));
 }
