@@ -99,6 +99,13 @@ BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
     BOOST_TEST(surviving_share(std::vector<std::uint8_t>{1, 0, 0, 0}) == 0.25);
 }
 
+// Either engine is some times faster than the other here, whatever else the machine does.
+BOOST_AUTO_TEST_CASE(the_fastest_is_chosen_for_the_kernels_that_survive) {
+    const Memory memory;
+    BOOST_TEST(measured_plan("auto", large, {}).engine == "fft");
+    BOOST_TEST(measured_plan("auto", large, {.surviving = 0.01}).engine == "spatial");
+}
+
 BOOST_AUTO_TEST_CASE(fixed_weights_allow_larger_tiles) {
     BOOST_TEST(tile_cost(large, {}, 36).kernels > 0);
     BOOST_TEST(tile_cost(large, {.fixed_weights = true}, 36).kernels == 0);
@@ -123,6 +130,8 @@ BOOST_AUTO_TEST_CASE(what_is_remembered_is_used) {
     other.batch = 9;
     make_engine("auto", other, {.measure = true});
     BOOST_TEST(memory.text().starts_with(key + "\tfft\t20\n"));
+    const std::string lines = memory.text();
+    BOOST_TEST(std::count(lines.begin(), lines.end(), '\n') == 2);
     const auto given = make_engine("fft", layer, {.tile = 12, .measure = true});
     BOOST_TEST(dynamic_cast<SpectralConvolution&>(*given).tile() == 12);
 }

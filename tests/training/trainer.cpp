@@ -330,14 +330,16 @@ BOOST_AUTO_TEST_CASE(divergence_names_its_batch_and_is_never_the_best) {
         TrainerOptions options{.epochs = 3, .keep_best = true};
         options.optimizer = {.method = OptimizerMethod::sgd, .rate = rate};
         Trainer trainer(network, train, batches(), &validation, options);
-        int seen = 0;
+        int seen = 0, batches_before = 0;
         trainer.on_epoch = [&](const EpochRecord&) { return ++seen > 0; };
+        trainer.on_batch = [&](const BatchProgress&) { return ++batches_before > 0; };
         try {
             trainer.run();
             BOOST_ERROR("no error");
         } catch (const DivergenceError& error) {
             BOOST_CHECK_EQUAL(error.epoch(), 1);
             BOOST_CHECK_LE(error.batch(), 4);
+            BOOST_CHECK_EQUAL(error.batch(), batches_before + 1);
             BOOST_CHECK(std::string(error.what()).find("epoch 1, batch ") != std::string::npos);
         }
         BOOST_CHECK_EQUAL(seen, 0);
