@@ -72,6 +72,25 @@ struct EngineRun {
     std::vector<float> weights, dw;
 };
 
+/// The first images, rows and columns of maps (N, C, H, W).
+std::vector<float> cut(const std::vector<float>& values, MapShape from, int images, MapShape to) {
+    std::vector<float> part;
+    part.reserve(images * to.size());
+    for (int map = 0; map < images * to.channels; ++map)
+        for (int row = 0; row < to.height; ++row) {
+            const auto first = values.begin() + (std::ptrdiff_t(map) * from.height + row) * from.width;
+            part.insert(part.end(), first, first + to.width);
+        }
+    return part;
+}
+
+/// Cuts an axis behind what its first outputs read; what they read behind the image stays padding.
+void cut_axis(int outputs, int kernel, int stride, int dilation, int before, int& length, int& behind) {
+    const int read = (outputs - 1) * stride + (kernel - 1) * dilation + 1 - before;
+    behind = std::max(0, read - length);
+    length = std::clamp(read, 1, length);
+}
+
 }  // namespace
 
 LayerPass parse_layer_pass(const std::string& name) {
@@ -102,6 +121,34 @@ MapShape LayerProblem::output_maps() const {
 double LayerProblem::flop() const {
     const double pixels = double(output_maps().size()) / shape.out_channels * shape.batch;
     return 2 * double(shape.weights()) * pixels * (pass == LayerPass::step ? 3 : 1);
+}
+
+LayerProblem LayerProblem::corner(double most_products) const {
+    if (pass != LayerPass::forward || mode != no_mode || flop() <= 2 * most_products) return *this;
+    ConvolutionShape part = shape;
+    double share = 2 * most_products / flop();
+    const auto least = [&share](int extent) {
+        const int taken = std::clamp(int(extent * share), 1, extent);
+        share *= double(extent) / taken;
+        return taken;
+    };
+    part.batch = least(shape.batch);
+    const int columns = least(shape.output_width()), rows = least(shape.output_height());
+    cut_axis(columns, part.kernel.horizontal, part.stride.horizontal, part.dilation.horizontal,
+             part.padding.left, part.width, part.padding.right);
+    cut_axis(rows, part.kernel.vertical, part.stride.vertical, part.dilation.vertical, part.padding.top,
+             part.height, part.padding.bottom);
+    LayerProblem problem = *this;
+    problem.shape = part;
+    problem.x = cut(x, input_maps(), part.batch, problem.input_maps());
+    problem.dy = cut(dy, output_maps(), part.batch, problem.output_maps());
+    return problem;
+}
+
+std::vector<float> LayerProblem::corner_of(const std::vector<float>& result,
+                                           const LayerProblem& corner) const {
+    if (pass != LayerPass::forward) return result;
+    return cut(result, output_maps(), corner.shape.batch, corner.output_maps());
 }
 
 std::string LayerProblem::describe() const {

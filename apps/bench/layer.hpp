@@ -34,6 +34,12 @@ struct LayerProblem {
     double flop() const;
     /// "64->64 @ 32, 5x5, padding 2, batch 16"
     std::string describe() const;
+    /// Of forward, the same with fewer images, and maps cut on the right and below, so that their outputs
+    /// (the first rows and columns of these) need at most so many multiply-adds, or one of each; of other
+    /// passes and modes the whole.
+    LayerProblem corner(double most_products) const;
+    /// Of a result (N, O, H', W') of this problem the part that `corner` has.
+    std::vector<float> corner_of(const std::vector<float>& result, const LayerProblem& corner) const;
 };
 
 /// A mask (O, C/G) without a part of the kernels, drawn at random; empty when none is pruned. With

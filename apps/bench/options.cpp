@@ -101,11 +101,11 @@ void add_contender_options(Options& options, BenchmarkOptions& benchmark) {
                 "also time so many other tiles with the FFT engine, those that the cost model likes best");
     options.add("threads", benchmark.threads, "numbers of threads");
     options.add(
-        "peer", benchmark.peers, {"usual", "onednn", "direct", "pytorch", "onnxruntime"},
+        "peer", benchmark.peers, {"usual", "onednn", "direct", "pytorch", "onnxruntime", "none"},
         "rivals, the fastest of which the others are compared with: onednn = the best that it offers for "
         "a layer, direct = our own direct engine, pytorch (python3-torch), onnxruntime (of npm, the "
         "package onnxruntime-node); usual = onednn for layers, direct for networks, none with "
-        "--peer-command");
+        "--peer-command; none = none");
     options
         .add("peer-command", benchmark.peer_command,
              "a rival that is a program of yours; apps/bench/README.md has the lines that it answers")
@@ -205,6 +205,7 @@ std::vector<double> BenchmarkOptions::pruned_ratios() const {
 std::vector<std::string> BenchmarkOptions::rivals() const {
     std::vector<std::string> rivals;
     for (const std::string& peer : peers) {
+        if (peer == "none") continue;
         if (peer != "usual")
             rivals.push_back(peer);
         else if (peer_command.empty())

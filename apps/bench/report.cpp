@@ -57,6 +57,44 @@ class SpeedupColumns {
     bool any_;
 };
 
+/// A column for `auto`, where what it chooses from was timed next to it: its time over that of the best.
+class ChoiceColumn {
+  public:
+    explicit ChoiceColumn(const std::vector<BenchmarkRow>& rows) : rows_(rows) {
+        any_ = std::any_of(rows.begin(), rows.end(), [](const BenchmarkRow& row) {
+            return row.contender == "spatial" || row.contender.starts_with("fft, tile");
+        });
+    }
+
+    void add_header(std::vector<std::string>& header) const {
+        if (any_) header.insert(header.end(), {"auto / best", "best"});
+    }
+    void add_cells(const BenchmarkRow& row, std::vector<std::string>& cells) const {
+        if (!any_) return;
+        const BenchmarkRow* best = best_of(row);
+        cells.push_back(best ? fmt::format("{:.2f}", ratio(row.rounds, best->rounds).median) : "");
+        cells.push_back(best ? best->contender : "");
+    }
+    /// Null but for `auto` next to choices.
+    const BenchmarkRow* best_of(const BenchmarkRow& row) const {
+        const BenchmarkRow* best = nullptr;
+        if (row.contender != "auto") return best;
+        for (const BenchmarkRow& other : rows_)
+            if (is_choice(other) && other.work == row.work && other.threads == row.threads &&
+                other.pruned == row.pruned && (!best || other.seconds() < best->seconds()))
+                best = &other;
+        return best;
+    }
+
+  private:
+    static bool is_choice(const BenchmarkRow& row) {
+        return row.contender == "spatial" || row.contender.starts_with("fft");
+    }
+
+    const std::vector<BenchmarkRow>& rows_;
+    bool any_;
+};
+
 std::string phase_table(const std::vector<BenchmarkRow>& rows) {
     std::vector<std::string> header{"ms of a call", "threads", "pruned"};
     for (const BenchmarkRow& row : rows) {
@@ -204,9 +242,11 @@ std::vector<BenchmarkRow> time_entries(const std::string& work, std::span<const 
 
 std::string report_text(const std::vector<BenchmarkRow>& rows) {
     const SpeedupColumns speedup(rows);
+    const ChoiceColumn choice(rows);
     std::vector<std::string> header{"contender", "threads", "pruned",       "median ms", "fastest",
                                     "GFLOP/s",   "of peak", "rival / this", "quartiles"};
     speedup.add_header(header);
+    choice.add_header(header);
     MarkdownTable table(header);
     for (const BenchmarkRow& row : rows) {
         std::vector<std::string> cells{row.contender,
@@ -219,6 +259,7 @@ std::string report_text(const std::vector<BenchmarkRow>& rows) {
                                        row.ratio ? fmt::format("{:.2f}", row.ratio->median) : "",
                                        row.ratio ? quartiles_text(*row.ratio) : ""};
         speedup.add_cells(row, cells);
+        choice.add_cells(row, cells);
         table.add(cells);
     }
     std::map<int, double> peaks;
@@ -279,12 +320,14 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
 /// One line for each contender that is compared with another.
 std::string summary_table(const std::vector<BenchmarkRow>& rows) {
     const SpeedupColumns speedup(rows);
+    const ChoiceColumn choice(rows);
     std::vector<std::string> header{"work", "contender",    "threads",   "pruned",
                                     "ms",   "rival / this", "quartiles", "sum, of peak"};
     speedup.add_header(header);
+    choice.add_header(header);
     MarkdownTable table(header);
     for (const BenchmarkRow& row : rows)
-        if (row.ratio || row.speedup) {
+        if (row.ratio || row.speedup || choice.best_of(row)) {
             std::vector<std::string> cells{row.work,
                                            row.contender,
                                            std::to_string(row.threads),
@@ -294,6 +337,7 @@ std::string summary_table(const std::vector<BenchmarkRow>& rows) {
                                            row.ratio ? quartiles_text(*row.ratio) : "",
                                            std::isnan(row.sum_of_peak()) ? "" : percent(row.sum_of_peak())};
             speedup.add_cells(row, cells);
+            choice.add_cells(row, cells);
             table.add(cells);
         }
     return table.text();

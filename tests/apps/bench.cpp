@@ -1,10 +1,12 @@
 // fftconv-bench from the outside: it runs, writes what it measured, and refuses what it cannot do.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "app.hpp"
+#include "bench/layer.hpp"
 #include "fftconv/storage/results.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -62,6 +64,62 @@ BOOST_AUTO_TEST_CASE(ratios_are_drawn) {
     for (const char* part :
          {"16->16 @ 128, 31x31, padding 15, batch 1", "AVX2: 128->128 @ 16", "times as fast"})
         BOOST_TEST(contains(drawn, part), part);
+}
+
+/// auto, and what it chooses from: the summary compares them. Gradients to few channels took twenty times as
+/// long as they need, which is judged with room for a busy machine.
+BOOST_AUTO_TEST_CASE(auto_is_compared_with_what_it_chooses_from) {
+    const TemporaryFolder folder;
+    const std::string out = (folder / "bench.h5").string();
+    const CommandResult result =
+        run(app("bench") +
+            " --rounds 5 --slice 0.01 --peer none --layer '1,20,28,5,0;3,20,14,5,0;3,4,9,3,2,d2' --batch 50 "
+            "--pass backward-input --engine auto,fft,spatial --out " +
+            out);
+    BOOST_TEST(result.status == 0, result.output);
+    BOOST_TEST(contains(result.output, "dilation: expected 1 with the spatial engine, found 2x2"),
+               result.output);
+    const ResultRecord record = read_results(out);
+    const auto& contenders = record.column<std::string>(out, "benchmark", "contender");
+    const auto& seconds = record.column<double>(out, "benchmark", "seconds");
+    const std::vector<std::string> expected{"auto", "fft",     "spatial", "auto",
+                                            "fft",  "spatial", "auto",    "fft"};
+    BOOST_TEST_REQUIRE((contenders == expected));
+    for (std::size_t layer : {0, 3}) {
+        const double best = std::min(seconds[layer + 1], seconds[layer + 2]);
+        BOOST_TEST(seconds[layer] <= 3 * best, result.output);
+        BOOST_TEST(seconds[layer + 2] <= 4 * best, result.output);
+    }
+    const CommandResult summary = run(app("bench") + " --summary --report " + out);
+    BOOST_TEST(contains(summary.output, "| auto / best |"), summary.output);
+    BOOST_TEST(contains(summary.output, "| 1->20 @ 28, 5x5, padding 0, batch 50, backward-input "),
+               summary.output);
+}
+
+/// What layers are checked by, where the direct engine would take minutes for all of one.
+BOOST_AUTO_TEST_CASE(a_corner_has_outputs_of_the_whole) {
+    const ConvolutionShape shapes[] = {
+        {.batch = 3, .in_channels = 2, .out_channels = 4, .width = 300, .kernel = {1, 40}},
+        {.batch = 2, .height = 21, .width = 18, .kernel = {5, 3}, .padding = {4, 0, 2, 5}, .stride = {2, 1}},
+        {.in_channels = 2,
+         .out_channels = 2,
+         .height = 9,
+         .width = 17,
+         .kernel = 7,
+         .padding = 6,
+         .dilation = {1, 2},
+         .groups = 2}};
+    for (const ConvolutionShape& shape : shapes)
+        for (double products : {1.0, 300.0, 3000.0, 1e9}) {
+            const LayerProblem whole(shape, no_mode, LayerPass::forward), corner = whole.corner(products);
+            BOOST_TEST((corner.flop() < whole.flop()) == (products < 1e9));
+            const Contender all = engine_contender(whole, {.engine = "direct"}, {}),
+                            part = engine_contender(corner, {.engine = "direct"}, {});
+            all.run();
+            part.run();
+            BOOST_TEST(largest_difference(whole.corner_of(all.result(), corner), part.result()) <= 1e-6,
+                       corner.describe());
+        }
 }
 
 BOOST_AUTO_TEST_CASE(tiles_take_turns) {
