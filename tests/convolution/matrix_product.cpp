@@ -78,6 +78,28 @@ BOOST_AUTO_TEST_CASE(any_sizes_on_every_simd_target) {
     for_each_target(check_products);
 }
 
+BOOST_AUTO_TEST_CASE(vectors_of_any_size_on_every_simd_target) {
+    for_each_target([] {
+        for (const auto& [rows, depth] : {std::pair{1, 1}, {8, 16}, {23, 37}, {16, 1000}, {9, 4096}}) {
+            const Matrix a(rows, depth, false, "a");
+            const std::vector<float> b = random_floats(std::size_t(depth), 1, "b");
+            std::vector<float> whole(rows, not_a_number), parts(whole);
+            const auto multiply = [&, columns = depth](int first, int count, std::vector<float>& out) {
+                matrix_product::multiply_vector(count, columns, a.values.data() + first * a.stride, a.stride,
+                                                b.data(), out.data() + first);
+            };
+            multiply(0, rows, whole);
+            std::vector<double> expected(rows);
+            for (int r = 0; r < rows; ++r)
+                for (int k = 0; k < depth; ++k) expected[r] += a.at(r, k) * b[k];
+            BOOST_TEST(largest_error(whole, expected) <= 2e-6, rows << " x " << depth);
+            multiply(0, rows / 3, parts);
+            multiply(rows / 3, rows - rows / 3, parts);
+            BOOST_TEST((parts == whole), rows << " x " << depth << ": rows change bits");
+        }
+    });
+}
+
 BOOST_AUTO_TEST_CASE(blocks_of_rows_and_columns_change_no_bit) {
     const Sizes n{22, 300, 120};
     const Matrix a(n.rows, n.depth, false, "a"), b(n.depth, n.columns, false, "b");

@@ -2,6 +2,8 @@
 #include "fftconv/network/pooling.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/network/convolution.hpp"
@@ -17,15 +19,15 @@ constexpr int batch = 9;
 
 /// Windows of `window` pixels, stride 2, as reduce(values of the window) says; the border cuts windows.
 template <class Reduce>
-void check_values(Layer& layer, int window, const Reduce& reduce) {
-    const Tensor x = random_tensor(layer.input_maps(), batch, "x");
+void check_values(Layer& layer, int window, int images, const Reduce& reduce) {
+    const Tensor x = random_tensor(layer.input_maps(), images, "x");
     const Passes passes = run(layer, x, {});
     const MapShape in = layer.input_maps(), out = layer.output_maps();
     BOOST_CHECK(out == (MapShape{in.channels, in.height / 2, in.width / 2}));
     for (int c = 0; c < out.channels; ++c)
         for (int i = 0; i < out.height; ++i)
             for (int j = 0; j < out.width; ++j)
-                for (int n = 0; n < batch; ++n) {
+                for (int n = 0; n < images; ++n) {
                     std::vector<float> values;
                     for (int u = 2 * i; u < std::min(2 * i + window, in.height); ++u)
                         for (int v = 2 * j; v < std::min(2 * j + window, in.width); ++v)
@@ -70,18 +72,38 @@ Tensor summed_over_neighbours(const Tensor& whole) {
 BOOST_AUTO_TEST_SUITE(pooling)
 
 BOOST_AUTO_TEST_CASE(values) {
-    for (const MapShape maps : {MapShape{2, 6, 8}, MapShape{3, 5, 7}, MapShape{1, 2, 3}}) {
-        MaxPooling max("pool", maps);
-        check_values(max, 2, most);
-        OverlappedMaxPooling overlapped("pool", maps);
-        check_values(overlapped, 3, most);
-        AveragePooling average("pool", maps);
-        check_values(average, 2, [](const std::vector<float>& v) { return (v[0] + v[1] + v[2] + v[3]) / 4; });
-        for (int mode = 0; mode < 4; ++mode) {
-            RandomPooling random("pool", maps, mode);
-            check_values(random, 2, [&](const std::vector<float>& v) { return v[mode]; });
+    const auto mean = [](const std::vector<float>& v) { return (v[0] + v[1] + v[2] + v[3]) / 4; };
+    for (const MapShape maps :
+         {MapShape{2, 6, 8}, MapShape{3, 5, 7}, MapShape{1, 2, 3}, MapShape{1, 3, 2}, MapShape{2, 4, 140}})
+        for (int images : {1, 2, 3, batch}) {
+            MaxPooling max("pool", maps);
+            check_values(max, 2, images, most);
+            OverlappedMaxPooling overlapped("pool", maps);
+            check_values(overlapped, 3, images, most);
+            AveragePooling average("pool", maps);
+            check_values(average, 2, images, mean);
+            for (int mode = 0; mode < 4; ++mode) {
+                RandomPooling random("pool", maps, mode);
+                check_values(random, 2, images, [&](const std::vector<float>& v) { return v[mode]; });
+            }
         }
-    }
+}
+
+/// Wherever it is in a window, for few images and for many.
+BOOST_AUTO_TEST_CASE(a_nan_is_the_maximum) {
+    OverlappedMaxPooling layer("pool", {1, 5, 6});
+    for (int images : {1, 4, batch})
+        for (int pixel = 0; pixel < 30; ++pixel) {
+            Tensor x = random_tensor({1, 5, 6}, images, "x");
+            x(0, pixel / 6, pixel % 6, images - 1) = std::numeric_limits<float>::quiet_NaN();
+            const Passes passes = run(layer, x, {});
+            for (int i = 0; i < 2; ++i)
+                for (int j = 0; j < 3; ++j) {
+                    const int row = pixel / 6 - 2 * i, column = pixel % 6 - 2 * j;
+                    const bool within = row >= 0 && row < 3 && column >= 0 && column < 3;
+                    BOOST_TEST(std::isnan(passes.y(0, i, j, images - 1)) == within);
+                }
+        }
 }
 
 BOOST_AUTO_TEST_CASE(sizes) {

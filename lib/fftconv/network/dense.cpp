@@ -44,8 +44,9 @@ int outputs_of_thread(int threads, int outputs) {
     return matrix_product::padded_rows((outputs + threads - 1) / threads);
 }
 
-/// The product loop of the convolutions serves whole vectors; Eigen, which a portable binary has without AVX,
-/// serves the rest: fewer than eight images, or inputs that are no multiple of eight.
+/// The product loop of the convolutions serves whole vectors, and forward of one image has a loop of its own;
+/// Eigen, which a portable binary has without AVX, serves the rest: few images, or inputs that are no
+/// multiple of eight.
 bool fills_vectors(const Tensor& x) {
     return x.batch_stride() % 8 == 0 && x.maps().size() % 8 == 0;
 }
@@ -107,6 +108,9 @@ void DenseLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
         auto rows = matrix(y).middleRows(first, count);
         if (fills_vectors(x))
             forward_block(weight_.value, x, y, first, count);
+        else if (x.batch_stride() == 1)
+            matrix_product::multiply_vector(count, int(weights.cols()), weights.row(first).data(),
+                                            std::size_t(weights.cols()), x.data(), y.data() + first);
         else
             rows.noalias() = weights.middleRows(first, count) * matrix(x);
         if (with_bias_) rows.colwise() += bias.segment(first, count);

@@ -1,6 +1,7 @@
 #include "fftconv/network/pooling.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -116,6 +117,25 @@ void take_gradient(const float* __restrict most, const float* __restrict x, floa
     }
 }
 
+/// A row of maxima of 3×3 windows of few images, from the rows of x: first down the columns, whole vectors of
+/// pixels and images, then across, where the last window may lack a column.
+void max_of_rows(const std::array<const float*, 3>& rows, int width, int lanes, float* most, int windows) {
+    constexpr int block = 32, few = 4;  // windows at a time; images
+    float tall[(2 * block + 1) * few];
+    for (int first = 0; first < windows; first += block) {
+        const int count = std::min(block, windows - first),
+                  columns = std::min(2 * count + 1, width - 2 * first);
+        const float *a = rows[0] + 2 * first * lanes, *b = rows[1] + 2 * first * lanes,
+                    *c = rows[2] + 2 * first * lanes;
+        for (int k = 0; k < columns * lanes; ++k) tall[k] = larger(larger(a[k], b[k]), c[k]);
+        for (int j = 0; j < count; ++j) {
+            const float* left = tall + 2 * j * lanes;
+            const float* right = tall + std::min(2 * j + 2, columns - 1) * lanes;
+            for (int n = 0; n < lanes; ++n) *most++ = larger(larger(left[n], left[lanes + n]), right[n]);
+        }
+    }
+}
+
 constexpr int lane_block = 64;  // lanes at a time, on the stack
 
 void overlapped_gradient(const float* map, const OverlappedWindow& window, const float* dy, float* dx,
@@ -180,6 +200,13 @@ bool OverlappedMaxPooling::follow(Epilogue& epilogue, const PassContext&) {
 
 void OverlappedMaxPooling::forward(const Tensor& x, Tensor& y, const PassContext&) {
     const int lanes = x.batch_stride();
+    if (lanes < 8)
+        return parallel_for(threads(), y.channels(), [&](int c) {
+            for (int i = 0; i < y.height(); ++i)
+                max_of_rows({x.pixel(c, 2 * i, 0), x.pixel(c, 2 * i + 1, 0),
+                             x.pixel(c, std::min(2 * i + 2, x.height() - 1), 0)},
+                            x.width(), lanes, y.pixel(c, i, 0), y.width());
+        });
     for_windows(threads(), y, [&](int c, int i, int j) {
         const OverlappedWindow window(x, i, j);
         const float* map = x.pixel(c, 0, 0);

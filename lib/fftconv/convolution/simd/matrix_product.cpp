@@ -217,6 +217,39 @@ void Multiply(int rows, int depth, std::size_t columns, const Operand& a, const 
     }
 }
 
+/// Dot products of so many rows with b; the same place of rows further on, `ahead` floats away, is fetched.
+template <int Rows>
+HWY_INLINE void dot_rows(int depth, const float* a, std::size_t stride, std::size_t ahead, const float* b,
+                         float* out) {
+    const Wide d;
+    const int n = int(hn::Lanes(d)), whole = depth / n * n;
+    hn::Vec<Wide> sum[Rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) sum[r] = hn::Zero(d);
+    for (int k = 0; k < whole; k += n) {
+        const auto v = hn::LoadU(d, b + k);
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r) {
+            __builtin_prefetch(a + r * stride + k + ahead, 0, 2);
+            sum[r] = hn::MulAdd(hn::LoadU(d, a + r * stride + k), v, sum[r]);
+        }
+    }
+    for (int r = 0; r < Rows; ++r) {
+        float rest = 0;
+        for (int k = whole; k < depth; ++k) rest += a[r * stride + k] * b[k];
+        out[r] = hn::GetLane(hn::SumOfLanes(d, sum[r])) + rest;
+    }
+}
+
+void MultiplyVector(int rows, int depth, const float* a, std::size_t stride, const float* b, float* out) {
+    constexpr int at_once = 8;  // sums that hide each other's latency
+    int row = 0;
+    for (; row + at_once <= rows; row += at_once)
+        dot_rows<at_once>(depth, a + row * stride, stride, row + 2 * at_once <= rows ? at_once * stride : 0,
+                          b, out + row);
+    for (; row < rows; ++row) dot_rows<1>(depth, a + row * stride, stride, 0, b, out + row);
+}
+
 std::size_t MultiplyScratchFloats(std::size_t columns) {
     return depth_block * columns + (row_block / panel_rows + 1) * panel_stride;
 }
@@ -232,6 +265,7 @@ HWY_EXPORT(MultiplyPanels);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(MultiplyScratchFloats);
+HWY_EXPORT(MultiplyVector);
 
 void multiply_panels(int rows, int depth, const float* panels, const float* b, std::size_t columns,
                      float* out, bool add, float* scratch) {
@@ -245,6 +279,10 @@ std::size_t multiply_scratch_floats(std::size_t columns) {
 void multiply(int rows, int depth, std::size_t columns, const Operand& a, const Operand& b, float* out,
               std::size_t out_stride, float* scratch) {
     HWY_DYNAMIC_DISPATCH(Multiply)(rows, depth, columns, a, b, out, out_stride, scratch);
+}
+
+void multiply_vector(int rows, int depth, const float* a, std::size_t stride, const float* b, float* out) {
+    HWY_DYNAMIC_DISPATCH(MultiplyVector)(rows, depth, a, stride, b, out);
 }
 
 void transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,

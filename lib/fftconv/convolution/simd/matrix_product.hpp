@@ -42,6 +42,10 @@ std::size_t multiply_scratch_floats(std::size_t columns);
 void multiply(int rows, int depth, std::size_t columns, const Operand& a, const Operand& b, float* out,
               std::size_t out_stride, float* scratch);
 
+/// out (rows) = a (rows, depth; rows `stride` floats apart) · b (depth), any depth: a is read once, at the
+/// speed of the memory that it comes from. The bits do not depend on how many rows a call has.
+void multiply_vector(int rows, int depth, const float* a, std::size_t stride, const float* b, float* out);
+
 /// Lanes of channels, (channels, in_stride), to groups of four channels: lane l of channel c goes to
 /// out[l · lane_stride + c / 4 · block_stride + c % 4], any number of lanes. Channels up to the next multiple
 /// of four are written, as zeros.
