@@ -139,13 +139,23 @@ BOOST_AUTO_TEST_CASE(large_kernels) {
          .padding = 15,
          .groups = 3},
         {.height = 70, .width = 66, .kernel = 127, .padding = 63},
+        {.batch = 3,
+         .in_channels = 2,
+         .out_channels = 2,
+         .height = 130,
+         .width = 127,
+         .kernel = {127, 100},
+         .padding = {0, 9, 4, 2}},
         {.in_channels = 2, .out_channels = 2, .width = 3000, .kernel = {1, 1024}, .padding = {0, 512}},
         {.width = 6000, .kernel = {1, 4096}, .padding = {0, 100, 0, 3}, .stride = {1, 3}},
+        {.width = quick ? 16384 : 65536, .kernel = {1, 4096}, .padding = {0, 2048}},
+        {.in_channels = 2, .out_channels = 2, .height = 1, .width = quick ? 9000 : 65536, .kernel = {1, 509}},
         {.height = 200, .width = 3, .kernel = {63, 3}, .padding = {31, 1}, .dilation = {2, 1}},
     };
     for (const ConvolutionShape& shape : shapes) {
         ConvolutionTester tester(shape);
         check_one(tester, "fft", 0, true);
+        if (shape.kernels() > 1) check_one(tester.density(0.5), "fft", 1, true);
     }
 }
 
