@@ -17,10 +17,12 @@ struct Case {
     ConvolutionShape shape;
     int tile = 0;
     double surviving = 1;
+    const char* engine = "fft";
 };
 
 /// Tiles that hold the image, that cut windows, odd outputs, several blocks,
-/// few channels, images that do not fill the lanes.
+/// few channels, images that do not fill the lanes. The spatial engine: sums of one block of terms and of
+/// two.
 std::vector<Case> cases() {
     const auto layer = [](int in, int out, PerAxis size, PerAxis kernel, Padding padding, int batch) {
         return ConvolutionShape{.batch = batch,
@@ -38,7 +40,9 @@ std::vector<Case> cases() {
             {layer(8, 3, {20, 20}, 5, 2, 40), 12},
             {layer(2, 3, {12, 12}, 5, 0, 16), 12},
             {layer(9, 4, {9, 11}, 3, 1, 8), 0, 0.3},
-            {layer(8, 3, {10, 10}, 3, 1, 3)}};
+            {layer(8, 3, {10, 10}, 3, 1, 3)},
+            {layer(3, 6, {16, 13}, 3, 1, 16), 0, 1, "spatial"},
+            {layer(30, 5, {8, 9}, 3, 1, 21), 0, 1, "spatial"}};
 }
 
 std::vector<Epilogue> poolings() {
@@ -117,7 +121,7 @@ struct Followed {
 struct Layer {
     explicit Layer(const Case& of, int threads = 1)
         : shape(of.shape),
-          engine(make_engine("fft", shape, {.tile = of.tile, .threads = threads})),
+          engine(make_engine(of.engine, shape, {.tile = of.tile, .threads = threads})),
           x(tensor_of(random_floats(std::size_t(shape.batch) * engine->input_maps().size(), 1, "x"),
                       engine->input_maps(), shape.batch, not_a_number)),
           weights(random_floats(shape.weights(), 2, "weights")),
@@ -276,8 +280,9 @@ BOOST_AUTO_TEST_CASE(which_layers_fuse_what) {
     ConvolutionShape dilated = all[0].shape;
     dilated.dilation = 2;
     BOOST_TEST(!fuses({dilated}, {.pooling = Pooling::maximum}));
-    for (const char* engine : {"direct", "spatial"})
-        BOOST_TEST(!make_engine(engine, all[0].shape, {})->fuses({.relu = true}, 9));
+    BOOST_TEST(!fuses(all[8], {.pooling = Pooling::maximum}));  // spatial
+    BOOST_TEST(!fuses({all[8].shape, 0, 0.4, "spatial"}, {.relu = true}));
+    BOOST_TEST(!make_engine("direct", all[0].shape, {})->fuses({.relu = true}, 9));
 }
 
 BOOST_AUTO_TEST_CASE(forward_is_the_layers_one_after_the_other) {

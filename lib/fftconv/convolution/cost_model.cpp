@@ -21,18 +21,26 @@ namespace {
 // Rough cycles of one core of Zen 4, AVX2 and AVX-512 alike (it takes two cycles for the vectors of the
 // latter), from the phases that `fftconv-bench` prints for the table's layers. They rank tiles and engines;
 // `fftconv-bench --transforms` prints those of the transforms next to what a machine measures.
-constexpr double copy_cycles = 12;              // gather or scatter of one entry of eight lanes
+constexpr double copy_cycles = 8;               // gather or scatter of one entry of eight lanes
 constexpr double store_cycles = 8;              // of its spectrum, stored and read again
+constexpr double slot_store_cycles = 10;        // the same in slots, for a sparse sum
+constexpr double tile_cycles = 700;             // of eight lanes, however small the tile
 constexpr double multiply_adds_per_cycle = 13;  // of 16: eight lanes in each of two units
-constexpr double sparse_multiply_adds_per_cycle = 11;
-constexpr double spatial_multiply_adds_per_cycle = 13, spatial_listed_multiply_adds_per_cycle = 9;
-// A training step in the cost of forward: the spectra of x and dy serve two sums each; lists are slower on
-// the way back.
+constexpr double sparse_multiply_adds_per_cycle = 9;
+constexpr double spatial_multiply_adds_per_cycle = 13, spatial_listed_multiply_adds_per_cycle = 8;
+// A training step in the cost of forward: the spectra of x and dy serve two sums each.
 constexpr double transforms_of_step = 2, sums_of_step = 3;
-constexpr double spatial_step = 3, spatial_listed_step = 3.8;
-constexpr double spatial_step_of_few = 8;  // images: gradients to the weights have vectors of their lanes
-constexpr double pack_cycles = 2.5;        // of eight floats, packed for a spatial sum
-constexpr double fetch_cycles = 1;  // of a kernel and bin of T², whose spectrum a block of lanes waits for
+// Gradients to the weights without transforms, in the cost of forward; of few images, since they have vectors
+// of their lanes.
+constexpr double spatial_weights = 1, spatial_listed_weights = 1.8, spatial_weights_of_few = 6;
+constexpr double single_vector_factor =
+    2;                               // of sums of eight lanes: four rows of one vector wait for each other
+constexpr double pack_cycles = 2.5;  // of eight floats, packed for a spatial sum
+// Of eight floats that a kernel of a list reads, where the maps of a block of lanes are larger than what a
+// core can expect of the third-level cache.
+constexpr double listed_fetch_cycles = 4, third_level_bytes = 8 << 20;
+constexpr double listed_lanes = 36;  // of a block: 24 or 48
+constexpr double fetch_cycles = 1;   // of a kernel and bin of T², whose spectrum a block of lanes waits for
 constexpr double block_lanes = 64;
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 
@@ -54,13 +62,15 @@ bool is_trivial(const Axis& axis) {
     return axis.layer.length == 1 && axis.layer.kernel == 1 && axis.layer.outputs == 1;
 }
 
-/// Sizes to choose from along an axis: those that hold the taps, up to the first that holds all of it.
+/// Sizes to choose from along an axis: those that hold the taps, up to the first that holds all of it, and
+/// what is a little larger (36, whose transform is cheaper than that of 35).
 std::vector<int> candidates(const Axis& axis) {
     if (is_trivial(axis)) return {1};
     const int whole = whole_tile(axis), least = std::max(2, axis.taps);
     std::vector<int> sizes;
     const auto add = [&](int size) {
-        if (size >= least && (sizes.empty() || sizes.back() < whole)) sizes.push_back(size);
+        if (size >= least && (sizes.empty() || sizes.back() < whole || size <= 1.1 * whole))
+            sizes.push_back(size);
     };
     for (const TileSize& size : tile_sizes) add(size.tile);
     for (int size : composite_tiles) add(size);
@@ -86,17 +96,21 @@ TileCost tile_cost(const ConvolutionShape& shape, const ConvolutionOptions& opti
     const double bins = double(tile.area()), cycles = transform_cycles(tile);
     TileCost cost;
     // Few channels: spectra need not be stored if a group's stay in cache.
-    const int own = int(channels) / shape.groups;
+    const int own = int(channels) / shape.groups, stride = padded_batch(shape.batch),
+              preferred = TileTransform::preferred_lanes();
+    const bool whole = stride > 8 ? stride % preferred == 0 : lanes > 8;
     const bool stored = own >= few_channels::dense_channels ||
-                        !few_channels::fit(own, tile, TileTransform::preferred_lanes(), shape.groups);
-    cost.transforms =
-        (channels + outputs) * vectors * (cycles + (copy_cycles + (stored ? store_cycles : 0)) * bins);
-    const double kernels = double(axes.phases()) * double(shape.kernels()) * options.surviving;
+                        !few_channels::fit(own, tile, whole ? preferred : 8, shape.groups);
     const bool sparse = options.surviving < 1;
+    const double of_entry = copy_cycles + (!stored ? 0 : sparse ? slot_store_cycles : store_cycles);
+    cost.transforms = (channels + outputs) * vectors * (cycles + tile_cycles + of_entry * bins);
+    const double kernels = double(axes.phases()) * double(shape.kernels()) * options.surviving;
     // Real multiply-adds per lane and bin of the area.
     const double products = !sparse && channels / shape.groups >= 8 && outputs / shape.groups >= 8 ? 1.5 : 2;
-    cost.sum = products * bins * kernels * vectors * 8 /
-                   (sparse ? sparse_multiply_adds_per_cycle : multiply_adds_per_cycle) +
+    const double rate = sparse         ? sparse_multiply_adds_per_cycle
+                        : vectors == 1 ? multiply_adds_per_cycle / single_vector_factor
+                                       : multiply_adds_per_cycle;
+    cost.sum = products * bins * kernels * vectors * 8 / rate +
                fetch_cycles * bins * kernels * std::ceil(vectors * 8 / block_lanes);
     const bool small = std::max(axes.vertical.taps, axes.horizontal.taps) <= KernelTransform::most_taps;
     if (!options.fixed_weights) cost.kernels = kernels * (small ? kernel_cycles_per_bin * bins : cycles / 8);
@@ -159,24 +173,91 @@ double spectral_macs_per_kernel(const ConvolutionShape& shape, const Convolution
     return 2.0 * double(edge.area()) * tiles * axes.phases();
 }
 
-double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+namespace {
+
+/// One side of the layer from the other: outputs of a group from its channels, or the gradient to these from
+/// that to those.
+struct SpatialSum {
+    double rows, columns;  // of the result
+    double source_pixels;  // of a map
+    int targets, sources;  // channels of a group
+    double taps;           // that a pixel of the result meets in a source, but for the borders
+};
+
+/// Pairs of outputs and pixels along an axis that a tap joins.
+double joined_pairs(const LayerAxis& axis) {
+    double count = 0;
+    for (int tap = 0; tap < axis.kernel; ++tap)
+        count += std::max(0, axis.last_output(tap) - axis.first_output(tap));
+    return count;
+}
+
+SpatialSum forward_sum(const ConvolutionShape& shape, const ConvolutionOptions& options) {
     const double rows = vertical_axis(shape, options).outputs,
                  columns = horizontal_axis(shape, options).outputs;
+    return {rows,
+            columns,
+            double(shape.height) * shape.width,
+            shape.group_outputs(),
+            shape.group_channels(),
+            double(shape.kernel.area())};
+}
+
+SpatialSum input_gradient_sum(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const LayerAxis vertical = vertical_axis(shape, options), horizontal = horizontal_axis(shape, options);
+    return {double(shape.height),
+            double(shape.width),
+            double(vertical.outputs) * horizontal.outputs,
+            shape.group_channels(),
+            shape.group_outputs(),
+            double(shape.kernel.area()) / (double(vertical.step) * horizontal.step)};
+}
+
+/// A sum over lists of kernels: products, and maps that come from far.
+double listed_cycles(const SpatialSum& sum, const ConvolutionShape& shape,
+                     const ConvolutionOptions& options) {
+    const double lanes = padded_batch(shape.batch), whole = TileTransform::preferred_lanes();
+    // Half of a vector takes as long as a whole one.
+    const double vectors = lanes < 8 ? 1 : std::ceil(lanes / whole) * whole / 8;
+    const double kernels = double(shape.kernels()) * options.surviving;
+    const double products =
+        joined_pairs(vertical_axis(shape, options)) * joined_pairs(horizontal_axis(shape, options));
+    const double source_bytes =
+        sizeof(float) * sum.source_pixels * sum.sources * shape.groups * std::min(lanes, listed_lanes);
+    const double fetch = source_bytes > third_level_bytes ? listed_fetch_cycles : 0;
+    return kernels * vectors *
+           (products * 8 / spatial_listed_multiply_adds_per_cycle + sum.rows * sum.columns * fetch);
+}
+
+double spatial_sum_cycles(const SpatialSum& sum, const ConvolutionShape& shape,
+                          const ConvolutionOptions& options) {
     const double lanes = padded_batch(shape.batch), vectors = std::ceil(lanes / 8);
-    const double terms = shape.group_channels() * double(shape.kernel.area());  // of an output
-    if (options.surviving < 1)
-        return rows * columns * vectors * 8 * terms * options.surviving * shape.out_channels /
-               spatial_listed_multiply_adds_per_cycle;
-    if (shape.groups == shape.in_channels && shape.groups == shape.out_channels) {  // depthwise
-        const double read = double(shape.height) * shape.width, written = rows * columns;
+    const double terms = sum.sources * sum.taps;                           // of a pixel of the result
+    if (options.surviving == 1 && sum.targets == 1 && sum.sources == 1) {  // depthwise
+        const double read = sum.source_pixels, written = sum.rows * sum.columns;
         return shape.groups * vectors *
                (written * terms * 8 / spatial_multiply_adds_per_cycle + copy_cycles * (read + written));
     }
+    if (options.surviving < 1 || spatial_sum::few_targets(sum.targets, terms))
+        return listed_cycles(sum, shape, options);
     // Columns and lanes are one run of floats; outputs of a group are done four at a time.
-    const double runs = rows * std::ceil(columns * lanes / 8);
-    const int outputs = (shape.group_outputs() + 3) / 4 * 4;
+    const double runs = sum.rows * std::ceil(sum.columns * lanes / 8);
+    const int targets = (sum.targets + 3) / 4 * 4;
+    const double rate =
+        spatial_multiply_adds_per_cycle / (sum.columns * lanes > 8 ? 1 : single_vector_factor);
     return shape.groups * runs * terms *
-           (outputs * 8 / spatial_multiply_adds_per_cycle + (terms > 96 ? pack_cycles : 0));
+           (targets * 8 / rate + (terms > spatial_sum::packed_depth ? pack_cycles : 0));
+}
+
+}  // namespace
+
+double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options) {
+    const double forward = spatial_sum_cycles(forward_sum(shape, options), shape, options);
+    if (options.fixed_weights) return forward;
+    return forward * (1 + (shape.batch < 8         ? spatial_weights_of_few
+                           : options.surviving < 1 ? spatial_listed_weights
+                                                   : spatial_weights)) +
+           spatial_sum_cycles(input_gradient_sum(shape, options), shape, options);
 }
 
 double surviving_share(std::span<const std::uint8_t> mask) {
@@ -191,10 +272,7 @@ std::string choose_engine(const ConvolutionShape& shape, const ConvolutionOption
     if (options.fixed_weights) return spatial < spectral.total() ? "spatial" : "fft";
     const double spectral_of_step =
         transforms_of_step * spectral.transforms + sums_of_step * (spectral.sum + spectral.kernels);
-    const double of_step = spatial * (shape.batch < 8         ? spatial_step_of_few
-                                      : options.surviving < 1 ? spatial_listed_step
-                                                              : spatial_step);
-    return of_step < spectral_of_step ? "spatial" : "fft";
+    return spatial < spectral_of_step ? "spatial" : "fft";
 }
 
 }  // namespace fftconv

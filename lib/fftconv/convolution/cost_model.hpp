@@ -33,7 +33,8 @@ std::vector<PerAxis> ranked_tiles(const ConvolutionShape& shape, const Convoluti
 /// one: half of the bins, and four real products each, for each tile and phase.
 double spectral_macs_per_kernel(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
-/// What forward of a layer costs without transforms, in cycles of one core.
+/// What a layer costs without transforms, in cycles of one core: forward or, unless the weights are fixed, a
+/// training step.
 double spatial_cost(const ConvolutionShape& shape, const ConvolutionOptions& options);
 
 /// The share of kernels that a mask leaves, as ConvolutionOptions::surviving; 1 when it is empty.

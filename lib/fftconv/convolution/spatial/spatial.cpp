@@ -157,10 +157,10 @@ void SpatialConvolution::fill_group(const spatial_sum::Meetings& rows, const spa
 
 const SpatialConvolution::Weights& SpatialConvolution::updated(Weights& weights, bool by_output) {
     if (weights.valid || depthwise()) return weights;  // which reads them as they are
-    if (mask_.empty())
-        fill_panels(weights, by_output);
-    else
+    if (listed(by_output))
         list_kernels(weights, by_output);
+    else
+        fill_panels(weights, by_output);
     weights.valid = true;
     return weights;
 }
@@ -168,7 +168,7 @@ const SpatialConvolution::Weights& SpatialConvolution::updated(Weights& weights,
 void SpatialConvolution::sum(const Weights& weights, const ConstMapsView& source,
                              const std::vector<spatial_sum::Meetings>& rows,
                              const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
-                             const MapsView& target) {
+                             const MapsView& target, const Epilogue& epilogue) {
     const ConstMapsView from = as_tensor(source, copies_[0]);
     MapsView to = target;
     if (!lies_as_tensor(target)) {
@@ -177,8 +177,8 @@ void SpatialConvolution::sum(const Weights& weights, const ConstMapsView& source
     }
     if (depthwise())
         sum_depthwise(from, rows, columns, bias, to);
-    else if (mask_.empty())
-        sum_dense(weights, from, rows, columns, bias, to);
+    else if (weights.kernels.empty())
+        sum_dense(weights, from, rows, columns, bias, to, epilogue);
     else
         sum_lists(weights, from, rows, columns, bias, to);
     if (!lies_as_tensor(target)) copy_maps(to, target);
@@ -188,7 +188,8 @@ void SpatialConvolution::sum(const Weights& weights, const ConstMapsView& source
 void SpatialConvolution::sum_dense(const Weights& weights, const ConstMapsView& source,
                                    const std::vector<spatial_sum::Meetings>& rows,
                                    const std::vector<spatial_sum::Meetings>& columns,
-                                   std::span<const float> bias, const MapsView& target) {
+                                   std::span<const float> bias, const MapsView& target,
+                                   const Epilogue& epilogue) {
     const int threads = options_.threads, groups = shape_.groups, targets = target.channels / groups,
               sources = source.channels / groups;
     const int parts = target.height * groups >= 4 * threads ? 1 : threads;
@@ -202,6 +203,9 @@ void SpatialConvolution::sum_dense(const Weights& weights, const ConstMapsView& 
     for (AlignedFloats& scratch : scratch_)
         scratch.resize(spatial_sum::panel_row_scratch_floats(int(most_depth), targets));
 
+    const auto of_group = [targets](std::span<const float> values, int group) {
+        return values.empty() ? nullptr : &values[group * targets];
+    };
     const auto sum_item = [&](int item, float* scratch) {
         const int i = item / (groups * parts), group = item / parts % groups, part = item % parts;
         const std::size_t padded = blocks_of(targets) * std::size_t(block_channels);
@@ -222,10 +226,13 @@ void SpatialConvolution::sum_dense(const Weights& weights, const ConstMapsView& 
                                             .first_column = std::size_t(column.count) * part / parts,
                                             .end_column = std::size_t(column.count) * (part + 1) / parts,
                                             .weights = panels + group * floats,
-                                            .bias = bias.empty() ? nullptr : &bias[group * targets],
+                                            .bias = of_group(bias, group),
                                             .target = target.pixel(group * targets, i, 0),
                                             .target_channel_stride = std::size_t(target.channel_stride),
-                                            .targets = targets},
+                                            .targets = targets,
+                                            .factor = of_group(epilogue.factor, group),
+                                            .offset = of_group(epilogue.offset, group),
+                                            .relu = epilogue.relu},
                                            scratch);
                 panels += groups * floats;
             }
@@ -306,14 +313,22 @@ void SpatialConvolution::sum_lists(const Weights& weights, const ConstMapsView& 
     }
 }
 
+bool SpatialConvolution::fuses(const Epilogue& epilogue, int) const {
+    return epilogue.pooling == Pooling::none && !listed(true) && !selects_afterwards();
+}
+
 void SpatialConvolution::forward(const ConstMapsView& x, const MapsView& y) {
-    check_forward(x, y);
+    forward_fused(x, y, {});
+}
+
+void SpatialConvolution::forward_fused(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue) {
+    check_forward(x, y, epilogue);
     LapTimer timer;
     const Weights& weights = updated(by_output_, true);
     phases_[weight_phase].seconds += timer.lap();
     if (selects_afterwards()) whole_.reshape(computed_maps(), x.batch);
     const MapsView target = selects_afterwards() ? MapsView(whole_) : y;
-    sum(weights, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target);
+    sum(weights, x, of_outputs(vertical()), of_outputs(horizontal()), bias_, target, epilogue);
     phases_[product_phase].seconds += timer.lap() * options_.threads;
     if (selects_afterwards()) select_mode(whole_, y, options_.mode);
     phases_[select_phase].seconds += timer.lap();

@@ -22,6 +22,9 @@ class SpatialConvolution : public ConvolutionEngine {
     SpatialConvolution(ConvolutionShape shape, ConvolutionOptions options = {});
 
     void forward(const ConstMapsView& x, const MapsView& y) override;
+    /// Factors, offsets and ReLU, where every kernel is there and a group has more than a few outputs.
+    bool fuses(const Epilogue& epilogue, int batch) const override;
+    void forward_fused(const ConstMapsView& x, const MapsView& y, const Epilogue& epilogue) override;
     void backward_input(const ConstMapsView& dy, const MapsView& dx) override;
     void backward_weights(const ConstMapsView& x, const ConstMapsView& dy, std::span<float> dw) override;
     std::size_t workspace_bytes() const override;
@@ -32,8 +35,8 @@ class SpatialConvolution : public ConvolutionEngine {
     void take_mode(int) override { weights_changed(); }
 
   private:
-    /// The weights in the order of a sum: all, in blocks of channels of the target, or without them where
-    /// there is a mask, the surviving kernels of each channel.
+    /// The weights in the order of a sum: all, in blocks of channels of the target; or without them, where
+    /// there is a mask or a group has few targets, the surviving kernels of each channel.
     struct Weights {
         AlignedFloats panels;  ///< (row class, column class, group, those of spatial_sum::PanelRow)
         std::vector<std::vector<spatial_sum::Kernel>> kernels;
@@ -47,6 +50,13 @@ class SpatialConvolution : public ConvolutionEngine {
     LayerAxis vertical() const { return vertical_axis(shape_, options_); }
     LayerAxis horizontal() const { return horizontal_axis(shape_, options_); }
     MapShape computed_maps() const { return {shape_.out_channels, vertical().outputs, horizontal().outputs}; }
+    /// Does a sum run kernel by kernel, as it does with a mask and towards few channels?
+    bool listed(bool by_output) const {
+        const int outputs = shape_.group_outputs(), channels = shape_.group_channels();
+        return !mask_.empty() ||
+               spatial_sum::few_targets(by_output ? outputs : channels,
+                                        (by_output ? channels : outputs) * double(shape_.kernel.area()));
+    }
     const Weights& updated(Weights& weights, bool by_output);
     void list_kernels(Weights& weights, bool by_output) const;
     void fill_panels(Weights& weights, bool by_output) const;
@@ -58,11 +68,11 @@ class SpatialConvolution : public ConvolutionEngine {
     void sum(const Weights& weights, const ConstMapsView& source,
              const std::vector<spatial_sum::Meetings>& rows,
              const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
-             const MapsView& target);
+             const MapsView& target, const Epilogue& epilogue = {});
     void sum_dense(const Weights& weights, const ConstMapsView& source,
                    const std::vector<spatial_sum::Meetings>& rows,
                    const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
-                   const MapsView& target);
+                   const MapsView& target, const Epilogue& epilogue);
     void sum_depthwise(const ConstMapsView& source, const std::vector<spatial_sum::Meetings>& rows,
                        const std::vector<spatial_sum::Meetings>& columns, std::span<const float> bias,
                        const MapsView& target);

@@ -21,8 +21,6 @@ constexpr int depth_block = 256;
 
 /// Floats that are packed at a time, at most: half of a core's own cache.
 constexpr std::size_t packed_floats = 64 << 10;
-/// Shallower sums read the source where it lies: packing would cost more than it saves.
-constexpr int packed_depth = 96;
 
 HWY_INLINE int first_row(const PanelRow& r) {
     return r.rows->source + r.row * r.rows->source_step;
@@ -99,6 +97,8 @@ class Visit {
             const float* from = source + from_ + tap * lanes_;
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v) hn::StoreU(hn::LoadU(d_, from + v * n()), d_, out + v * n());
+        } else if (columns_.source_step == 1) {
+            pack_part(source, tap, out);
         } else if (r_.lanes % n() == 0) {
             for (int v = 0; v < V; ++v) pack_pixel(source, tap, v * n(), out + v * n());
         } else {
@@ -107,6 +107,16 @@ class Visit {
                 out[i] = at >= 0 ? source[at] : 0.0f;
             }
         }
+    }
+    /// A run that the borders of the source, or the end of the columns, cut.
+    HWY_INLINE void pack_part(const float* source, int tap, float* out) const {
+        const std::ptrdiff_t from = from_ + tap * lanes_, all = std::ptrdiff_t(width()),
+                             begin = std::clamp<std::ptrdiff_t>(-from, 0, all),
+                             left = std::ptrdiff_t(r_.end_column * r_.lanes - position_),
+                             end = std::clamp(std::min(r_.width * lanes_ - from, left), begin, all);
+        std::fill_n(out, begin, 0.0f);
+        std::copy(source + from + begin, source + from + end, out + begin);
+        std::fill_n(out + end, all - end, 0.0f);
     }
     /// A vector that lies in one pixel.
     HWY_INLINE void pack_pixel(const float* source, int tap, std::size_t i, float* out) const {
@@ -134,20 +144,24 @@ class Visit {
 struct Results {
     float* out;
     std::size_t stride;
-    const float* bias;  ///< added by the first block of the depth
+    const PanelRow& row;
 
+    /// A block of the depth: the first begins with the bias, the last does what follows.
     template <class D>
-    HWY_INLINE void put(D d, int o, std::size_t at, hn::Vec<D> sum, bool first) const {
+    HWY_INLINE void put(D d, int o, std::size_t at, hn::Vec<D> sum, bool first, bool last) const {
         float* to = out + o * stride + at;
-        const auto before = first ? hn::Set(d, bias ? bias[o] : 0.0f) : hn::LoadU(d, to);
-        hn::StoreU(hn::Add(sum, before), d, to);
+        auto value = hn::Add(sum, first ? hn::Set(d, row.bias ? row.bias[o] : 0.0f) : hn::LoadU(d, to));
+        if (last && row.factor)
+            value = hn::Add(hn::Mul(hn::Set(d, row.factor[o]), value), hn::Set(d, row.offset[o]));
+        if (last && row.relu) value = hn::IfThenZeroElse(hn::Le(value, hn::Zero(d)), value);  // NaN stays
+        hn::StoreU(value, d, to);
     }
 };
 
 template <int V, class D>
 HWY_INLINE Results results_of(const Visit<V, D>& visit, const PanelRow& r, float* unpacked) {
-    if (visit.in_place()) return {visit.target(), r.target_channel_stride, r.bias};
-    return {unpacked, visit.width(), r.bias};
+    if (visit.in_place()) return {visit.target(), r.target_channel_stride, r};
+    return {unpacked, visit.width(), r};
 }
 
 /// Whole vectors of a row, packed, and then panel by panel: what a panel of weights meets is near.
@@ -171,8 +185,9 @@ void sum_packed(const PanelRow& r, std::size_t begin, std::size_t floats, float*
                 panel<decltype(vectors)::value>(
                     d, count, weights, packed + first * visit.width(), std::min(panel_rows, r.targets - row),
                     weights + std::size_t(panel_rows) * depth, [](int) {},
-                    [&](int o, std::size_t at, auto sum)
-                        HWY_ATTR { results.put(d, row + o, at, sum, first == 0); });
+                    [&](int o, std::size_t at, auto sum) HWY_ATTR {
+                        results.put(d, row + o, at, sum, first == 0, first + depth_block >= depth);
+                    });
             });
         }
     }
@@ -207,7 +222,8 @@ void sum_in_place(const PanelRow& r, std::size_t begin, std::size_t floats, floa
             panel_of<decltype(vectors)::value>(
                 d, depth, [weights](int k, int i) HWY_ATTR { return weights[k * panel_rows + i]; },
                 [&in, from = visit.from()](int k) HWY_ATTR { return in[k] + from; }, rows, [](int) {},
-                [&](int o, std::size_t at, auto sum) HWY_ATTR { results.put(d, row + o, at, sum, true); });
+                [&](int o, std::size_t at, auto sum)
+                    HWY_ATTR { results.put(d, row + o, at, sum, true, true); });
             if (!visit.in_place()) visit.unpack(scratch, row, row + rows);
         });
 }

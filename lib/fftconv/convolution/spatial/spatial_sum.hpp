@@ -30,6 +30,13 @@ Met met(const Meetings& meetings, int j, int length);
 
 /// Channels of the target that are summed together: their weights stand side by side.
 inline constexpr int block_channels = 4;
+/// Sums of up to so many terms read the source where it lies: packing would cost more than it saves.
+inline constexpr int packed_depth = 96;
+/// Whether the targets of a group are so few that they are summed kernel by kernel without a mask too: a
+/// block of them would be half empty, or alone in using what is packed.
+constexpr bool few_targets(int targets, double terms) {
+    return targets <= 2 || (targets <= block_channels && terms > packed_depth);
+}
 
 /// Some columns of one class in one row of the target, all channels of a group: target[o](j) = bias[o] + Σ
 /// over the source channels, the meetings of the row and those of column j.
@@ -47,6 +54,8 @@ struct PanelRow {
     float* target;         ///< the row, at column 0
     std::size_t target_channel_stride;
     int targets;
+    const float *factor = nullptr, *offset = nullptr;  ///< of the targets, or null: what is done of the sums
+    bool relu = false;                                 ///< then 0 for what is less
 };
 /// Floats of scratch that `panel_row` needs for so many terms of a sum.
 std::size_t panel_row_scratch_floats(int depth, int targets);
