@@ -77,7 +77,7 @@ exec ip netns exec $node unshare -u bash -c "hostname $node; $*"
 AGENT
     chmod +x agent
     local tcp="--mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24"
-    local all=${links:-1000:0 300:0 1000:2 1000:5}
+    local all=${links:-1000:0 300:0 1000:2 1000:5 1000:20}
     for link in 0:0 $all; do
         coproc relay { exec python3 "$root/results/scaling/relay.py" "${link%:*}" "${link#*:}" "${names[@]}"; }
         local pid=$relay_PID ready
