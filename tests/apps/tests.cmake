@@ -7,5 +7,5 @@ foreach(source IN LISTS app_sources)
   get_filename_component(name ${name} NAME)
   add_dependencies(test_apps fftconv-${name})
 endforeach()
-# They time things.
-set_tests_properties(apps PROPERTIES RUN_SERIAL TRUE)
+# It compares times.
+set_tests_properties(apps_timing PROPERTIES RUN_SERIAL TRUE)
