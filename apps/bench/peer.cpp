@@ -142,7 +142,8 @@ Contender contender_of(const std::shared_ptr<Peer>& peer, const std::string& nam
     return {.name = name,
             .threads = threads,
             .run = [peer] { peer->run(); },
-            .seconds = [peer] { return peer->seconds(); }};
+            .seconds = [peer] { return peer->seconds(); },
+            .lingers = threads > 1};
 }
 
 std::string ending(int threads, const std::string& simd) {

@@ -1,7 +1,9 @@
 #include "common/timing.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "fftconv/core/clock.hpp"
 
@@ -25,6 +27,7 @@ class Stopwatch {
         const double end = now() + slice;
         for (int calls = 0; calls < 3 || now() < end; ++calls) fastest = std::min(fastest, call());
         timing_->rounds.push_back(fastest);
+        if (contender_->lingers) std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     double call() {
         const double start = now();

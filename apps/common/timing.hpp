@@ -27,6 +27,7 @@ struct Contender {
     std::function<std::vector<Phase>()> phases = {};  ///< since the last call of it; empty: not known
     std::function<double()> seconds = {};             ///< of the last run by its own clock; empty: by ours
     double sum_flop = 0;                              ///< of the phase "sum" of a call; 0: not known
+    bool lingers = false;  ///< other processes, whose threads wait in a loop for a while after a run
 };
 
 struct Timing {
@@ -37,7 +38,7 @@ struct Timing {
 /// Lets the contenders take turns: in each round every one of them is called for a slice of time, in an order
 /// that turns around from round to round. A round's value is its fastest call, because whatever interrupts a
 /// call (another process, the hypervisor) is not the contender's; what is reported is the median of the
-/// rounds.
+/// rounds. After the slice of one that lingers nobody is called for a tenth of a second.
 std::vector<Timing> time_in_turn(std::span<const Contender> contenders, const RoundOptions& options);
 
 /// Of a / b, round by round: what slows a whole round falls out.

@@ -13,7 +13,7 @@ namespace fftconv::test {
 
 /// The command of an app, as a shell reads it.
 inline std::string app(const std::string& name) {
-    return std::string(FFTCONV_APPS) + "/fftconv-" + name;
+    return FFTCONV_APPS "/fftconv-" + name;
 }
 
 inline std::string text_of(const std::filesystem::path& file) {

@@ -1,6 +1,7 @@
 #include "common/timing.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -35,6 +36,20 @@ BOOST_AUTO_TEST_CASE(contenders_take_turns) {
         BOOST_TEST(timing.rounds.size() == 2u);
         for (double seconds : timing.rounds) BOOST_TEST((seconds >= 0 && seconds < 1));
     }
+}
+
+/// Whoever comes behind a rival whose threads still spin has the machine for itself.
+BOOST_AUTO_TEST_CASE(a_contender_that_lingers_is_waited_for) {
+    std::vector<std::pair<char, double>> calls;
+    const auto call = [&](char name) {
+        calls.emplace_back(
+            name, std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count());
+    };
+    const Contender contenders[] = {{.name = "a", .run = [&] { call('a'); }, .lingers = true},
+                                    {.name = "b", .run = [&] { call('b'); }}};
+    time_in_turn(contenders, {.rounds = 1, .slice = 1e-12});
+    BOOST_TEST_REQUIRE((calls.size() == 8u && calls[4].first == 'a' && calls[5].first == 'b'));
+    BOOST_TEST(calls[5].second - calls[4].second >= 0.1);
 }
 
 BOOST_AUTO_TEST_CASE(differences_are_relative_and_see_nan) {
