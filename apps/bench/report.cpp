@@ -57,7 +57,9 @@ class SpeedupColumns {
     bool any_;
 };
 
-/// A column for `auto`, where what it chooses from was timed next to it: its time over that of the best.
+/// A column for `auto`, where what it chooses from was timed next to it: its fastest call over that of the
+/// best. They are often the same engine and tile, between which medians would show whose turn was
+/// interrupted.
 class ChoiceColumn {
   public:
     explicit ChoiceColumn(const std::vector<BenchmarkRow>& rows) : rows_(rows) {
@@ -72,7 +74,7 @@ class ChoiceColumn {
     void add_cells(const BenchmarkRow& row, std::vector<std::string>& cells) const {
         if (!any_) return;
         const BenchmarkRow* best = best_of(row);
-        cells.push_back(best ? fmt::format("{:.2f}", ratio(row.rounds, best->rounds).median) : "");
+        cells.push_back(best ? fmt::format("{:.2f}", row.fastest() / best->fastest()) : "");
         cells.push_back(best ? best->contender : "");
     }
     /// Null but for `auto` next to choices.
@@ -81,7 +83,7 @@ class ChoiceColumn {
         if (row.contender != "auto") return best;
         for (const BenchmarkRow& other : rows_)
             if (is_choice(other) && other.work == row.work && other.threads == row.threads &&
-                other.pruned == row.pruned && (!best || other.seconds() < best->seconds()))
+                other.pruned == row.pruned && (!best || other.fastest() < best->fastest()))
                 best = &other;
         return best;
     }
