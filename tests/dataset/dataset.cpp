@@ -250,6 +250,18 @@ BOOST_AUTO_TEST_CASE(blocks_are_held_out_whole) {
     BOOST_CHECK_THROW(held_out_indices(10, 11, 1, 1), UsageError);
 }
 
+BOOST_AUTO_TEST_CASE(classes_are_those_of_training_and_test_labels) {
+    const TemporaryFolder folder;
+    write_mnist(folder / "mnist", 30, 3);
+    for (const char* part : {"t10k", "train"}) {
+        write_gzipped(folder / "mnist" / (std::string(part) + "-labels-idx1-ubyte.gz"),
+                      part[1] == '1' ? idx({3}, {0, 12, 5}) : idx({30}, Bytes(30, 14)));
+        const Dataset found = load_dataset("mnist", folder.path());
+        BOOST_TEST(found.train.classes == (part[1] == '1' ? 13 : 15));
+        BOOST_TEST(found.test.classes == found.train.classes);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(malformed_pairs) {
     const TemporaryFolder folder;
     write_mnist(folder / "mnist", 30, 10);

@@ -70,6 +70,11 @@ BOOST_AUTO_TEST_CASE(a_process_that_differs_is_named) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(those_on_one_machine_are_counted) {
+    BOOST_CHECK_EQUAL(start(3, "machine").output, "3\n");
+    BOOST_CHECK_EQUAL(run(FFTCONV_WORKER " machine").output, "1\n");
+}
+
 BOOST_AUTO_TEST_CASE(fewer_shards_than_processes_are_refused) {
     const CommandResult few = start(3, "train 2 1 adam");
     BOOST_CHECK_NE(few.status, 0);

@@ -56,6 +56,9 @@ BOOST_AUTO_TEST_CASE(folding_and_threads_keep_the_mask) {
         for (int threads : {1, 2}) {
             each->set_threads(threads);
             each->forward(x);
+            for (const auto& layer : each->layers()) BOOST_CHECK_EQUAL(layer->threads(), threads);
+            for (ConvolutionLayer* convolution : each->convolutions())
+                BOOST_CHECK_EQUAL(convolution->engine().options().threads, threads);
             const auto& engine = dynamic_cast<SpectralConvolution&>(each->convolutions()[1]->engine());
             BOOST_CHECK_EQUAL(engine.visited_kernels(), 32);
         }
@@ -75,6 +78,10 @@ BOOST_AUTO_TEST_CASE(a_mode_reaches_every_layer_and_stays) {
     network.set_threads(1);
     const Tensor x = random_tensor({1, 20, 20}, 8, "x");
     BOOST_CHECK_LE(largest_error(random.forward(x), network.forward(x)), 1e-5);
+    for (Network* each : {&network, &random}) {
+        Network made(each->architecture(), {.engine = "direct", .batch = 8, .mode = 3});
+        BOOST_CHECK_EQUAL(largest_error(made.forward(x), each->forward(x)), 0);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

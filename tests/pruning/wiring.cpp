@@ -52,25 +52,33 @@ BOOST_AUTO_TEST_CASE(scores_are_of_the_batches_that_were_asked_for) {
         }
 }
 
-// Energies of a last batch that is not full are means over the images that it has.
-BOOST_AUTO_TEST_CASE(spectral_energies_leave_empty_lanes_out) {
-    PrunedNetwork pruned = trained_whole(valid_network);
-    ConvolutionLayer& first = *pruned.network.convolutions()[0];
-    Batches batches(data(), {.size = 8});  // the last one has four
-    const auto scores =
-        unit_scores(pruned, {Granularity::feature_map, {"conv1"}}, Criterion::spectral, {.images = batches});
-    std::vector<double> expected(6, 0.0);
-    batches.start(0);
-    while (const Batch* batch = batches.next()) {
-        Tensor images(batch->images.maps(), batch->valid);
-        for (int c = 0; c < 2; ++c)
-            for (int h = 0; h < 14; ++h)
-                for (int w = 0; w < 14; ++w)
-                    for (int n = 0; n < batch->valid; ++n) images(c, h, w, n) = batch->images(c, h, w, n);
-        const std::vector<double> energies = kernel_energies(first.shape(), first.weight().value, images);
-        for (int kernel = 0; kernel < 12; ++kernel) expected[std::size_t(kernel / 2)] += energies[kernel];
+// Energies of a last batch that is not full are means over the images that it has; of a map they are what its
+// normalisation makes of them.
+BOOST_AUTO_TEST_CASE(spectral_energies_leave_empty_lanes_out_and_follow_the_normalisation) {
+    for (const char* architecture : {valid_network, normalised_network}) {
+        PrunedNetwork pruned = trained_whole(architecture);
+        ConvolutionLayer& first = *pruned.network.convolutions()[0];
+        const BatchNorm* norm = weighted_layers(pruned.network)[0].norm;
+        Batches batches(data(), {.size = 8});  // the last one has four
+        const auto scores = unit_scores(pruned, {Granularity::feature_map, {"conv1"}}, Criterion::spectral,
+                                        {.images = batches});
+        std::vector<double> expected(6, 0.0);
+        batches.start(0);
+        while (const Batch* batch = batches.next()) {
+            Tensor images(batch->images.maps(), batch->valid);
+            for (int c = 0; c < 2; ++c)
+                for (int h = 0; h < 14; ++h)
+                    for (int w = 0; w < 14; ++w)
+                        for (int n = 0; n < batch->valid; ++n) images(c, h, w, n) = batch->images(c, h, w, n);
+            const std::vector<double> energies =
+                kernel_energies(first.shape(), first.weight().value, images, 0, norm != nullptr);
+            for (int kernel = 0; kernel < 12; ++kernel) {
+                const double factor = norm ? norm->inference().factor[std::size_t(kernel / 2)] : 1;
+                expected[std::size_t(kernel / 2)] += factor * factor * energies[std::size_t(kernel)];
+            }
+        }
+        for (int map = 0; map < 6; ++map) BOOST_CHECK_CLOSE(scores[0][map], expected[map], 1e-3);
     }
-    for (int map = 0; map < 6; ++map) BOOST_CHECK_CLOSE(scores[0][map], expected[map], 1e-3);
 }
 
 BOOST_AUTO_TEST_CASE(random_scores_are_the_numbers_of_their_seed) {
@@ -103,6 +111,14 @@ BOOST_AUTO_TEST_CASE(every_layer_and_seed_draws_its_own_mask) {
             random.insert(find_mask(random_masks(pruned, scope, 0.5, seed), layer)->kernel);
             drawn.insert(find_mask(drawn_masks(pruned, scope, 0.5, even, seed), layer)->kernel);
         }
+    std::vector<std::vector<double>> own(2, std::vector<double>(16, 0.0));  // of each layer other kernels
+    std::fill_n(own[0].begin(), 8, 1.0);
+    std::fill_n(own[1].begin() + 8, 8, 1.0);
+    const Masks by_scores = drawn_masks(pruned, scope, 0.5, own, 1);
+    for (int kernel = 0; kernel < 16; ++kernel) {
+        BOOST_CHECK_EQUAL(int(find_mask(by_scores, "conv1")->kernel[std::size_t(kernel)]), kernel < 8);
+        BOOST_CHECK_EQUAL(int(find_mask(by_scores, "conv2")->kernel[std::size_t(kernel)]), kernel >= 8);
+    }
     BOOST_CHECK_EQUAL(random.size(), 6);
     BOOST_CHECK_EQUAL(drawn.size(), 6);
 }

@@ -142,6 +142,7 @@ BOOST_AUTO_TEST_CASE(parts_that_contradict_each_other_are_refused) {
     refused("/curves", [](Checkpoint& c) { c.curves.front().epoch[1] = 3; });
     refused("/dataset", [](Checkpoint& c) { c.dataset.n_validation = 9; });
     refused("/dataset", [](Checkpoint& c) { ++c.dataset.split_seed; });
+    refused("/dataset", [](Checkpoint& c) { ++c.dataset.n_train; });
     refused("/random/mode", [](Checkpoint& c) { c.random.front().position = 1; });
     refused("/random/mode", [](Checkpoint& c) { c.random.front().seed = 99; });
     refused("/extra/best/conv1/weight", [](Checkpoint& c) { c.extra.clear(); });
@@ -244,7 +245,9 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_says_how_k_was_chosen) {
         for (const std::uint64_t seed : {1, 2, 3}) BOOST_TEST_CONTEXT(to_string(choice) << " " << seed) {
                 const Trainer trainer(pruned.network, dataset.train, Run::batches(), nullptr,
                                       {.mode_choice = choice, .mode = 2, .seed = seed});
-                const auto values = make_checkpoint(pruned, trainer, {}, "", {}).state.values;
+                const Checkpoint checkpoint = make_checkpoint(pruned, trainer, {}, "", {});
+                const auto& values = checkpoint.state.values;
+                BOOST_TEST(checkpoint.random.front().seed == seed);
                 const int drawn = int(RandomStream(seed, "mode").below(4));
                 BOOST_TEST(values.at("evaluation_mode") == (choice == ModeChoice::per_run ? drawn : 2));
                 BOOST_TEST(values.at("mode_is_drawn") ==

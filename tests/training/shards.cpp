@@ -111,6 +111,14 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_batch_has_its_own_images) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(one_that_says_no_is_enough) {
+    for (int count : {1, 3}) {
+        Shards shards(count);
+        BOOST_CHECK(shards.all(true));
+        BOOST_CHECK(!shards.all(false));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(no_shards_are_a_mistake) {
     BOOST_CHECK_THROW(Shards(0), UsageError);
 }

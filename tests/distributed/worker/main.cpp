@@ -119,6 +119,7 @@ void run(const Processes& processes, const std::vector<std::string>& words) {
     if (words.at(0) == "retrain") retrain(processes, std::stoi(words.at(1)));
     if (words.at(0) == "jobs") jobs(processes, std::stoi(words.at(1)), std::stoi(words.at(2)));
     if (words.at(0) == "give_up") give_up(processes, std::stoi(words.at(1)));
+    if (words.at(0) == "machine" && processes.first()) std::cout << processes.on_this_machine() << '\n';
     if (words.at(0) == "differ")
         processes.require_same("data", processes.rank() == std::stoi(words.at(1)) ? "other" : "same");
     if (words.at(0) == "die" && processes.rank() == 1) std::abort();
