@@ -144,29 +144,43 @@ class Visit {
 struct Results {
     float* out;
     std::size_t stride;
-    const PanelRow& row;
+    const float* bias;  ///< added by the first block of the depth
 
-    /// A block of the depth: the first begins with the bias, the last does what follows.
     template <class D>
-    HWY_INLINE void put(D d, int o, std::size_t at, hn::Vec<D> sum, bool first, bool last) const {
+    HWY_INLINE void put(D d, int o, std::size_t at, hn::Vec<D> sum, bool first) const {
         float* to = out + o * stride + at;
-        auto value = hn::Add(sum, first ? hn::Set(d, row.bias ? row.bias[o] : 0.0f) : hn::LoadU(d, to));
-        if (last && row.factor)
-            value = hn::Add(hn::Mul(hn::Set(d, row.factor[o]), value), hn::Set(d, row.offset[o]));
-        if (last && row.relu) value = hn::IfThenZeroElse(hn::Le(value, hn::Zero(d)), value);  // NaN stays
-        hn::StoreU(value, d, to);
+        const auto before = first ? hn::Set(d, bias ? bias[o] : 0.0f) : hn::LoadU(d, to);
+        hn::StoreU(hn::Add(sum, before), d, to);
     }
 };
 
 template <int V, class D>
 HWY_INLINE Results results_of(const Visit<V, D>& visit, const PanelRow& r, float* unpacked) {
-    if (visit.in_place()) return {visit.target(), r.target_channel_stride, r};
-    return {unpacked, visit.width(), r};
+    if (visit.in_place()) return {visit.target(), r.target_channel_stride, r.bias};
+    return {unpacked, visit.width(), r.bias};
+}
+
+/// What follows the sums of some targets, while these are in the first-level cache: in a pass of its own,
+/// since the loop of the sums has no time for questions.
+void follow(const PanelRow& r, const Results& results, int first, int end, std::size_t width) {
+    const Narrow d;
+    for (int o = first; o < end; ++o) {
+        float* to = results.out + o * results.stride;
+        const auto factor = hn::Set(d, r.factor ? r.factor[o] : 1.0f),
+                   offset = hn::Set(d, r.factor ? r.offset[o] : 0.0f);
+        for (std::size_t i = 0; i < width; i += hn::Lanes(d)) {
+            auto value = hn::LoadU(d, to + i);
+            if (r.factor) value = hn::Add(hn::Mul(factor, value), offset);
+            if (r.relu) value = hn::IfThenZeroElse(hn::Le(value, hn::Zero(d)), value);  // NaN stays
+            hn::StoreU(value, d, to + i);
+        }
+    }
 }
 
 /// Whole vectors of a row, packed, and then panel by panel: what a panel of weights meets is near.
 void sum_packed(const PanelRow& r, std::size_t begin, std::size_t floats, float* scratch) {
     const int depth = depth_of(r);
+    const bool follows = r.factor || r.relu;
     float* unpacked = scratch + std::size_t(depth) * floats;
     const auto for_visits = [&](const auto& body) HWY_ATTR {
         for_lanes<panel_vectors>(floats, [&](auto d, auto vectors, std::size_t at) HWY_ATTR {
@@ -185,9 +199,10 @@ void sum_packed(const PanelRow& r, std::size_t begin, std::size_t floats, float*
                 panel<decltype(vectors)::value>(
                     d, count, weights, packed + first * visit.width(), std::min(panel_rows, r.targets - row),
                     weights + std::size_t(panel_rows) * depth, [](int) {},
-                    [&](int o, std::size_t at, auto sum) HWY_ATTR {
-                        results.put(d, row + o, at, sum, first == 0, first + depth_block >= depth);
-                    });
+                    [&](int o, std::size_t at, auto sum)
+                        HWY_ATTR { results.put(d, row + o, at, sum, first == 0); });
+                if (follows && first + depth_block >= depth)
+                    follow(r, results, row, std::min(row + panel_rows, r.targets), visit.width());
             });
         }
     }
@@ -199,6 +214,7 @@ void sum_packed(const PanelRow& r, std::size_t begin, std::size_t floats, float*
 /// The same without packing but of what meets padding.
 void sum_in_place(const PanelRow& r, std::size_t begin, std::size_t floats, float* scratch) {
     const int depth = depth_of(r);
+    const bool follows = r.factor || r.relu;
     const float* in[packed_depth];
     const float** to = in;
     for (int c = 0; c < r.channels; ++c)
@@ -222,8 +238,8 @@ void sum_in_place(const PanelRow& r, std::size_t begin, std::size_t floats, floa
             panel_of<decltype(vectors)::value>(
                 d, depth, [weights](int k, int i) HWY_ATTR { return weights[k * panel_rows + i]; },
                 [&in, from = visit.from()](int k) HWY_ATTR { return in[k] + from; }, rows, [](int) {},
-                [&](int o, std::size_t at, auto sum)
-                    HWY_ATTR { results.put(d, row + o, at, sum, true, true); });
+                [&](int o, std::size_t at, auto sum) HWY_ATTR { results.put(d, row + o, at, sum, true); });
+            if (follows) follow(r, results, row, row + rows, visit.width());
             if (!visit.in_place()) visit.unpack(scratch, row, row + rows);
         });
 }
