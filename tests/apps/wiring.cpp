@@ -188,6 +188,7 @@ Fields fields_of(const BenchmarkOptions& bench) {
     fields["peer command"] = bench.peer_command;
     fields["scripts"] = bench.scripts;
     fields["drawing"] = bench.drawing;
+    fields["links"] = bench.links;
     fields["shards"] = fmt::format("{}", bench.shards);
     fields["simd"] = bench.simd;
     fields["out"] = bench.out;
@@ -431,6 +432,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_bench) {
          {{"--scripts", "s"}, {{"scripts", "s"}}},
          {{"--drawing", "d.svg"}, {{"drawing", "d.svg"}}},
          {{"--shards", "4"}, {{"shards", "4"}}},
+         {{"--links", "300:5"}, {{"links", "300:5"}}},
          {{"--simd", "SSE4"}, {{"simd", "SSE4"}}},
          {{"--engine", "spatial"},
           {{"engines", "spatial"},
