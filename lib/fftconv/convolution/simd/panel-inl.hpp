@@ -20,6 +20,24 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using matrix_product::panel_rows;
 
+template <int V, class D>
+HWY_INLINE void begin_panel(D d, hn::Vec<D> (&sum)[panel_rows][V]) {
+#pragma GCC unroll 4
+    for (int r = 0; r < panel_rows; ++r)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) sum[r][v] = hn::Zero(d);
+}
+
+template <int V, class D, class End>
+HWY_INLINE void end_panel(D d, const hn::Vec<D> (&sum)[panel_rows][V], int rows, const End& end) {
+#pragma GCC unroll 4
+    for (int r = 0; r < panel_rows; ++r) {
+        if (r >= rows) break;
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) end(r, v * hn::Lanes(d), sum[r][v]);
+    }
+}
+
 /// Four rows × V vectors of a real matrix product. weight(k, r): a scalar; in(k): where the V vectors of term
 /// k stand. The first `rows` rows of results go to end(row, lane of the visit, vector). Between the products
 /// there is room for loads and stores of other work: term k also calls aside(k).
@@ -29,10 +47,7 @@ HWY_INLINE void panel_of(D d, int depth, const Weight& weight, const In& in, int
     using Vector = hn::Vec<D>;
     const std::size_t n = hn::Lanes(d);
     Vector sum[panel_rows][V];
-#pragma GCC unroll 4
-    for (int r = 0; r < panel_rows; ++r)
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) sum[r][v] = hn::Zero(d);
+    begin_panel(d, sum);
 #pragma GCC unroll 4  // the end of a loop of this many rounds is foreseen, that of a longer one is not
     for (int k = 0; k < depth; ++k) {
         Vector z[V];
@@ -46,12 +61,7 @@ HWY_INLINE void panel_of(D d, int depth, const Weight& weight, const In& in, int
             for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(w, z[v], sum[r][v]);
         }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < panel_rows; ++r) {
-        if (r >= rows) break;
-#pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) end(r, v * n, sum[r][v]);
-    }
+    end_panel(d, sum, rows, end);
 }
 
 /// Terms as `pack` leaves them, (depth, V vectors).
@@ -61,18 +71,31 @@ HWY_INLINE auto packed_terms(D d, const float* HWY_RESTRICT in) {
 }
 
 /// The same with weights (depth, 4) and packed terms. Term k also fetches four floats of `fetched`, (depth,
-/// 4), which may be any memory.
+/// 4), which may be any memory. A loop of its own: weights and terms that a function hands over are not
+/// known to the compiler to be apart from what `aside` stores, and with a vector or two of lanes the loop
+/// then takes a third longer.
 template <int V, class D, class Aside, class End>
 HWY_INLINE void panel(D d, int depth, const float* HWY_RESTRICT weights, const float* HWY_RESTRICT in,
                       int rows, const float* fetched, const Aside& aside, const End& end) {
-    panel_of<V>(
-        d, depth, [weights](int k, int r) HWY_ATTR { return weights[k * panel_rows + r]; },
-        packed_terms<V>(d, in), rows,
-        [&](int k) HWY_ATTR {
-            __builtin_prefetch(fetched + k * panel_rows, 0, 2);
-            aside(k);
-        },
-        end);
+    using Vector = hn::Vec<D>;
+    const std::size_t n = hn::Lanes(d);
+    Vector sum[panel_rows][V];
+    begin_panel(d, sum);
+#pragma GCC unroll 4
+    for (int k = 0; k < depth; ++k) {
+        Vector z[V];
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) z[v] = hn::LoadU(d, in + (k * V + v) * n);
+        __builtin_prefetch(fetched + k * panel_rows, 0, 2);
+        aside(k);
+#pragma GCC unroll 4
+        for (int r = 0; r < panel_rows; ++r) {
+            const Vector w = hn::Set(d, weights[k * panel_rows + r]);
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(w, z[v], sum[r][v]);
+        }
+    }
+    end_panel(d, sum, rows, end);
 }
 
 /// Stores or adds.
