@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -154,12 +155,20 @@ Link link_of(const std::string& text) {
     return {"", rate > 0 ? rate * 1e6 / 8 : std::numeric_limits<double>::infinity(), delay * 1e-3};
 }
 
+/// A link by its name; none of an empty text.
+std::map<std::string, Link> links_of(const std::string& text) {
+    std::map<std::string, Link> result;
+    if (text.empty()) return result;
+    for (const std::string& each : split(text, ',')) result.emplace(each, link_of(each));
+    return result;
+}
+
 /// What these processes would take over other links.
-void print_links(const Measured& measured, const std::string& links_text) {
-    for (const std::string& text : split(links_text, ','))
+void print_links(const Measured& measured, const std::map<std::string, Link>& others) {
+    for (const auto& [name, link] : others)
         std::cout << fmt::format(
-            "model over {}: step {:.3f} ms\n", text,
-            1e3 * modelled_step(loads_of(measured), team().count(), link_of(text), measured.update));
+            "model over {}: step {:.3f} ms\n", name,
+            1e3 * modelled_step(loads_of(measured), team().count(), link, measured.update));
 }
 
 }  // namespace
@@ -189,6 +198,7 @@ std::string bound_of_step(const std::vector<LayerLoad>& layers, int nodes, const
 }
 
 void time_scaling(const BenchmarkOptions& options) {
+    const std::map<std::string, Link> others = links_of(options.links);
     const Architecture architecture = parse_architecture(options.network);
     const std::unique_ptr<Shards> shards = team().shards(options.shards);
     const Measured measured = measure(architecture, options, *shards);
@@ -196,7 +206,7 @@ void time_scaling(const BenchmarkOptions& options) {
     std::cout << fmt::format("## {}, training step, batch {} in {} shards, {} processes\n\n",
                              to_string(architecture), options.batch, options.shards, team().count());
     print_layers(measured);
-    print_links(measured, options.links);
+    print_links(measured, others);
     if (team().count() == 1 && options.shards == 1) print_model(architecture, options);
 }
 

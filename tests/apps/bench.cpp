@@ -53,6 +53,24 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
     BOOST_TEST(run(app("bench") + " --summary").status == 2);
 }
 
+BOOST_AUTO_TEST_CASE(steps_in_shards_are_timed) {
+    const std::string steps =
+        app("bench") + " --network 1x8x8:2C3-P2-3Softmax --batch 4 --shards 2 --threads 1 --rounds 1";
+    const CommandResult plain = run(steps);
+    BOOST_TEST(plain.status == 0, plain.output);
+    BOOST_TEST(contains(plain.output, "| conv1"), plain.output);
+    BOOST_TEST(!contains(plain.output, "model over"), plain.output);
+    const CommandResult over_links = run(steps + " --links 1000:0.03,300:20");
+    BOOST_TEST(over_links.status == 0, over_links.output);
+    BOOST_TEST(contains(over_links.output, "model over 1000:0.03: step"), over_links.output);
+    BOOST_TEST(contains(over_links.output, "model over 300:20: step"), over_links.output);
+    for (const char* wrong : {"1000", "1000:x", "-1:0", "1000:0,"}) {
+        const CommandResult refused = run(steps + " --links=" + wrong);
+        BOOST_TEST(refused.status == 2, wrong);
+        BOOST_TEST(!contains(refused.output, "step"), refused.output);  // before anything is timed
+    }
+}
+
 BOOST_AUTO_TEST_CASE(ratios_are_drawn) {
     const TemporaryFolder folder;
     const std::string draw = app("bench") + " --figures " + (folder / "figures").string();
