@@ -6,8 +6,8 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
-#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "common/markdown_table.hpp"
@@ -155,16 +155,16 @@ Link link_of(const std::string& text) {
     return {"", rate > 0 ? rate * 1e6 / 8 : std::numeric_limits<double>::infinity(), delay * 1e-3};
 }
 
-/// A link by its name; none of an empty text.
-std::map<std::string, Link> links_of(const std::string& text) {
-    std::map<std::string, Link> result;
+/// A link and how it was given; none of an empty text.
+std::vector<std::pair<std::string, Link>> links_of(const std::string& text) {
+    std::vector<std::pair<std::string, Link>> result;
     if (text.empty()) return result;
-    for (const std::string& each : split(text, ',')) result.emplace(each, link_of(each));
+    for (const std::string& each : split(text, ',')) result.emplace_back(each, link_of(each));
     return result;
 }
 
 /// What these processes would take over other links.
-void print_links(const Measured& measured, const std::map<std::string, Link>& others) {
+void print_links(const Measured& measured, const std::vector<std::pair<std::string, Link>>& others) {
     for (const auto& [name, link] : others)
         std::cout << fmt::format(
             "model over {}: step {:.3f} ms\n", name,
@@ -198,7 +198,7 @@ std::string bound_of_step(const std::vector<LayerLoad>& layers, int nodes, const
 }
 
 void time_scaling(const BenchmarkOptions& options) {
-    const std::map<std::string, Link> others = links_of(options.links);
+    const auto others = links_of(options.links);
     const Architecture architecture = parse_architecture(options.network);
     const std::unique_ptr<Shards> shards = team().shards(options.shards);
     const Measured measured = measure(architecture, options, *shards);
