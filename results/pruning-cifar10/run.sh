@@ -9,7 +9,7 @@ source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../resumable.sh" "$1" "$2"
 
 baseline() { # seed
     train "base-$1" --architecture cnn-small --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
-        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 16 --weight-decay 0.004 --dropout 0.5 \
+        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 12 --weight-decay 0.004 --dropout 0.5 \
         --validation 0.2 --keep-best --seed "$1"
 }
 
