@@ -39,3 +39,14 @@ for seed in $seeds; do
         esac
     done
 done
+
+# What is whole, so that the table grows as the runs end; the baselines are in each of them.
+declare -A figure=([kernels-70]=4a/kernels_70 [maps-62]=4a/maps_62 [kernels]=4a/kernels [maps]=4a/maps [groups]=4a/groups
+    [maps-then-kernels]=4b/maps_then_kernels [maps-50-then-kernels]=4b/maps_50_then_kernels
+    [kernels-then-maps]=4b/kernels_then_maps)
+collected=()
+for done in *.done; do
+    run=${done%.done}
+    collected+=("figure_${figure[${run%-*}]}_${run##*-}=$run.h5")
+done
+"$bin/fftconv-results" collect pruning-cifar10.h5 --overwrite "${collected[@]}"

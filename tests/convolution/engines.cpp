@@ -177,6 +177,16 @@ BOOST_DATA_TEST_CASE(any_batch_may_come, engines* boost::unit_test::data::make({
     }
 }
 
+// Of more images than a block holds: every block adds to the gradient to the weights, dense and sparse.
+BOOST_DATA_TEST_CASE(gradients_add_up_over_blocks_of_images, engines, engine) {
+    ConvolutionShape shape = wide;
+    shape.height = shape.width = 8;
+    shape.batch = 150;
+    ConvolutionTester tester(shape);
+    tester.check(engine);
+    tester.density(0.5).threads(2).check(engine);
+}
+
 BOOST_DATA_TEST_CASE(one_engine_takes_batches_in_turn, engines, engine) {
     auto made = make_engine(engine, small, {});
     for (int batch : {11, 3, 40, 1, 11}) {

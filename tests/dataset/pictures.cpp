@@ -119,6 +119,12 @@ BOOST_AUTO_TEST_CASE(a_folder_of_them_is_a_data_set) {
     BOOST_TEST(found.train.count() == 3);
     BOOST_TEST(found.test.count() == 3);
     BOOST_TEST(found.sha256.size() == 64u);
+    for (const std::string part : {"train", "test"}) {  // the digest is of both
+        write_png(folder / (part + "/cat/b.png"), 4, 5, 3, random_bytes(rgb.size(), 3));
+        BOOST_TEST(load_dataset("pictures", folder.path()).sha256 != found.sha256);
+        write_pictures(folder / part);
+        BOOST_TEST(load_dataset("pictures", folder.path()).sha256 == found.sha256);
+    }
     std::filesystem::remove_all(folder / "test/dog");
     check_file_error([&] { load_dataset("pictures", folder.path()); }, (folder / "test").string(), "classes",
                      "others");

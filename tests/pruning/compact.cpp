@@ -1,5 +1,6 @@
 #include "fftconv/pruning/compact.hpp"
 
+#include "fftconv/pruning/cost.hpp"
 #include "fftconv/pruning/dead_ends.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/trainer.hpp"
@@ -127,6 +128,26 @@ BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_stays) {
         }
 }
 
+// Zeros on one side alone are a border too.
+BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_of_any_side_stays) {
+    for (const std::string padding : {"p1x0x0x0", "p0x1x0x0", "p0x0x1x0", "p0x0x0x1", "v"})
+        BOOST_TEST_CONTEXT(padding) {
+            PrunedNetwork pruned = trained_whole("2x12x12:6C3-MP2-8C3" + padding + "-P2-7FC-4Softmax");
+            Network& network = pruned.network;
+            network.convolutions()[0]->bias().value[2] = 0.5f;
+            Masks masks;
+            LayerMask& mask = mask_of(masks, weighted_layers(network), "conv1");
+            mask.kernel.assign(12, 1);
+            mask.kernel[4] = mask.kernel[5] = 0;
+            pruned.set_masks(masks);
+            const Tensor images = images_for(network), answer = network.forward(images);
+            const std::vector<DeadEnd> found = remove_dead_ends(pruned);
+            BOOST_REQUIRE_EQUAL(found.size(), 1);
+            BOOST_CHECK_EQUAL(found[0].removed, padding == "v");
+            BOOST_CHECK_LT(difference(network.forward(images), answer), 3e-6);
+        }
+}
+
 // While a pruned network with batch normalisation is trained on, its statistics make up for what was folded.
 BOOST_AUTO_TEST_CASE(folding_into_running_means_holds_in_training_too) {
     PrunedNetwork pruned = trained_whole(normalised_network);
@@ -249,6 +270,27 @@ BOOST_AUTO_TEST_CASE(what_is_held_stays_held_in_the_thin_network) {
     Trainer(masked.network, images, {.size = 8}, nullptr, {.epochs = 1}).run();
     const Tensor x = images_for(masked.network);
     BOOST_CHECK_LT(difference(thin.network.forward(x), masked.network.forward(x)), 1e-4);
+}
+
+// … and count as pruned: in its masks, its density and its costs.
+BOOST_AUTO_TEST_CASE(what_is_held_counts_as_pruned_in_the_thin_network) {
+    PrunedNetwork masked = trained_whole("4x12x12:8C3v+BN-P2-6C3vg2+BN-7FC-4Softmax");
+    const std::vector<WeightedLayer> layers = weighted_layers(masked.network);
+    const std::vector<std::uint8_t> maps{1, 0, 1, 1, 1, 0};
+    Masks masks;
+    mask_of(masks, layers, "conv2").feature_map = maps;
+    mask_of(masks, layers, "dense1").feature_map.assign(7, 0);  // of which one neuron stays, held
+    masked.set_masks(masks);
+    const PrunedNetwork thin = compact(masked);
+    BOOST_REQUIRE(find_mask(thin.masks(), "conv2") && find_mask(thin.masks(), "dense1"));
+    BOOST_TEST(find_mask(thin.masks(), "conv2")->feature_map == maps, boost::test_tools::per_element());
+    const std::vector<LayerDensity> before = masked.density(), after = thin.density();
+    const std::vector<LayerCost> costs = layer_costs(masked), thin_costs = layer_costs(thin);
+    for (std::size_t i = 0; i < layers.size(); ++i) BOOST_TEST_CONTEXT(layers[i].name()) {
+            BOOST_CHECK_EQUAL(after[i].surviving_maps, before[i].surviving_maps);
+            BOOST_CHECK_EQUAL(after[i].surviving_weights, before[i].surviving_weights);
+            BOOST_CHECK_EQUAL(thin_costs[i].parameters, costs[i].parameters);
+        }
 }
 
 BOOST_AUTO_TEST_CASE(an_array_of_no_layer_is_refused) {

@@ -245,4 +245,16 @@ BOOST_AUTO_TEST_CASE(costs_by_layer) {
     BOOST_CHECK_THROW(milliseconds_per_image({&network}, Tensor(2, 12, 12, 8), 0), UsageError);
 }
 
+// ECP computes one pixel of each window; a pooling behind its convolution saves nothing.
+BOOST_AUTO_TEST_CASE(ecp_costs_a_quarter) {
+    for (const bool ecp : {true, false}) {
+        const std::string pooling = ecp ? "P2(ecp)" : "P2(random)";
+        const PrunedNetwork pruned(Network(
+            parse_architecture("2x12x12:6C3-" + pooling + "-8C3v-" + pooling + "-4Softmax"), {.batch = 8}));
+        const std::vector<LayerCost> costs = layer_costs(pruned);
+        BOOST_CHECK_EQUAL(costs[0].direct_macs, 6 * 2 * 9 * (ecp ? 36 : 144));
+        BOOST_CHECK_EQUAL(costs[1].direct_macs, 8 * 6 * 9 * (ecp ? 4 : 16));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

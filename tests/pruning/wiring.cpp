@@ -219,8 +219,8 @@ BOOST_AUTO_TEST_CASE(compensation_keeps_the_means_of_maps) {
         return of_maps;
     };
     const std::vector<double> before = means();
-    Batches batches(data(), {.size = 14});
-    Reconstruction reconstruction(pruned, conv2, batches, 2);
+    Batches batches(data(), {.size = 12});  // the last one has four
+    Reconstruction reconstruction(pruned, conv2, batches, 3);
     pruned.set_masks(masks_of_least(pruned, conv2, 0.5, reconstruction.scores()));
     const std::vector<double> without = means();
     reconstruction.compensate();
