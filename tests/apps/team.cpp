@@ -34,7 +34,7 @@ struct Train {
 };
 
 std::string mpirun(int processes) {
-    return std::string("ASAN_OPTIONS=detect_leaks=0 timeout 60 mpirun ") +
+    return std::string("ASAN_OPTIONS=detect_leaks=0 timeout 300 mpirun ") +
            (::geteuid() == 0 ? "--allow-run-as-root " : "") +
            "--oversubscribe --mca mpi_yield_when_idle 1 -np " + std::to_string(processes) + ' ';
 }
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(retraining_together_that_is_stopped_is_resumed_by_any_numbe
     BOOST_TEST_REQUIRE(run(prune.command("whole.h5", options)).status == 0);
     const CommandResult stopped =
         run(mpirun(3) + "sh -c 'if [ $OMPI_COMM_WORLD_RANK = 2 ]; then " +
-            once_there(prune.file("parts.h5.points/control.h5"), 0.2) + "kill -TERM $$) & fi; exec " +
+            once_there(prune.file("parts.h5.points/control.h5"), 0.05) + "kill -TERM $$) & fi; exec " +
             prune.command("parts.h5", options + "'"));
     BOOST_TEST(stopped.status == 3, stopped.output);
     BOOST_TEST(!std::filesystem::exists(prune.file("parts.h5.points/l2-kernel-0.5.h5")));
