@@ -219,6 +219,26 @@ BOOST_AUTO_TEST_CASE(ten_crops) {
     BOOST_TEST(sum > 0.3 * numbers_of(evaluated, "evaluation", "time").at(0));
 }
 
+// Under the network's own K and under the others.
+BOOST_AUTO_TEST_CASE(ten_crops_under_each_k) {
+    const Bench bench;
+    bench.train("--architecture '1x23x23:4C5v-P2(ecp)-10Softmax' --mode per-batch --rate 0.0005");
+    bench.command("evaluate", "--mode all --batch 16 " + bench.path("n.h5") + " --out " + bench.path("e.h5"));
+    const ResultRecord record = read_results(bench.path("e.h5"));
+    const Dataset dataset = bench.dataset(0.3, 3);
+    bool tell = false;
+    for (int mode = 0; mode < 4; ++mode) {
+        PrunedNetwork network = bench.loaded("n.h5", {.batch = 16, .mode = mode});
+        const Evaluation expected = evaluate_ten_crops(network.network, dataset.test),
+                         centre = evaluate(network.network, dataset.test);
+        BOOST_TEST(numbers_of(record, "evaluation", "test_mcr").at(std::size_t(mode)) == expected.mcr);
+        BOOST_TEST(numbers_of(record, "evaluation", "cross_entropy").at(std::size_t(mode)) == expected.loss,
+                   boost::test_tools::tolerance(1e-4));
+        tell = tell || (mode > 0 && expected.mcr != centre.mcr);
+    }
+    BOOST_TEST(tell);  // else nothing was seen here
+}
+
 /// Times of a network on a machine that does other things too: whether they are in order in one of some runs.
 template <class InOrder>
 void check_times(const std::string& what, const InOrder& in_order) {

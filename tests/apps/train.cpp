@@ -82,6 +82,9 @@ BOOST_AUTO_TEST_CASE(early_stopping_keeps_the_best_network) {
     const Checkpoint parts = read_checkpoint(train.file("a.h5")), whole = read_checkpoint(train.file("b.h5"));
     BOOST_TEST((whole.model == parts.model));
     BOOST_TEST((whole.extra == parts.extra));
+    BOOST_TEST((whole.optimizer_state == parts.optimizer_state));
+    BOOST_TEST(whole.curves.at(0).train_loss == parts.curves.at(0).train_loss,
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(images_get_a_border_where_the_network_takes_larger_ones) {

@@ -34,6 +34,18 @@ const PruningScope conv2{Granularity::kernel, {"conv2"}}, maps_of_conv2{Granular
 
 }  // namespace
 
+// The random criterion draws for one layer after the other, by its seed: no two units have the same number.
+BOOST_AUTO_TEST_CASE(random_scores_differ_from_layer_to_layer_and_by_seed) {
+    PrunedNetwork network = trained_whole(valid_network);
+    Batches batches(data(), {.size = 8});
+    const PruningScope kernels{Granularity::kernel, {"conv1", "conv2"}};
+    std::set<double> different;
+    for (std::uint64_t seed : {5, 6})
+        for (const auto& layer : unit_scores(network, kernels, Criterion::random, {batches, 1, seed}))
+            different.insert(layer.begin(), layer.end());
+    BOOST_TEST(different.size() == 2u * (6 * 2 + 8 * 6));
+}
+
 // Criteria that look at data take so many batches from its beginning, wherever it was left.
 BOOST_AUTO_TEST_CASE(scores_are_of_the_batches_that_were_asked_for) {
     const LabelledImages two_batches = first_of(data(), 16);
