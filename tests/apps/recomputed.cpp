@@ -169,15 +169,19 @@ BOOST_AUTO_TEST_CASE(an_evaluation) {
     BOOST_TEST(sum <= 1.05 * time);
     BOOST_TEST(sum >= 0.3 * time);
     // A network that is as new as the app's: its first pass makes spectra and takes memory.
-    PrunedNetwork fresh = bench.network("n.h5");
-    const Evaluation again_here = evaluate_test(fresh.network, dataset.test);
-    const double own = 1000 * again_here.seconds / again_here.count;
-    // What else the machine does may hold up a pass of milliseconds: the fastest of a few counts.
-    double fastest = time;
-    for (int again = 0; again < 10 && fastest >= 8 * own; ++again) {
+    const auto time_here = [&] {
+        PrunedNetwork fresh = bench.network("n.h5");
+        const Evaluation again_here = evaluate_test(fresh.network, dataset.test);
+        return 1000 * again_here.seconds / again_here.count;
+    };
+    // What else the machine does may hold up a pass of milliseconds: the fastest of a few counts, on either
+    // side.
+    double fastest = time, own = time_here();
+    for (int again = 0; again < 10 && (fastest >= 8 * own || fastest <= own / 8); ++again) {
         bench.command("evaluate",
                       bench.path("n.h5") + " --batch 16 --threads 1 --overwrite --out " + bench.path("e.h5"));
         fastest = std::min(fastest, numbers_of(read_results(bench.path("e.h5")), "evaluation", "time").at(0));
+        own = std::min(own, time_here());
     }
     BOOST_TEST(fastest < 8 * own);
     BOOST_TEST(fastest > own / 8);
