@@ -27,7 +27,7 @@ namespace {
 std::map<std::string, std::string> row_of_text(const std::string& text, const std::string& name) {
     const auto cells = [](const std::string& line) {
         std::vector<std::string> result;
-        for (std::string cell : split(line, '|')) {
+        for (const std::string& cell : split(line, '|')) {
             const std::size_t first = cell.find_first_not_of(' ');
             result.push_back(first == cell.npos ? ""
                                                 : cell.substr(first, cell.find_last_not_of(' ') + 1 - first));

@@ -54,7 +54,8 @@ BOOST_AUTO_TEST_CASE(scores_are_of_the_batches_that_were_asked_for) {
           std::pair{Criterion::spectral, conv2}, std::pair{Criterion::reconstruction, conv2}})
         BOOST_TEST_CONTEXT(to_string(criterion)) {
             PrunedNetwork pruned = trained_whole(normalised_network);
-            const auto scores = [&](const LabelledImages& images, int batches) {
+            const auto scores = [&, &criterion = criterion, &scope = scope](const LabelledImages& images,
+                                                                            int batches) {
                 Batches some(images, {.size = 8});
                 some.next();
                 return unit_scores(pruned, scope, criterion, {.images = some, .batches = batches});

@@ -33,8 +33,8 @@ inline Tensor spaced_tensor(MapShape maps, int batch, const std::string& stream,
     tensor.fill(7);
     const int images = valid ? valid : batch;
     std::vector<float> values(maps.size() * images);
-    for (std::size_t i = 0; i < values.size(); ++i)
-        values[i] = (float(i) - float(values.size() / 2) + 0.5f) * spacing;
+    const std::size_t half = values.size() / 2;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = (float(i) - float(half) + 0.5f) * spacing;
     RandomStream random(1, stream);
     shuffle(values, random);
     auto next = values.begin();
