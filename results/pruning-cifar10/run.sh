@@ -7,15 +7,17 @@ set -euo pipefail
 seeds=${3:-1 2 3} sets=${4:-claims}
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../resumable.sh" "$1" "$2"
 
+decay=0.004    # of the baseline and of retraining
+
 baseline() { # seed
     train "base-$1" --architecture cnn-small --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
-        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 12 --weight-decay 0.004 --dropout 0.5 \
+        --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 12 --weight-decay "$decay" --dropout 0.5 \
         --validation 0.2 --keep-best --seed "$1"
 }
 
 prune() { # name seed, then options
     grow fftconv-prune "$1-$2" --checkpoint "base-$2.h5" --layers conv2,conv3,conv4,conv5,conv6 --batch 128 --candidates 10 \
-        --optimizer rmsprop --weight-decay 0.004 --retrain-epochs "${EPOCHS:-8}" --seed "$2" --timing-rounds 3 "${@:3}"
+        --optimizer rmsprop --weight-decay "$decay" --retrain-epochs "${EPOCHS:-8}" --seed "$2" --timing-rounds 3 "${@:3}"
 }
 
 for seed in $seeds; do
@@ -45,8 +47,8 @@ declare -A figure=([kernels-70]=4a/kernels_70 [maps-62]=4a/maps_62 [kernels]=4a/
     [maps-then-kernels]=4b/maps_then_kernels [maps-50-then-kernels]=4b/maps_50_then_kernels
     [kernels-then-maps]=4b/kernels_then_maps)
 collected=()
-for done in *.done; do
-    run=${done%.done}
+for whole in *.done; do
+    run=${whole%.done}
     collected+=("figure_${figure[${run%-*}]}_${run##*-}=$run.h5")
 done
 "$bin/fftconv-results" collect pruning-cifar10.h5 --overwrite "${collected[@]}"

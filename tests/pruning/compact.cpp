@@ -106,17 +106,22 @@ BOOST_AUTO_TEST_CASE(a_constant_is_folded_on_and_the_chain_followed) {
                       "2x14x14:5C3v-P2-6C3v-P2(average)-7FC-4Softmax");
 }
 
+/// Of conv1, with six maps of two: all of its third map's kernels are pruned, so that its bias is left.
+void make_third_map_constant(PrunedNetwork& pruned, float bias) {
+    pruned.network.convolutions()[0]->bias().value[2] = bias;
+    Masks masks;
+    LayerMask& mask = mask_of(masks, weighted_layers(pruned.network), "conv1");
+    mask.kernel.assign(12, 1);
+    mask.kernel[4] = mask.kernel[5] = 0;
+    pruned.set_masks(masks);
+}
+
 // Near the border of a padded convolution a positive constant meets zeros: it must stay, and says so.
 BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_stays) {
     for (float bias : {0.5f, -0.5f}) BOOST_TEST_CONTEXT(bias) {
             PrunedNetwork pruned = trained_whole(padded_network);
             Network& network = pruned.network;
-            network.convolutions()[0]->bias().value[2] = bias;
-            Masks masks;
-            LayerMask& mask = mask_of(masks, weighted_layers(network), "conv1");
-            mask.kernel.assign(12, 1);
-            mask.kernel[4] = mask.kernel[5] = 0;
-            pruned.set_masks(masks);
+            make_third_map_constant(pruned, bias);
             const Tensor images = images_for(network), answer = network.forward(images);
             const std::vector<DeadEnd> found = remove_dead_ends(pruned);
             BOOST_REQUIRE_EQUAL(found.size(), 1);
@@ -134,12 +139,7 @@ BOOST_AUTO_TEST_CASE(a_positive_constant_before_padding_of_any_side_stays) {
         BOOST_TEST_CONTEXT(padding) {
             PrunedNetwork pruned = trained_whole("2x12x12:6C3-MP2-8C3" + padding + "-P2-7FC-4Softmax");
             Network& network = pruned.network;
-            network.convolutions()[0]->bias().value[2] = 0.5f;
-            Masks masks;
-            LayerMask& mask = mask_of(masks, weighted_layers(network), "conv1");
-            mask.kernel.assign(12, 1);
-            mask.kernel[4] = mask.kernel[5] = 0;
-            pruned.set_masks(masks);
+            make_third_map_constant(pruned, 0.5f);
             const Tensor images = images_for(network), answer = network.forward(images);
             const std::vector<DeadEnd> found = remove_dead_ends(pruned);
             BOOST_REQUIRE_EQUAL(found.size(), 1);
