@@ -21,6 +21,7 @@
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "prune/results.hpp"
+#include "prune/retraining.hpp"
 #include "prune/selection.hpp"
 #include "prune/shared_search.hpp"
 #include "prune/step.hpp"
@@ -126,6 +127,7 @@ class PruningRun {
         if (team().first() && results_.baseline() == nullptr)
             results_.points.push_back(baseline_result(context_, network));
         save();
+        remove_retrainings(results_);  // of points after which an earlier call was killed
         exchange();
     }
 
@@ -275,12 +277,20 @@ class PruningRun {
     void take(const PruningResults& found) {
         results_.replace(found);
         save();
+        remove_retrainings(found);
         for (const PruningResult& result : found.points)
             progress_->line(
                 fmt::format("{}: kernels pruned {:.1f} %, validation MCR {:.2f} % before, {:.2f} % after "
                             "retraining, test MCR {:.2f} %",
                             result.name, result.pruned_kernels, result.validation_before,
                             result.validation_mcr, result.test_mcr));
+    }
+
+    /// Of points whose results are saved.
+    void remove_retrainings(const PruningResults& found) {
+        if (!team().first()) return;
+        for (const PruningResult& result : found.points)
+            std::filesystem::remove(retraining_file(prune_, result.name));
     }
 
     PruningResults find_budget(const PruningPoint& start) {

@@ -12,6 +12,7 @@
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
 #include "fftconv/training/recalibration.hpp"
+#include "prune/retraining.hpp"
 #include "prune/selection.hpp"
 
 namespace fftconv {
@@ -36,8 +37,8 @@ class Step {
         result_.validation_before = validation_mcr();
         result_.test_before = test_mcr();
         retrain(baseline);
-        result_.validation_mcr = retrained_ ? validation_mcr() : result_.validation_before;
-        result_.test_mcr = retrained_ ? test_mcr() : result_.test_before;
+        result_.validation_mcr = retraining_ ? validation_mcr() : result_.validation_before;
+        result_.test_mcr = retraining_ ? test_mcr() : result_.test_before;
         describe();
         if (context_.writes) {
             measure(baseline);
@@ -60,43 +61,11 @@ class Step {
                 result_.best_of[n] = search_.validation_mcr[search_.best(std::size_t(candidate_counts[n]))];
     }
 
-    std::unique_ptr<Trainer> trainer(Network& network) const {
-        TrainerOptions how = context_.retraining(point_.repeat);
-        how.teacher = teacher_ ? &teacher_->network : nullptr;
-        return std::make_unique<Trainer>(network, context_.dataset.train,
-                                         context_.retraining_batches(point_.repeat),
-                                         &context_.dataset.validation, how, context_.shards);
-    }
-
     void retrain(const Checkpoint& baseline) {
         if (options_.retrain_epochs == 0) return;
-        if (options_.distil > 0)
-            teacher_ = std::make_unique<PrunedNetwork>(
-                load_network(baseline, options_.baseline_file(), network_.options()));
-        Compaction compaction(pruned_);
-        retrained_ = trainer(compaction.thinner() ? compaction.thin().network : network_);
-        run_retraining();
-        if (compaction.thinner()) widen(compaction);
-        if (options_.train.keep_best) retrained_->restore_best();
-        found_.curves = {curve_of(point_.name(), retrained_->history())};
-    }
-
-    void run_retraining() {
-        retrained_->on_batch = [&](const BatchProgress&) {
-            return context_.worked(3L * options_.train.batch);
-        };
-        if (retrained_->run() == TrainingEnd::interrupted) throw PruningInterrupted{};
-    }
-
-    /// The network, and its trainer, as if it had been trained itself and not the thinner one.
-    void widen(Compaction& compaction) {
-        TrainerState state = retrained_->state();
-        state.optimizer = compaction.widened(state.optimizer);
-        state.best = compaction.widened(state.best, network_.state());
-        network_.load_state(compaction.widened(compaction.thin().network.state(), network_.state()));
-        retrained_ = trainer(network_);
-        retrained_->load_state(state);
-        if (network_.has_mode()) network_.set_mode(retrained_->evaluation_mode());
+        retraining_ = std::make_unique<Retraining>(context_, point_, pruned_);
+        retraining_->run(baseline);
+        found_.curves = {curve_of(point_.name(), retraining_->trainer().history())};
     }
 
     void describe() {
@@ -152,36 +121,15 @@ class Step {
         }
     }
 
-    Checkpoint checkpoint(const PrunedNetwork& pruned, bool training_state) const {
-        const Network& network = pruned.network;
-        Checkpoint checkpoint;
-        if (retrained_ && training_state) {
-            checkpoint = make_checkpoint(pruned, *retrained_, {curve_of("retraining", retrained_->history())},
-                                         context_.resolved_toml(), record_of(context_.dataset));
-        } else {
-            checkpoint.architecture = to_string(network.architecture());
-            checkpoint.layer_names = network.layer_names();
-            checkpoint.model = network.state();
-            checkpoint.resolved_toml = context_.resolved_toml();
-            checkpoint.dataset = record_of(context_.dataset);
-        }
-        checkpoint.masks = pruned.masks();
-        if (network.has_mode()) {
-            checkpoint.state.values["evaluation_mode"] = context_.mode.mode;
-            checkpoint.state.values["mode_is_drawn"] = context_.mode.choice != ModeChoice::fixed;
-        }
-        checkpoint.extra.insert(checkpoint.extra.end(), context_.preprocessing.begin(),
-                                context_.preprocessing.end());
-        return checkpoint;
-    }
-
     void save() {
         SearchState search = search_;
         if (search.count() == 0) search = {{context_.mask_seed(point_.repeat)}, {result_.validation_before}};
         store_search(context_, point_, search, pruned_.masks());
-        write_checkpoint(checkpoint_file(options_, point_), checkpoint(pruned_, true));
+        const Trainer* trainer = retraining_ ? &retraining_->trainer() : nullptr;
+        write_checkpoint(checkpoint_file(options_, point_), checkpoint_of(context_, pruned_, trainer));
         if (!options_.compact) return;
-        write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"), checkpoint(*compact_, false));
+        write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"),
+                         checkpoint_of(context_, *compact_));
     }
 
     const PruningContext& context_;
@@ -191,8 +139,8 @@ class Step {
     PrunedNetwork& pruned_;
     Network& network_;  ///< pruned_'s
     SearchState search_;
-    std::unique_ptr<Trainer> retrained_;
-    std::unique_ptr<PrunedNetwork> compact_, teacher_;
+    std::unique_ptr<Retraining> retraining_;
+    std::unique_ptr<PrunedNetwork> compact_;
     PruningResult result_;
     PruningResults found_;
 };
@@ -232,6 +180,30 @@ std::filesystem::path mask_file(const PruneOptions& options, const std::string& 
 
 std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point) {
     return options.folder() / (point.name() + ".h5");
+}
+
+Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pruned,
+                         const Trainer* retrained) {
+    const Network& network = pruned.network;
+    Checkpoint checkpoint;
+    if (retrained) {
+        checkpoint = make_checkpoint(pruned, *retrained, {curve_of("retraining", retrained->history())},
+                                     context.resolved_toml(), record_of(context.dataset));
+    } else {
+        checkpoint.architecture = to_string(network.architecture());
+        checkpoint.layer_names = network.layer_names();
+        checkpoint.model = network.state();
+        checkpoint.resolved_toml = context.resolved_toml();
+        checkpoint.dataset = record_of(context.dataset);
+    }
+    checkpoint.masks = pruned.masks();
+    if (network.has_mode()) {
+        checkpoint.state.values["evaluation_mode"] = context.mode.mode;
+        checkpoint.state.values["mode_is_drawn"] = context.mode.choice != ModeChoice::fixed;
+    }
+    checkpoint.extra.insert(checkpoint.extra.end(), context.preprocessing.begin(),
+                            context.preprocessing.end());
+    return checkpoint;
 }
 
 PruningResults prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,

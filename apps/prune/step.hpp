@@ -8,6 +8,7 @@
 #include "fftconv/pruning/search.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/training/shards.hpp"
+#include "fftconv/training/trainer.hpp"
 #include "prune/options.hpp"
 #include "prune/results.hpp"
 
@@ -41,11 +42,15 @@ struct PruningContext {
     }
 };
 
-/// Thrown when `worked` says stop: what is under way is given up, what is finished is in files.
+/// Thrown when `worked` says stop: what is finished, and where a search or a retraining stands, is in files.
 struct PruningInterrupted {};
 
 std::filesystem::path mask_file(const PruneOptions& options, const std::string& point);
 std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point);
+
+/// A network of this run as its files have it; with its trainer also what resuming needs.
+Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pruned,
+                         const Trainer* retrained = nullptr);
 
 /// Does the last step of a point to the network that the steps before it left: chooses the units, removes
 /// dead ends, retrains, measures, and writes mask and checkpoint (and, with --compact, the thinner
