@@ -11,6 +11,18 @@ std::filesystem::path retraining_file(const PruneOptions& options, const std::st
     return options.folder() / (point + ".retraining.h5");
 }
 
+namespace {
+
+/// The weights and the maps that the masks leave, however they say so.
+std::vector<std::vector<std::uint8_t>> surviving_units(const PrunedNetwork& pruned) {
+    std::vector<std::vector<std::uint8_t>> units = pruned.surviving_weights();
+    for (const WeightedLayer& layer : weighted_layers(pruned.network))
+        units.push_back(surviving_maps(find_mask(pruned.masks(), layer.name()), layer));
+    return units;
+}
+
+}  // namespace
+
 Retraining::Retraining(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned)
     : context_(context), point_(point), pruned_(pruned), compaction_(pruned) {}
 
@@ -36,10 +48,12 @@ void Retraining::run(const Checkpoint& baseline) {
 void Retraining::restore() {
     const std::filesystem::path file = retraining_file(context_.options, point_.name());
     if (!std::filesystem::exists(file)) return;
-    const Checkpoint stored = read_checkpoint(file);
-    if (stored.masks != trained().masks())
+    const Masks own = trained().masks();
+    const auto surviving = surviving_units(trained());
+    restore_training(read_checkpoint(file), file, record_of(context_.dataset), trained(), *trainer_);
+    if (surviving_units(trained()) != surviving)
         throw FileError(file.string(), "/mask", "the masks of " + point_.name(), "others");
-    restore_training(stored, file, record_of(context_.dataset), trained(), *trainer_);
+    trained().set_masks(own);  // in all that they say, where a file leaves out what follows
     const TrainerState state = trainer_->state();
     context_.worked(3L * context_.options.train.batch * long(state.steps));
 }

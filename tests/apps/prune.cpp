@@ -194,7 +194,7 @@ namespace {
 /// Interrupted while it retrains, with a mark in the file that it resumes from.
 class InterruptedRetraining {
   public:
-    InterruptedRetraining() {
+    explicit InterruptedRetraining(const std::string& granularity) : granularity(granularity) {
         const CommandResult stopped =
             run(command(folder, options) + "& app=$!; while [ ! -e " + file.string() +
                 " ] && kill -0 $app; do sleep 0.02; done; sleep 0.3; kill -TERM $app; wait $app");
@@ -210,10 +210,10 @@ class InterruptedRetraining {
     }
 
     static constexpr double mark = 12345;
-    const std::string point = "l2-feature-map-0.5";
-    const std::string options =
-        "--granularity feature-map --ratio 0.5 --criterion l2 --no-control --retrain-epochs 300 --keep-best "
-        "--distil 0.5 --rate 0.0001";
+    const std::string granularity, point = "l2-" + granularity + "-0.5";
+    const std::string options = "--granularity " + granularity +
+                                " --ratio 0.5 --criterion l2 --no-control --retrain-epochs 300 --keep-best "
+                                "--distil 0.5 --rate 0.0001";
     const TemporaryFolder folder;
     const std::filesystem::path file = folder / ("p.h5.points/" + point + ".retraining.h5");
     Checkpoint stored;
@@ -221,30 +221,30 @@ class InterruptedRetraining {
 
 }  // namespace
 
-// From where it was, as the mark shows that a retraining made anew would not have; of a network that has lost
-// maps, with the weights of its best epoch kept.
+// From where it was, as the mark shows that a retraining made anew would not have; with the weights of the
+// best epoch kept, of masks and of a network that has lost maps.
 BOOST_AUTO_TEST_CASE(an_interrupted_retraining_resumes_bit_for_bit) {
-    const InterruptedRetraining retraining;
-    const TemporaryFolder whole;
-    const CommandResult one = run(command(whole, retraining.options));
-    BOOST_REQUIRE_MESSAGE(one.status == 0, one.output);
-    const CommandResult rest = retraining.resume();
-    BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
-    const std::string name = "p.h5.points/" + retraining.point + ".h5";
-    const Checkpoint a = read_checkpoint(whole / name), b = read_checkpoint(retraining.folder / name);
-    BOOST_CHECK_EQUAL(b.curves.at(0).train_seconds.at(0), retraining.mark);
-    BOOST_CHECK(a.curves.at(0).train_loss == b.curves.at(0).train_loss);
-    BOOST_CHECK(a.curves.at(0).validation_mcr == b.curves.at(0).validation_mcr);
-    BOOST_CHECK(a.model == b.model && a.optimizer_state == b.optimizer_state && a.extra == b.extra);
-    BOOST_CHECK(!std::filesystem::exists(retraining.file));
+    for (const std::string granularity : {"kernel", "feature-map"}) {
+        const InterruptedRetraining retraining(granularity);
+        const TemporaryFolder whole;
+        const CommandResult one = run(command(whole, retraining.options));
+        BOOST_REQUIRE_MESSAGE(one.status == 0, one.output);
+        const CommandResult rest = retraining.resume();
+        BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
+        const std::string name = "p.h5.points/" + retraining.point + ".h5";
+        const Checkpoint a = read_checkpoint(whole / name), b = read_checkpoint(retraining.folder / name);
+        BOOST_CHECK_EQUAL(b.curves.at(0).train_seconds.at(0), retraining.mark);
+        BOOST_CHECK(a.curves.at(0).train_loss == b.curves.at(0).train_loss);
+        BOOST_CHECK(a.curves.at(0).validation_mcr == b.curves.at(0).validation_mcr);
+        BOOST_CHECK(a.model == b.model && a.masks == b.masks);
+        BOOST_CHECK(a.optimizer_state == b.optimizer_state && a.extra == b.extra);
+        BOOST_CHECK(!std::filesystem::exists(retraining.file));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(the_retraining_of_other_masks_is_refused) {
-    InterruptedRetraining retraining;
-    std::vector<std::uint8_t> kernels(4 * 6, 1);  // of the four maps that are left
-    kernels[5] = 0;
-    retraining.stored.masks = {
-        {.layer = "conv2", .out = 4, .in = 6, .kernel_height = 5, .kernel_width = 5, .kernel = kernels}};
+    InterruptedRetraining retraining("kernel");
+    for (std::uint8_t& kept : retraining.stored.masks.at(0).kernel) kept = !kept;
     const CommandResult refused = retraining.resume();
     BOOST_CHECK_EQUAL(refused.status, 1);
     BOOST_CHECK_MESSAGE(contains(refused.output, retraining.file.string() + ": /mask"), refused.output);
