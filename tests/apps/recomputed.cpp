@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/recomputation.hpp"
+#include "fftconv/core/random.hpp"
 #include "fftconv/dataset/preprocess.hpp"
 #include "fftconv/pruning/criteria.hpp"
 #include "fftconv/pruning/dead_ends.hpp"
@@ -323,6 +324,34 @@ BOOST_AUTO_TEST_CASE(ecp_under_each_k) {
                                   " --out " + bench.path("w.h5"));
     BOOST_TEST(numbers_of(read_results(bench.path("w.h5")), "evaluation", "test_mcr") == of_drawn,
                boost::test_tools::per_element());
+}
+
+// A K that was drawn once, for the whole training, is the network's from then on.
+BOOST_AUTO_TEST_CASE(a_k_that_was_drawn_for_the_run_is_taken_from_the_file) {
+    const Recomputation bench;
+    std::uint64_t seed = 1;
+    while (RandomStream(seed, "mode").below(4) == 0) ++seed;
+    const int mode = int(RandomStream(seed, "mode").below(4));
+    bench.command("train",
+                  "--architecture '1x28x28:4C5v-P2(ecp)-10Softmax' --batch 16 --epochs 1 --rate 0.0005 "
+                  "--mode per-run --seed " +
+                      std::to_string(seed) + " --out " + bench.path("n.h5"));
+    const Dataset dataset = bench.dataset(0.1, seed);
+    PrunedNetwork own = bench.network("n.h5", mode), other = bench.network("n.h5", 0);
+    const double mcr = plain(own.network, dataset.test).mcr;
+    BOOST_TEST(plain(other.network, dataset.test).mcr != mcr);  // else nothing is seen here
+    BOOST_TEST(read_checkpoint(bench.path("n.h5")).state.values.at("test_mcr") == mcr);
+    bench.command("evaluate", bench.path("n.h5") + " --out " + bench.path("e.h5"));
+    const ResultRecord evaluated = read_results(bench.path("e.h5"));
+    BOOST_TEST(numbers_of(evaluated, "evaluation", "mode").at(0) == mode);
+    BOOST_TEST(numbers_of(evaluated, "evaluation", "test_mcr").at(0) == mcr);
+    bench.command("prune", "--checkpoint " + bench.path("n.h5") +
+                               " --ratio 0.5 --criterion l2 --batch 16 --timing-rounds 1 --out " +
+                               bench.path("p.h5"));
+    BOOST_TEST(numbers_of(read_results(bench.path("p.h5")), "points", "test_mcr").at(0) == mcr);
+    BOOST_TEST(
+        read_checkpoint(bench.path("p.h5.points/l2-kernel-0.5.h5")).state.values.at("evaluation_mode") ==
+        mode);
 }
 
 // Streams that must differ: repeats start from other weights, layers from each other's.

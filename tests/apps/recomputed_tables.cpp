@@ -239,6 +239,22 @@ BOOST_AUTO_TEST_CASE(ten_crops_under_each_k) {
     BOOST_TEST(tell);  // else nothing was seen here
 }
 
+// The layers' times are those of the pass under the network's own K, whichever others are tested too.
+BOOST_AUTO_TEST_CASE(layers_are_timed_under_the_network_s_k) {
+    const Bench bench;
+    bench.train("--architecture '1x28x28:24C5-P2(ecp)-32C5-P2(ecp)-10Softmax' --limit 40");
+    bench.command("evaluate", "--mode all --batch 16 --engine direct " + bench.path("n.h5") + " --out " +
+                                  bench.path("e.h5"));
+    const ResultRecord record = read_results(bench.path("e.h5"));
+    const auto& phases = record.column<std::string>("result", "layers", "phase");
+    double sum = 0;
+    for (std::size_t i = 0; i < phases.size(); ++i)
+        sum += phases[i] == "in all" ? numbers_of(record, "layers", "time")[i] : 0;
+    const double time = numbers_of(record, "evaluation", "time").at(0);
+    BOOST_TEST(sum <= time);
+    BOOST_TEST(sum > 0.4 * time);  // else those of three other passes would not be seen
+}
+
 /// Times of a network on a machine that does other things too: whether they are in order in one of some runs.
 template <class InOrder>
 void check_times(const std::string& what, const InOrder& in_order) {

@@ -10,6 +10,7 @@
 
 #include "apps/app.hpp"
 #include "apps/recomputation.hpp"
+#include "bench/report.hpp"
 #include "common/options.hpp"
 #include "ecp/figures.hpp"
 #include "ecp/pure_convolution.hpp"
@@ -246,6 +247,41 @@ BOOST_AUTO_TEST_CASE(comparisons) {
     BOOST_TEST(row_of_text(text, "network: test_mcr").at(a) == "10.00");
     BOOST_TEST(row_of_text(text, "training: last epoch: validation_mcr").at(header) ==
                fmt::format("-5.00 ± {:.2f}", half(20, 15, 400)));
+    // Each rate was counted on its own file's images.
+    DatasetRecord fewer = data;
+    fewer.n_validation = 50, fewer.n_test = 100;
+    write_checkpoint(b, checkpoint_with(16, {30, 15}, fewer));
+    const std::string unlike = comparison_text({a, b});
+    const auto half_of = [](double p, double images, double q, double others) {
+        return 1.96 * std::sqrt(p * (100 - p) / images + q * (100 - q) / others);
+    };
+    BOOST_TEST(row_of_text(unlike, "network: test_mcr").at(header) ==
+               fmt::format("+6.00 ± {:.2f}", half_of(10, 900, 16, 100)));
+    BOOST_TEST(row_of_text(unlike, "training: last epoch: validation_mcr").at(header) ==
+               fmt::format("-5.00 ± {:.2f}", half_of(20, 400, 15, 50)));
+}
+
+// The engine `auto` next to what it chooses from, which did the same work on as many threads.
+BOOST_AUTO_TEST_CASE(the_best_choice_of_auto) {
+    const auto row = [](const std::string& work, const std::string& contender, int threads, double pruned,
+                        double seconds) {
+        return BenchmarkRow{.work = work,
+                            .contender = contender,
+                            .threads = threads,
+                            .pruned = pruned,
+                            .rounds = {seconds},
+                            .ratio = {},
+                            .speedup = {},
+                            .phases = {}};
+    };
+    std::vector<BenchmarkRow> rows{row("w", "auto", 1, 0, 6), row("w", "fft", 1, 0, 5),
+                                   row("w", "spatial", 1, 0, 4)};
+    for (const BenchmarkRow& faster :
+         {row("w", "fft", 2, 0, 2), row("w", "fft", 1, 0.5, 2), row("v", "fft", 1, 0, 2)})
+        rows.push_back(faster);
+    const auto shown = row_of_text(report_text(rows), "auto");
+    BOOST_TEST(shown.at("auto / best") == "1.50");
+    BOOST_TEST(shown.at("best") == "spatial");
 }
 
 // Each experiment of a collection is the file that was named.

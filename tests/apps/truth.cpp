@@ -153,8 +153,13 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     BOOST_TEST(!std::filesystem::exists(all));
     bench.works(merge(all + " " + a + " " + b));
     bench.fails(merge(all + " " + a + " " + b), 2, "--overwrite");
+    const ResultRecord merged = read_results(all);
+    const auto& calls = merged.column<std::string>(all, "calls", "configuration");
+    BOOST_TEST_REQUIRE(calls.size() == 2u);  // those that made the parts
+    BOOST_TEST(configured(calls[0], "points") == "1/2");
+    BOOST_TEST(configured(calls[1], "points") == "2/2");
     std::vector<std::string> curves;  // of every training, that of the baseline included
-    for (const Curve& curve : read_results(all).curves) curves.push_back(curve.method);
+    for (const Curve& curve : merged.curves) curves.push_back(curve.method);
     std::ranges::sort(curves);
     BOOST_TEST(curves == (std::vector<std::string>{"baseline", "l2-kernel-0.25", "l2-kernel-0.5"}),
                boost::test_tools::per_element());
@@ -245,6 +250,13 @@ BOOST_AUTO_TEST_CASE(a_mask_from_elsewhere) {
     bench.works(
         bench.prune("--ratio 0 --mask " + bench.path("m.h5") + " --checkpoint " + net + " --out " + out));
     BOOST_TEST(read_results(out).column<double>(out, "points", "pruned_kernels").back() == 50);
+    Checkpoint masked = read_checkpoint(net);  // what it has pruned itself stays pruned
+    masked.masks = {{.layer = "conv1", .out = 4, .in = 1, .kernel = {0, 0, 1, 1}}};
+    write_checkpoint(bench.path("masked.h5"), masked);
+    const std::string both = bench.path("both.h5");
+    bench.works(bench.prune("--ratio 0 --mask " + bench.path("m.h5") + " --checkpoint " +
+                            bench.path("masked.h5") + " --out " + both));
+    BOOST_TEST(read_results(both).column<double>(both, "points", "pruned_kernels").back() == 75);
     mask.masks.front().kernel = {1, 1, 1, 0};  // points of two masks would stand in one table
     write_masks(bench.path("m.h5"), mask);
     bench.fails(app("prune") + " --resume --out " + out, 1, "digest of --mask");

@@ -255,6 +255,17 @@ BOOST_DATA_TEST_CASE(modes_change_between_calls, engines* boost::unit_test::data
     }
 }
 
+// What is pruned under one mode is absent under the next.
+BOOST_DATA_TEST_CASE(modes_change_under_a_mask, engines* boost::unit_test::data::make({true, false}), engine,
+                     folded) {
+    ConvolutionTester tester(small);
+    auto made = tester.density(0.5).mode(0).inverse(folded ? Inverse::folded : Inverse::full).make(engine);
+    for (int mode : {3, 1}) {
+        made->set_mode(mode);
+        BOOST_TEST_CONTEXT("mode " << mode) tester.mode(mode).check_passes(*made);
+    }
+}
+
 BOOST_DATA_TEST_CASE(phases_are_timed, engines, engine) {
     ConvolutionTester tester(wide);
     auto made = tester.make(engine);

@@ -1,5 +1,6 @@
 #include "fftconv/pruning/search.hpp"
 
+#include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/pruning/cost.hpp"
@@ -142,6 +143,22 @@ BOOST_AUTO_TEST_CASE(layers_before_the_pruned_ones_run_once) {
     }
 }
 
+// Layers may be named in any order: the first that is pruned is the network's first.
+BOOST_AUTO_TEST_CASE(candidates_do_not_depend_on_the_order_of_layers) {
+    for (const int recalibrate : {0, 3}) {
+        PrunedNetwork pruned = trained_whole(normalised_network, "fft");
+        const LabelledImages training = small_images(24, {2, 14, 14}, 4, "training");
+        Batches batches(validation_images(), {.size = 16}), images(training, {.size = 8});
+        const SearchOptions options{
+            .ratio = 0.5, .candidates = 6, .seed = 3, .recalibrate = recalibrate, .training = &images};
+        SearchState forwards, backwards;
+        const Masks masks = best_of_random(pruned, batches, kernels, options, forwards);
+        BOOST_CHECK(best_of_random(pruned, batches, {Granularity::kernel, {"conv2", "conv1"}}, options,
+                                   backwards) == masks);
+        BOOST_TEST(backwards.validation_mcr == forwards.validation_mcr, boost::test_tools::per_element());
+    }
+}
+
 // With recalibration each candidate is scored as a network that has its masks and statistics of its own, and
 // the network comes back with its old ones.
 BOOST_AUTO_TEST_CASE(candidates_are_scored_with_statistics_of_their_own) {
@@ -243,6 +260,19 @@ BOOST_AUTO_TEST_CASE(costs_by_layer) {
     const std::vector<double> times = milliseconds_per_image({&network, &network}, Tensor(2, 12, 12, 8), 3);
     BOOST_CHECK(times.size() == 2 && times[0] > 0 && times[1] > 0);
     BOOST_CHECK_THROW(milliseconds_per_image({&network}, Tensor(2, 12, 12, 8), 0), UsageError);
+}
+
+// Tiles as the layer's engine has them: of nine by nine outputs ECP drops the last row and column.
+BOOST_AUTO_TEST_CASE(spectral_costs_are_those_of_the_layer_s_own_tiles) {
+    for (const int mode : {no_mode, 0}) {
+        const std::string pooling = mode == no_mode ? "P2" : "P2(ecp)";
+        const PrunedNetwork pruned(
+            Network(parse_architecture("2x11x11:6C3v-" + pooling + "-4Softmax"), {.batch = 8}));
+        const ConvolutionShape& shape = weighted_layers(pruned.network)[0].convolution->shape();
+        const double of_kernel = spectral_macs_per_kernel(shape, {.mode = mode});
+        BOOST_CHECK_EQUAL(layer_costs(pruned)[0].spectral_macs, 6 * 2 * of_kernel);
+        BOOST_CHECK_EQUAL(of_kernel != spectral_macs_per_kernel(shape, {}), mode != no_mode);
+    }
 }
 
 // ECP computes one pixel of each window; a pooling behind its convolution saves nothing.

@@ -79,6 +79,7 @@ BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit_from_a_file_after_any_batch) {
         write_checkpoint(folder / "c.h5", first.checkpoint());
         restore_training(read_checkpoint(folder / "c.h5"), "c.h5", record_of(second.dataset), second.pruned,
                          second.trainer);
+        BOOST_TEST(second.trainer.state().train_seconds == first.trainer.state().train_seconds);
         BOOST_CHECK(second.trainer.run() == TrainingEnd::finished);
         BOOST_TEST((second.network.state() == whole.network.state()), "after " << batches << " batches");
         BOOST_TEST((second.trainer.state().optimizer == whole.trainer.state().optimizer));

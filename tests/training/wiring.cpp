@@ -125,6 +125,19 @@ BOOST_AUTO_TEST_CASE(larger_images_are_evaluated_at_their_centres_and_as_ten_cro
     BOOST_TEST(evaluate_ten_crops(network, larger).seconds > 3 * fastest);
 }
 
+// What is done to training images is not done to those that judge.
+BOOST_AUTO_TEST_CASE(validation_images_are_not_augmented) {
+    const LabelledImages train = small_images(40, maps, 4, "train");
+    const Augmentation changes{.flip_horizontal = true, .flip_vertical = true, .rotation = 90};
+    for (const int edge : {12, 14}) {  // as large as the network's, and larger
+        const LabelledImages judges = small_images(30, {1, edge, edge}, 4, "validation");
+        Network network(parse_architecture("1x12x12:3C3-P2-4Softmax"), {.engine = "direct", .batch = 16});
+        Trainer trainer(network, train, {.size = 16, .augmentation = changes}, &judges, {.epochs = 1});
+        trainer.run();
+        BOOST_TEST(trainer.history()[0].validation_loss == evaluate(network, judges).loss);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_is_no_number_is_a_wrong_one) {
     LabelledImages images = small_images(20, maps, 4, "v");
     std::get<std::vector<float>>(images.pixels)[3 * maps.size() + 70] =
