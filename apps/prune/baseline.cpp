@@ -33,15 +33,16 @@ void require_agreement(const RecordedRun& run, const PruneOptions& prune, const 
               to_string(given.network_for(parse_architecture(run.checkpoint.architecture).input)));
 }
 
-/// What holds with --overrule: the options that are given.
+/// What holds with --overrule: the options that are given, or with which the run was started that is resumed.
 void overrule(RecordedRun& run, const PruneOptions& prune, const Options& options) {
-    if (options.given("dataset")) run.train.dataset = prune.train.dataset;
-    if (options.given("validation")) run.train.validation = prune.train.validation;
-    if (options.given("limit")) run.train.limit = prune.train.limit;
-    if (options.given("mode")) run.train.mode = prune.train.mode;
-    if (options.given("dropout")) run.train.dropout = prune.train.dropout;
+    const auto holds = [&](const char* option) { return prune.resumed || options.given(option); };
+    if (holds("dataset")) run.train.dataset = prune.train.dataset;
+    if (holds("validation")) run.train.validation = prune.train.validation;
+    if (holds("limit")) run.train.limit = prune.train.limit;
+    if (holds("mode")) run.train.mode = prune.train.mode;
+    if (holds("dropout")) run.train.dropout = prune.train.dropout;
     run.checkpoint.dataset.n_train = 0;  // another split is what was asked for
-    if (options.given("dataset")) run.checkpoint.dataset.sha256.clear();
+    if (holds("dataset")) run.checkpoint.dataset.sha256.clear();
 }
 
 }  // namespace
@@ -68,7 +69,10 @@ RecordedRun read_baseline(PruneOptions& prune, const Options& options) {
     RecordedRun run = read_recorded_run(prune.baseline_file());
     require_finished(run);
     if (!prune.train_baseline) require_agreement(run, prune, options);
-    if (prune.overrule) overrule(run, prune, options);
+    if (prune.overrule)
+        overrule(run, prune, options);
+    else if (run.any_mode && (prune.resumed || options.given("mode")))
+        run.train.mode = prune.train.mode;
     if (run.train.validation <= 0)
         throw UsageError(run.file +
                          ": it was trained on all images, and masks are chosen by images that were held out; "
@@ -83,7 +87,7 @@ RecordedRun read_baseline(PruneOptions& prune, const Options& options) {
     train.limit = run.train.limit;
     train.preprocess = run.train.preprocess;
     train.dropout = run.train.dropout;
-    if (!options.given("mode") || !run.any_mode) train.mode = run.train.mode;
+    train.mode = run.train.mode;
     if (train.data.empty()) train.data = run.train.data;
     return run;
 }

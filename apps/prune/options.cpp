@@ -196,8 +196,8 @@ std::filesystem::path PruneOptions::figures_folder() const {
 void add_prune_options(Options& options, PruneOptions& prune) {
     options.group("Pruning");
     options.add("checkpoint", prune.checkpoint, "checkpoint of the network to prune")->type_name("FILE");
-    options.add_call_flag("overrule", prune.overrule,
-                          "take what is given here where the checkpoint says otherwise");
+    options.add_flag("overrule", prune.overrule,
+                     "take what is given here where the checkpoint says otherwise");
     options.add_flag("train", prune.train_baseline, "train the network to prune, by the options below");
     options
         .add("mask", prune.mask,

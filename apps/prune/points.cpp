@@ -140,9 +140,12 @@ class PruningRun {
             PruningResults::from(fftconv::record_of(std::vector<char>(first.begin(), first.end())), "");
     }
 
-    /// Results of an earlier call; they must be of the same network.
+    /// Results of an earlier call; they must be of the same network and data.
     void take_up(const ResultRecord& stored) {
         if (find_table(stored.tables, "points") == nullptr) return;  // interrupted before the first
+        if (stored.dataset.sha256 != context_.dataset.sha256)
+            throw FileError(prune_.train.out, "/dataset/sha256", context_.dataset.sha256,
+                            stored.dataset.sha256);
         results_ = PruningResults::from(stored, prune_.train.out);
         for (const PruningResult& point : results_.points)
             require_same_baseline(mask_file(prune_, point.name));

@@ -18,7 +18,7 @@ const std::vector<std::string> not_of_the_recipe{
     "checkpoint",   "train",         "seed",    "mask-seed", "retrain-seed", "ratio",
     "granularity",  "criterion",     "repeat",  "points",    "budget",       "data",
     "out",          "figures",       "threads", "compact",   "no-control",   "plans",
-    "architecture", "timing-rounds", "epochs",  "dataset"};
+    "architecture", "timing-rounds", "epochs",  "dataset",   "overrule"};
 
 Configuration recipe_of(const PruningRecord& run) {
     PruneOptions copy = run.options;

@@ -20,8 +20,8 @@ namespace {
 
 /// Options that the calls of one run need not have in common.
 const std::vector<std::string> may_differ{
-    "threads", "data",   "figures",       "repeat",     "ratio",        "criterion", "budget",
-    "compact", "points", "timing-rounds", "checkpoint", "architecture", "plans",     "no-control"};
+    "threads", "data",          "figures",    "repeat",       "ratio", "criterion",  "budget",  "compact",
+    "points",  "timing-rounds", "checkpoint", "architecture", "plans", "no-control", "overrule"};
 
 /// Masks and checkpoints of a run that is replaced; not the network to prune, nor the mask that is given.
 void remove_older_points(const PruneOptions& prune) {
@@ -46,13 +46,12 @@ std::vector<std::string> known_plans(std::vector<std::string> plans,
 /// Checks without which nothing may be replaced: the network, or what is to be trained and its data.
 void require_baseline(PruneOptions& prune, const Options& options) {
     if (!prune.train_baseline) {
-        PruneOptions copy = prune;
-        const RecordedRun run = read_baseline(copy, options);
+        const RecordedRun run = read_baseline(prune, options);
         use_plans(known_plans(prune.train.plans, run.train.plans));
-        PrunedNetwork network = load_network(run.checkpoint, run.file, copy.train.network_options());
+        PrunedNetwork network = load_network(run.checkpoint, run.file, prune.train.network_options());
         add_given_masks(network, prune.mask);
         require_units(network, prune);
-        load_recorded_data(run, copy.train.data, copy.train.thread_count());
+        load_recorded_data(run, prune.train.data, prune.train.thread_count());
         return;
     }
     use_plans(prune.train.plans);
@@ -118,6 +117,7 @@ void run_pruning(PruneOptions& prune, Options& options) {
     const auto lock = team().first() ? std::make_unique<OutputLock>(prune.train.out) : nullptr;
     if (team().first()) require_output(prune.train, {prune.folder()});  // another may have made it meanwhile
     std::optional<ResultRecord> stored = stored_results(prune, options);
+    prune.resumed = stored.has_value();
     prune.check();
     if (!stored) take_initial(prune.train, options);
     require_baseline(prune, options);

@@ -36,12 +36,25 @@ std::vector<std::uint8_t> surviving_kernels(const LayerMask& mask, int& columns)
     return mask.feature_map;
 }
 
+/// The weights that all of a layer's masks leave.
+std::vector<std::uint8_t> surviving_weights(const LayerMask& mask) {
+    std::vector<std::uint8_t> surviving = mask.intra_kernel;
+    const std::size_t area = std::size_t(mask.kernel_width) * mask.kernel_height;
+    for (std::size_t i = 0; i < surviving.size(); ++i) {
+        const std::size_t kernel = i / area, map = kernel / std::size_t(mask.in);
+        if ((!mask.kernel.empty() && mask.kernel[kernel] == 0) ||
+            (!mask.feature_map.empty() && mask.feature_map[map] == 0))
+            surviving[i] = 0;
+    }
+    return surviving;
+}
+
 /// Rows of kernels, each with the k × k weights that survive.
-page::Image intra_kernel_image(const LayerMask& mask) {
+page::Image intra_kernel_image(const LayerMask& mask, const std::vector<std::uint8_t>& surviving) {
     const int kw = mask.kernel_width, kh = mask.kernel_height;
     page::Image image(mask.in * (kw + 1) - 1, mask.out * (kh + 1) - 1);
-    for (std::size_t i = 0; i < mask.intra_kernel.size(); ++i) {
-        if (!mask.intra_kernel[i]) continue;
+    for (std::size_t i = 0; i < surviving.size(); ++i) {
+        if (!surviving[i]) continue;
         const int x = int(i) % kw, y = int(i) / kw % kh, in = int(i) / (kw * kh) % mask.in,
                   out = int(i) / (kw * kh * mask.in);
         image.set(in * (kw + 1) + x, out * (kh + 1) + y, 42, 130, 200, 255);
@@ -51,9 +64,9 @@ page::Image intra_kernel_image(const LayerMask& mask) {
 
 std::string mask_picture(const LayerMask& mask) {
     if (!mask.intra_kernel.empty()) {
-        const page::Image image = intra_kernel_image(mask);
-        const auto surviving =
-            std::accumulate(mask.intra_kernel.begin(), mask.intra_kernel.end(), std::size_t{0});
+        const std::vector<std::uint8_t> weights = surviving_weights(mask);
+        const page::Image image = intra_kernel_image(mask, weights);
+        const auto surviving = std::accumulate(weights.begin(), weights.end(), std::size_t{0});
         return page::picture(
             image, scale_for(image.width),
             fmt::format("{}: {} of {} weights survive ({:.1f} % pruned); rows are maps out, columns maps in",

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "prune/figures.hpp"
+#include "prune/pooled.hpp"
 #include "prune/tables.hpp"
 
 using namespace fftconv;
@@ -73,6 +74,35 @@ BOOST_AUTO_TEST_CASE(a_line_for_each_granularity_and_recipe) {
     BOOST_TEST(series[1].title == "kernels (recalibrate 0)");
 }
 
+// Runs of one recipe are pooled, whichever their seeds; those on other data and of other networks are not.
+BOOST_AUTO_TEST_CASE(runs_of_one_recipe_are_pooled) {
+    const auto run = [](double mcr) {
+        PruningRecord made = record("", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, mcr)});
+        made.baseline = "digest";
+        return made;
+    };
+    PruningRecord one = run(11), masks = run(11), retrained = run(11), seed = run(11), data = run(17),
+                  network = run(19);
+    masks.options.mask_seed = 7;  // equal by chance
+    retrained.options.retrain_seed = 8;
+    seed.options.train.seed = 9;
+    data.dataset = "other images";
+    network.results.points[0].architecture = "3x32x32:9C3-10Softmax";
+    PruningResult repeated = point("l2-kernel-0.6-repeat-2", "kernel", 61, 13);
+    repeated.repeat = 1;
+    one.results.points.push_back(repeated);
+    const std::vector<PruningRecord> runs{one, masks, one, retrained, data, seed, network};
+    const std::vector<PooledRuns> groups = pooled(runs);
+    BOOST_TEST_REQUIRE(groups.size() == 3u);
+    const PooledPoint& pruned = *groups[0].find("l2-kernel-0.6");
+    BOOST_TEST(pruned.samples.size() == 5u);
+    BOOST_TEST(pruned.mean(&PruningResult::test_mcr).mean == (4 * 11 + 13) / 5.0,
+               boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(groups[0].find("l2-kernel-0.6-repeat-2") == nullptr);
+    BOOST_TEST(groups[1].find("l2-kernel-0.6")->mean(&PruningResult::test_mcr).mean == 17);
+    BOOST_TEST(groups[2].find("l2-kernel-0.6")->mean(&PruningResult::test_mcr).mean == 19);
+}
+
 // 11 and 13 above baselines of 10 and 11: 12 ± 12.71, and 1.5 ± 6.35 above them.
 BOOST_AUTO_TEST_CASE(several_baselines_give_an_interval) {
     PruningRecord one =
@@ -127,7 +157,11 @@ BOOST_AUTO_TEST_CASE(a_sequence_has_its_layers_printed) {
     layer.maps = 128, layer.surviving_maps = 96;
     layer.kernels = 16384, layer.surviving_kernels = 2048, layer.pruned_kernels = 87.5;
     sequence.results.layers = {layer};
-    const std::string text = pruning_text({sequence});
+    PruningRecord later = sequence;  // the first run's are shown
+    later.baseline = "other";
+    later.options.train.seed = 2;
+    later.results.layers[0].surviving_kernels = 4096, later.results.layers[0].pruned_kernels = 75;
+    const std::string text = pruning_text({sequence, later});
     for (const char* shown :
          {"layers of l2-feature-map-0.5-kernel-0.75", "| conv2 ", " 25.0 |", " 2048 |", " 87.5 |"})
         BOOST_CHECK_MESSAGE(text.find(shown) != std::string::npos, shown << " is missing from\n" << text);

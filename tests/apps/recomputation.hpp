@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "apps/app.hpp"
+#include "common/record_bytes.hpp"
 #include "fftconv/core/tensor.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "fftconv/network/network.hpp"
@@ -74,6 +75,20 @@ struct Recomputation {
 inline const std::vector<double>& numbers_of(const ResultRecord& record, const std::string& table,
                                              const std::string& column) {
     return record.column<double>("result", table, column);
+}
+
+/// A result without its times, which no two runs share, and without who made it when.
+inline std::vector<char> timeless(const std::filesystem::path& file) {
+    ResultRecord record = read_results(file);
+    record.resolved_toml.clear();
+    std::erase_if(record.tables, [](const Table& table) {
+        return table.name == "calls" || table.name == "machine" || table.name == "baseline" ||
+               table.name.starts_with("table_") || table.name == "trained_apart";
+    });
+    for (Table& table : record.tables)
+        std::erase_if(table.columns, [](const Column& column) { return column.name.ends_with("_time"); });
+    for (Curve& curve : record.curves) curve.train_seconds.clear(), curve.test_seconds.clear();
+    return bytes_of(record);  // NaN is NaN
 }
 
 }  // namespace fftconv::test

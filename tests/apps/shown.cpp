@@ -14,10 +14,12 @@
 #include "common/options.hpp"
 #include "ecp/figures.hpp"
 #include "ecp/pure_convolution.hpp"
+#include "fftconv/storage/masks.hpp"
 #include "prune/figures.hpp"
 #include "prune/tables.hpp"
 #include "results/compare.hpp"
 #include "results/page.hpp"
+#include "support/small_images.hpp"
 
 using namespace fftconv;
 using namespace fftconv::test;
@@ -187,6 +189,22 @@ BOOST_AUTO_TEST_CASE(the_page_of_a_pruning) {
         BOOST_TEST(contains(times, part), part << " is missing from\n" << times);
 }
 
+// A weight survives that no mask of its layer prunes, neither its own nor those of its kernel and its map.
+BOOST_AUTO_TEST_CASE(the_masks_of_a_page) {
+    PageSource source;
+    LayerMask mask{.layer = "conv2", .out = 3, .in = 2};
+    mask.kernel_height = 2, mask.kernel_width = 3;
+    mask.feature_map = {1, 0, 1};
+    mask.intra_kernel = std::vector<std::uint8_t>(36, 1);
+    mask.intra_kernel[0] = mask.intra_kernel[7] = 0;
+    source.masks = {mask};
+    BOOST_TEST(contains(masks_section({source}), "conv2: 22 of 36 weights survive (38.9 % pruned)"));
+    source.masks[0].kernel = {1, 1, 1, 1, 0, 1};
+    BOOST_TEST(contains(masks_section({source}), "conv2: 16 of 36 weights survive (55.6 % pruned)"));
+    source.masks[0].intra_kernel.clear();
+    BOOST_TEST(contains(masks_section({source}), "conv2: 3 of 6 kernels survive (50.0 % pruned)"));
+}
+
 BOOST_AUTO_TEST_CASE(the_curves_of_a_page) {
     PageSource source;
     source.curves = {{.method = "m", .epoch = {1, 2}, .train_loss = {3, 4}, .train_mcr = {5, 6}}};
@@ -230,6 +248,170 @@ BOOST_AUTO_TEST_CASE(the_confusion_of_a_page_and_its_verdicts) {
     BOOST_TEST(verdict("ECP k=0", "best accuracy") == "not reached", paper);
 }
 
+namespace {
+
+/// Three ratios in two repeats, whose numbers all differ: of the first repeat the second ratio is the largest
+/// within one percent of the baseline, of the second the third.
+PruningRecord bisected(double budget) {
+    PruningRecord run;
+    run.dataset = "images";
+    run.options.criteria = {"l2"};
+    run.options.ratios = {"0.1:0.3:0.1"};
+    run.options.repeat = 2;
+    run.options.budget = budget;
+    PruningResult baseline;
+    baseline.name = "baseline", baseline.criterion = baseline.granularity = "none";
+    baseline.architecture = "1x28x28:8C3-10Softmax";
+    baseline.validation_mcr = 10, baseline.test_mcr = 12;
+    run.results.points = {baseline};
+    const double validation[] = {10.25, 10.75, 11.5, 10.3, 10.6, 10.9};
+    for (int i = 0; i < 6; ++i) {
+        PruningResult point;
+        point.repeat = i / 3;
+        point.name = fmt::format("l2-kernel-0.{}{}", i % 3 + 1, i < 3 ? "" : "-repeat-2");
+        point.criterion = "l2", point.granularity = "kernel", point.architecture = baseline.architecture;
+        point.requested = 10 * (i % 3 + 1);
+        point.pruned_kernels = 21 + i, point.pruned_weights = 41 + i;
+        point.validation_mcr = validation[i], point.test_mcr = 61 + i;
+        run.results.points.push_back(point);
+    }
+    return run;
+}
+
+}  // namespace
+
+// Each repeat has a largest ratio of its own, and each run its own budget.
+BOOST_AUTO_TEST_CASE(the_tables_of_budgets) {
+    const PruningRecord run = bisected(1);
+    ResultRecord record;
+    record.tables = run.results.tables(run.options);
+    const auto& names = record.column<std::string>("result", "budget", "point");
+    BOOST_TEST(names == (std::vector<std::string>{"l2-kernel-0.2", "l2-kernel-0.3-repeat-2"}),
+               boost::test_tools::per_element());
+    for (const auto& [column, values] :
+         std::map<std::string, std::vector<double>>{{"repeat", {0, 1}},
+                                                    {"requested_ratio", {20, 30}},
+                                                    {"pruned_kernels", {22, 26}},
+                                                    {"pruned_weights", {42, 46}},
+                                                    {"validation_mcr", {10.75, 10.9}},
+                                                    {"test_mcr", {62, 66}}})
+        BOOST_TEST(numbers_of(record, "budget", column) == values, column);
+    PruningRecord other = bisected(0.5);
+    other.name = "other", other.baseline = "other";
+    other.options.train.seed = 9;
+    const std::string text = pruning_text({run, other});
+    const auto row = [&](const std::string& budget, const std::string& point) {
+        const std::string heading = "| largest ratio within +" + budget + " % (validation)";
+        BOOST_TEST_REQUIRE(contains(text, heading), heading << " is missing from\n" << text);
+        return row_of_text(text.substr(text.find(heading)), point);
+    };
+    const std::map<std::string, std::string> expected{
+        {"requested, %", "20.0"},       {"kernels pruned, %", "22.0"}, {"weights pruned, %", "42.0"},
+        {"validation MCR, %", "10.75"}, {"test MCR, %", "62.00"},
+    };
+    for (const auto& [heading, value] : expected) BOOST_TEST(row("1", "l2-kernel-0.2").at(heading) == value);
+    BOOST_TEST(row("0.5", "l2-kernel-0.1").at("test MCR, %") == "61.00");
+    // The level of the figure is that of the budget.
+    const std::vector<PruningFigure> figures = pruning_figures({bisected(2)});
+    std::vector<double> level;
+    for (const PlotSeries& series : figures.at(0).plot.series)
+        if (series.title == "baseline + 2 %") level = series.y;
+    BOOST_TEST(level == (std::vector<double>{14, 14}), boost::test_tools::per_element());
+}
+
+// The mean over the repeats counts, not one of them, and a point within one percent is shown rather than the
+// one that is pruned most.
+BOOST_AUTO_TEST_CASE(the_paper_s_numbers_of_a_page_are_means_over_repeats) {
+    PruningRecord run = pruning();
+    run.results.points[0].architecture =
+        "3x32x32:2x128C3+BN-MP2-2x128C3+BN-MP2-2x256C3+BN-256FC+BN-10Softmax";
+    run.results.points[0].test_mcr = 15;
+    run.results.points.resize(1);
+    const auto add_point = [&](const std::string& name, double kernels, double mcr) {
+        PruningResult point = run.results.points[0];
+        point.name = name, point.granularity = "kernel", point.criterion = "l2";
+        point.pruned_kernels = kernels, point.test_mcr = mcr;
+        run.results.points.push_back(point);
+    };
+    add_point("l2-kernel-0.7", 71, 15.5), add_point("l2-kernel-0.7-repeat-2", 73, 16.25);
+    add_point("l2-kernel-0.9", 90, 15.5), add_point("l2-kernel-0.9-repeat-2", 92, 17.5);
+    for (const PruningResult& point : run.results.points) {
+        PruningLayerResult layer;
+        layer.point = point.name, layer.layer = "conv1";
+        layer.dense_ms = layer.masked_ms = layer.compact_ms = point.pruned_kernels;
+        if (!point.is_baseline()) run.results.layers.push_back(layer);
+    }
+    const std::string paper = paper_section({source_of(run)});
+    const std::size_t place = paper.find("kernels of Conv2 to Conv6 pruned within +1 % MCR");
+    BOOST_TEST_REQUIRE(place != paper.npos, paper);
+    const std::string row = paper.substr(place, paper.find("</tr>", place) - place);
+    BOOST_TEST(contains(row, "72 (MCR 15.88 ± "), row);
+    BOOST_TEST(contains(row, "n = 2)"), row);
+    // Runs of one network on the same data count together.
+    PruningRecord first = run, second = run;
+    std::erase_if(first.results.points,
+                  [](const PruningResult& point) { return point.name.starts_with("l2-kernel-0.7"); });
+    std::erase_if(second.results.points,
+                  [](const PruningResult& point) { return point.name.starts_with("l2-kernel-0.9"); });
+    const std::string together = paper_section({source_of(first), source_of(second)});
+    BOOST_TEST(contains(together, "72 (MCR 15.88 ± "), together);
+    run.results.points.pop_back();
+    run.results.points.back().test_mcr = 40;  // beyond one percent
+    const std::string times = times_section({source_of(run)});
+    BOOST_TEST(contains(times, "<figcaption>Time by layer: l2-kernel-0.7"), times);
+    BOOST_TEST(!contains(times, "<figcaption>Time by layer: l2-kernel-0.9"), times);
+}
+
+// Counts of images and the winner of a search, in words.
+BOOST_AUTO_TEST_CASE(the_remarks_of_a_page) {
+    PageSource source;
+    source.dataset = {"images", std::string(64, 'a'), 1, 70, 50, 30};
+    const std::string html = runs_section({source});
+    BOOST_TEST(contains(html, "images: 70 training, 50 validation, 30 test images"), html);
+    const TemporaryFolder folder;
+    MaskRecord mask;
+    mask.search = {.criterion = "best-of-n",
+                   .granularity = "kernel",
+                   .ratio = 0.25,
+                   .selected = 1,
+                   .seed = {11, 22, 33},
+                   .validation_mcr = {9, 8.5, 8.75}};
+    mask.masks = {{.layer = "conv1", .out = 2, .in = 1, .kernel = {1, 0}}};
+    write_masks(folder / "m.h5", mask);
+    const std::vector<PageSource> sources = page_sources(folder / "m.h5");
+    BOOST_TEST(sources.at(0).remark ==
+               "best-of-n, kernel, 25 % requested; candidate 1 of 3 (seed 22), validation MCR 8.50 %");
+    ResultRecord shown;
+    shown.tables = sources[0].tables;
+    BOOST_TEST(numbers_of(shown, "candidates", "validation_mcr") == mask.search.validation_mcr);
+}
+
+// Bars of a benchmark are of one number of threads and one share that is pruned.
+BOOST_AUTO_TEST_CASE(the_phases_of_a_benchmark_on_a_page) {
+    PageSource source;
+    const std::vector<std::string> work(3, "w"), contender(3, "fft");
+    source.tables = {{"benchmark",
+                      "Times",
+                      {{"work", "", work},
+                       {"contender", "", contender},
+                       {"threads", "1", std::vector<double>{1, 1, 2}},
+                       {"pruned", "1", std::vector<double>{0, 0.5, 0}}}},
+                     {"phases",
+                      "Phases",
+                      {{"work", "", work},
+                       {"row", "1", std::vector<double>{0, 1, 2}},
+                       {"phase", "", std::vector<std::string>(3, "sum")},
+                       {"seconds", "s", std::vector<double>{0.001, 0.002, 0.004}}}}};
+    const std::string bars = chart(times_section({source}), "Phases");
+    for (const auto& [name, sum] :
+         {std::pair("w, fft", "1 ms"), {"w, fft, 50 % pruned", "2 ms"}, {"w, fft, 2 threads", "4 ms"}}) {
+        const std::size_t place = bars.find("<span class=name>" + std::string(name) + "</span>");
+        BOOST_TEST_REQUIRE(place != bars.npos, name << " is missing from\n" << bars);
+        const std::string bar = bars.substr(place, bars.find('\n', place) - place);
+        BOOST_TEST(contains(bar, "<span class=sum>" + std::string(sum)), bar);
+    }
+}
+
 // Second less first, with the interval of two shares of the images that each was counted on.
 BOOST_AUTO_TEST_CASE(comparisons) {
     const TemporaryFolder folder;
@@ -247,6 +429,12 @@ BOOST_AUTO_TEST_CASE(comparisons) {
     BOOST_TEST(row_of_text(text, "network: test_mcr").at(a) == "10.00");
     BOOST_TEST(row_of_text(text, "training: last epoch: validation_mcr").at(header) ==
                fmt::format("-5.00 ± {:.2f}", half(20, 15, 400)));
+    // Further files are compared with the first one, too.
+    const std::string c = (folder / "c.h5").string();
+    write_checkpoint(c, checkpoint_with(13, {30, 12}, data));
+    const auto third = row_of_text(comparison_text({a, b, c}), "network: test_mcr");
+    BOOST_TEST(third.at(header) == fmt::format("+6.00 ± {:.2f}", half(10, 16, 900)));
+    BOOST_TEST(third.at(c + ", difference") == fmt::format("+3.00 ± {:.2f}", half(10, 13, 900)));
     // Each rate was counted on its own file's images.
     DatasetRecord fewer = data;
     fewer.n_validation = 50, fewer.n_test = 100;
@@ -299,6 +487,19 @@ BOOST_AUTO_TEST_CASE(collections_and_merged_curves) {
     BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
     for (const Experiment& each : read_experiments(all))
         BOOST_TEST(each.record.curves.at(0).test_mcr.at(0) == (each.name == "first" ? 1 : 2));
+    // One that is replaced is the other file in all, also in who made it.
+    std::vector<Experiment> experiments = read_experiments(all);
+    experiments[0].header.git_commit = "older", experiments[0].header.created_utc = "1999-01-01T00:00:00Z";
+    write_collection(all, experiments);
+    BOOST_TEST_REQUIRE(read_experiments(all).at(0).header.git_commit == "older");
+    const CommandResult replaced = run(app("results") + " collect --overwrite " + all + " first=" + two);
+    BOOST_REQUIRE_MESSAGE(replaced.status == 0, replaced.output);
+    experiments = read_experiments(all);
+    BOOST_TEST_REQUIRE(experiments.size() == 2u);
+    const FileHeader header = read_file_header(two);
+    BOOST_TEST(experiments[0].record.curves.at(0).test_mcr.at(0) == 2);
+    BOOST_TEST(experiments[0].header.git_commit == header.git_commit);
+    BOOST_TEST(experiments[0].header.created_utc == header.created_utc);
 }
 
 BOOST_AUTO_TEST_CASE(the_figures_of_easy_convolution) {
@@ -350,6 +551,27 @@ BOOST_AUTO_TEST_CASE(pure_convolution_times_the_work_that_its_columns_name) {
     BOOST_TEST(speed_up > 1.6);
 }
 
+// All convolutions of a network count. Of images with many channels the first one takes nearly all of the
+// time, of one network as of the other.
+BOOST_AUTO_TEST_CASE(pure_convolution_times_every_convolution) {
+    EcpOptions options;
+    options.networks = {"one-conv", "two-conv"};
+    options.convolution_rounds = 3;
+    options.batch = 8;
+    options.threads = 1;
+    const LabelledImages images = small_images(8, {64, 28, 28}, 10, "pure convolution");
+    double one = 1, two = 0;
+    for (int tries = 0; tries < 5 && two <= 0.5 * one; ++tries) {
+        ResultRecord record;
+        record.tables = {time_convolutions(
+            options, images, [](const std::string&) {}, [] { return false; })};
+        const EcpResults results(record, options);
+        one = results.convolution_seconds("one-conv", "direct", false);
+        two = results.convolution_seconds("two-conv", "direct", false);
+    }
+    BOOST_TEST(two > 0.5 * one);
+}
+
 // What a person reads is what the file holds.
 BOOST_AUTO_TEST_CASE(what_is_printed_is_what_is_stored) {
     const Recomputation bench;
@@ -370,6 +592,11 @@ BOOST_AUTO_TEST_CASE(what_is_printed_is_what_is_stored) {
                fmt::format("{:.2f}", mcr[0]));
     BOOST_TEST(number_behind(trained, "of 3 trainings: mean ") ==
                fmt::format("{:.2f}", (mcr[0] + mcr[1] + mcr[2]) / 3));
+    const double mean = (mcr[0] + mcr[1] + mcr[2]) / 3;
+    double squares = 0;
+    for (double each : mcr) squares += (each - mean) * (each - mean);
+    BOOST_TEST(number_behind(trained, "standard deviation ") ==
+               fmt::format("{:.2f}", std::sqrt(squares / 2)));
     BOOST_TEST((mcr[0] != mcr[1] || mcr[1] != mcr[2]));
 
     const std::string evaluated =

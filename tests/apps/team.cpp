@@ -8,7 +8,7 @@
 #include <string>
 
 #include "app.hpp"
-#include "common/record_bytes.hpp"
+#include "apps/recomputation.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/results.hpp"
@@ -37,20 +37,6 @@ std::string mpirun(int processes) {
     return std::string("ASAN_OPTIONS=detect_leaks=0 timeout 300 mpirun ") +
            (::geteuid() == 0 ? "--allow-run-as-root " : "") +
            "--oversubscribe --mca mpi_yield_when_idle 1 -np " + std::to_string(processes) + ' ';
-}
-
-/// A result without its times, which no two runs share, and without who made it when.
-std::vector<char> timeless(const std::filesystem::path& file) {
-    ResultRecord record = read_results(file);
-    record.resolved_toml.clear();
-    std::erase_if(record.tables, [](const Table& table) {
-        return table.name == "calls" || table.name == "machine" || table.name == "baseline" ||
-               table.name.starts_with("table_") || table.name == "trained_apart";
-    });
-    for (Table& table : record.tables)
-        std::erase_if(table.columns, [](const Column& column) { return column.name.ends_with("_time"); });
-    for (Curve& curve : record.curves) curve.train_seconds.clear(), curve.test_seconds.clear();
-    return bytes_of(record);  // NaN is NaN
 }
 
 /// Waits until the file is there, and a little longer.
@@ -272,6 +258,23 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_methods) {
     // One process alone that resumes them knows that they did not take turns.
     BOOST_TEST_REQUIRE(run(app("ecp") + " --resume --epochs 4 --out " + train.file("three.h5")).status == 0);
     check_no_speed();
+}
+
+/// Each of two layers sends half of its gradients there and back: 119 numbers of four bytes over a kilobit a
+/// second take 3.8 s, four messages that wait a second for each other 4 s. What is computed takes next to
+/// nothing.
+BOOST_AUTO_TEST_CASE(steps_over_other_links_are_modelled) {
+    const CommandResult result = run(mpirun(2) + app("bench") +
+                                     " --network 1x8x8:2C3-P2-3Softmax --batch 4 --shards 2 --threads 1 "
+                                     "--rounds 1 --links 0.001:0,0:1000");
+    BOOST_TEST_REQUIRE(result.status == 0, result.output);
+    for (const auto& [link, least] : {std::pair("0.001:0", 3808.0), {"0:1000", 4000.0}}) {
+        const std::string mark = "model over " + std::string(link) + ": step ";
+        BOOST_TEST_REQUIRE(contains(result.output, mark), result.output);
+        const double step = std::stod(result.output.substr(result.output.find(mark) + mark.size()));
+        BOOST_TEST(step >= least, result.output);
+        BOOST_TEST(step < 2 * least, result.output);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_once) {

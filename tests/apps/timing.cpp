@@ -59,6 +59,60 @@ BOOST_AUTO_TEST_CASE(differences_are_relative_and_see_nan) {
     BOOST_TEST(std::isinf(largest_difference({std::numeric_limits<float>::quiet_NaN()}, {1})));
 }
 
+namespace {
+
+/// What says itself how long it takes.
+Entry timed(const std::string& name, int threads, double seconds, bool rival = false) {
+    return {.contender = {
+                .name = name, .threads = threads, .run = [] {}, .seconds = [seconds] { return seconds; }},
+            .rival = rival};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_fastest_rival_of_as_many_threads_is_the_one_to_beat) {
+    const Entry entries[] = {timed("slow", 1, 8, true),  timed("ours", 1, 1),       timed("fast", 1, 2, true),
+                             timed("other", 1, 4, true), timed("slow", 2, 3, true), timed("ours", 2, 0.5)};
+    const auto rows = time_entries("work", entries, {.rounds = 2, .slice = 1e-6}, 1e6);
+    BOOST_TEST_REQUIRE((rows[0].ratio && rows[1].ratio && !rows[2].ratio && rows[3].ratio));
+    BOOST_TEST(rows[0].ratio->median == 0.25);
+    BOOST_TEST(rows[1].ratio->median == 2);
+    BOOST_TEST(rows[3].ratio->median == 0.5);
+    BOOST_TEST_REQUIRE((!rows[4].ratio && rows[5].ratio));
+    BOOST_TEST(rows[5].ratio->median == 6);
+    BOOST_TEST(rows[5].speedup->median == 2);
+}
+
+// Seconds of a phase are summed over threads: each of them is held against its part of the peak.
+BOOST_AUTO_TEST_CASE(products_are_held_against_the_peak_of_a_thread) {
+    BenchmarkRow row;
+    row.threads = 4;
+    row.peak = 400;
+    row.phases = {{"sum", 8}};
+    row.sum_flop = 200;
+    BOOST_TEST(row.sum_of_peak() == 0.25);
+    // A file has it, too.
+    row.work = "work", row.contender = "fft", row.rounds = {16}, row.flop = 3200;
+    const test::TemporaryFolder folder;
+    const std::string results = folder / "benchmark.h5", text = report_text({row});
+    write_benchmark_hdf5(results, "", {row});
+    BOOST_TEST(text.find(" 25 % |") != std::string::npos, text);
+    BOOST_TEST(benchmark_text(results, false).find(text) != std::string::npos,
+               benchmark_text(results, false));
+}
+
+// Of the direct algorithm: two for each weight and output, three times as many in a step; of a mode a
+// quarter.
+BOOST_AUTO_TEST_CASE(flop_of_passes) {
+    const ConvolutionShape shape{
+        .batch = 3, .in_channels = 4, .out_channels = 6, .height = 9, .width = 13, .kernel = 2, .groups = 2};
+    const double once = 2.0 * 6 * 2 * 4 * (8 * 12) * 3;
+    for (const LayerPass pass : {LayerPass::forward, LayerPass::backward_input, LayerPass::backward_weights})
+        BOOST_TEST(LayerProblem(shape, no_mode, pass).flop() == once);
+    BOOST_TEST(LayerProblem(shape, no_mode, LayerPass::step).flop() == 3 * once);
+    BOOST_TEST(LayerProblem(shape, 2, LayerPass::forward).flop() == once / 4);
+}
+
 BOOST_AUTO_TEST_CASE(the_peak_is_a_rate_that_machines_have) {
     const Entry entry[] = {{{.name = "nothing", .run = [] {}}}};
     const double peak = time_entries("work", entry, {.rounds = 3, .slice = 1e-3}, 0)[0].peak;
@@ -99,6 +153,17 @@ BOOST_AUTO_TEST_CASE(masks_prune_what_was_asked_for) {
         const auto mask = random_mask(shape, pruned, false);
         BOOST_TEST(std::count(mask.begin(), mask.end(), 0) == long(std::lround(200 * pruned)));
     }
+    // Four neighbouring output channels together, the last two of ten by themselves.
+    const auto groups = random_mask(shape, 0.5, true);
+    BOOST_TEST_REQUIRE(groups.size() == 200u);
+    int pruned = 0;
+    for (std::size_t input = 0; input < 20; ++input)
+        for (std::size_t output = 0; output < 10; ++output) {
+            const std::size_t first = output / 4 * 4;
+            BOOST_TEST(groups[20 * output + input] == groups[20 * first + input]);
+            pruned += output == first && groups[20 * output + input] == 0;
+        }
+    BOOST_TEST(pruned == 30);
 }
 
 // Every implementation that oneDNN offers computes what our direct engine does: modes are its strided

@@ -112,6 +112,7 @@ Fields fields_of(const PruneOptions& prune) {
     fields["budget"] = fmt::format("{}", prune.budget);
     fields["compact"] = fmt::format("{}", prune.compact);
     fields["no_control"] = fmt::format("{}", prune.no_control);
+    fields["overrule"] = fmt::format("{}", prune.overrule);
     fields["parts of a step"] = fmt::format("{}", prune.with_ratio({"l2", {}, 0}, 0.5).trainings());
     fields["timing_rounds"] = fmt::format("{}", prune.timing_rounds);
     fields["figures"] = prune.figures_folder().string();
@@ -361,6 +362,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_prune) {
         {{"--retrain-epochs", "4"},
          {{"retraining.epochs", "4"}, {"points", "control " + named("best-of-n-kernel", tenths)}}},
         {{"--no-control"}, {{"no_control", "true"}}},
+        {{"--overrule"}, {{"overrule", "true"}}},
         {{"--steps", "3"}, {{"parts of a step", "3"}}},
         {{"--distil", "0.25"}, {{"retraining.soft_share", "0.25"}}},
         {{"--temperature", "2"}, {{"retraining.temperature", "2"}}},
