@@ -111,6 +111,15 @@ BOOST_AUTO_TEST_CASE(input_spectra_of_one_block_are_kept_for_the_gradient) {
     BOOST_TEST((gradient_after([&] { engine->set_mask({}); }) == nothing), "kept for another mask");
     BOOST_TEST((gradient_after([&] { tester.backward_input(*engine); }) == nothing),
                "kept after another pass");
+    const auto easy = tester.mode(1).make("fft");
+    easy->keep_input_spectra(true);
+    x = tester.x();
+    y = easy->make_output();
+    easy->forward(x, y);
+    easy->set_mode(2);
+    x.fill(0);
+    easy->backward_weights(x, tester.dy(), dw);
+    BOOST_TEST((dw == nothing), "kept for another mode");
 }
 
 BOOST_DATA_TEST_CASE(masked_equals_zeroed_weights, engines* boost::unit_test::data::make({no_mode, 1}),

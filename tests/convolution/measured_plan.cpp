@@ -88,6 +88,35 @@ BOOST_AUTO_TEST_CASE(every_option_that_matters_has_a_plan_of_its_own) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(layers_that_differ_in_one_number_have_plans_of_their_own) {
+    const Memory memory;
+    const ConvolutionShape first{.batch = 8,
+                                 .in_channels = 4,
+                                 .out_channels = 6,
+                                 .height = 12,
+                                 .width = 12,
+                                 .kernel = 3,
+                                 .padding = 1};
+    std::vector<ConvolutionShape> shapes(12, first);
+    shapes[1].batch = 9;
+    shapes[2].in_channels = 6;
+    shapes[3].out_channels = 4;
+    shapes[4].height = 11;
+    shapes[5].width = 11;
+    shapes[6].kernel = {3, 2};
+    shapes[7].padding = {1, 1, 0, 1};
+    shapes[8].stride = 2;
+    shapes[9].stride = {1, 2};
+    shapes[10].dilation = 2;
+    shapes[11].groups = 2;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+        measured_plan("fft", shapes[i], {});
+        BOOST_TEST(plans_in_use().size() == i + 1);
+        const std::string lines = memory.text();
+        BOOST_TEST(std::count(lines.begin(), lines.end(), '\n') == std::ptrdiff_t(i + 1));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
     const Plan dense = plan_layer("auto", large, {}), few = plan_layer("auto", large, {.surviving = 0.01});
     BOOST_TEST(dense.engine == "fft");
@@ -147,6 +176,24 @@ BOOST_AUTO_TEST_CASE(plans_in_use_hold) {
     use_plans({begin + std::to_string(other)});
     for (int threads : {1, 2}) BOOST_TEST(measured_plan("fft", layer, {.threads = threads}).tile == other);
     BOOST_CHECK_THROW(use_plans({"nonsense"}), UsageError);
+}
+
+// A network is tested by the plans that a run was told to use for its training. What comes from the memory is
+// in use as well, so that a run can say by which plans it was computed.
+BOOST_AUTO_TEST_CASE(plans_of_training_serve_fixed_weights_and_those_remembered_are_in_use) {
+    const Memory memory;
+    const Plan plan = measured_plan("fft", layer, {});
+    const std::string line = plans_in_use().front(), begin = line.substr(0, line.rfind('\t') + 1);
+    use_plans({});
+    BOOST_TEST((measured_plan("fft", layer, {}) == plan));  // from the memory
+    BOOST_TEST_REQUIRE(plans_in_use().size() == 1u);
+    BOOST_TEST(plans_in_use().front() == line);
+    for (const int given : {8, 16}) {
+        use_plans({begin + std::to_string(given)});
+        BOOST_TEST(measured_plan("fft", layer, {.fixed_weights = true}).tile == given);
+        BOOST_TEST(plans_in_use().size() == 2u);
+        BOOST_TEST(measured_plan("fft", layer, {}).tile == given);
+    }
 }
 
 // A memory that cannot be read or written costs the measurement and a warning, not the run.

@@ -1,5 +1,6 @@
 #include "fftconv/dataset/augment.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numbers>
@@ -113,6 +114,48 @@ BOOST_AUTO_TEST_CASE(rotation_translation_and_scale_stay_in_their_ranges) {
     BOOST_TEST((farthest > 3.8f && farthest < 4.001f));
     BOOST_TEST((smallest > 0.799f && smallest < 0.82f));
     BOOST_TEST((largest > 1.23f && largest < 1.251f));
+}
+
+// Every change at once, of an image that is higher than wide: its numbers drawn here, its pixels interpolated
+// here, in double.
+BOOST_AUTO_TEST_CASE(all_changes_together_are_one_map_around_the_crop_s_centre) {
+    const auto image = random_image();
+    const Augmentation all{.crop = 8,
+                           .flip_horizontal = true,
+                           .flip_vertical = true,
+                           .rotation = 40,
+                           .translation = 2,
+                           .scale_low = 0.6f,
+                           .scale_high = 1.4f};
+    const auto pixel = [&](int c, double row, double column) {
+        row = std::clamp(row, 0.0, maps.height - 1.0);
+        column = std::clamp(column, 0.0, maps.width - 1.0);
+        const int h = std::min(int(row), maps.height - 2), w = std::min(int(column), maps.width - 2);
+        const double down = row - h, right = column - w;
+        const auto at = [&](int i, int j) { return double(image[(c * maps.height + i) * maps.width + j]); };
+        return (1 - down) * ((1 - right) * at(h, w) + right * at(h, w + 1)) +
+               down * ((1 - right) * at(h + 1, w) + right * at(h + 1, w + 1));
+    };
+    double worst = 0;
+    for (int index = 0; index < 60; ++index) {
+        RandomStream random(5, "augmentation/3/" + std::to_string(index));
+        const double top = double(random.below(5)), left = double(random.below(3));
+        const bool mirrored = random.uniform() < 0.5f, upside_down = random.uniform() < 0.5f;
+        const double angle = random.uniform(-1, 1) * 40 * std::numbers::pi / 180;
+        const double down = random.uniform(-1, 1) * 2, right = random.uniform(-1, 1) * 2;
+        const double scale = random.uniform(0.6f, 1.4f);
+        const auto result = changed(all, index, image);
+        for (int c = 0; c < 2; ++c)
+            for (int h = 0; h < 8; ++h)
+                for (int w = 0; w < 8; ++w) {
+                    const double y = (std::cos(angle) * (h - 3.5) - std::sin(angle) * (w - 3.5)) / scale;
+                    const double x = (std::sin(angle) * (h - 3.5) + std::cos(angle) * (w - 3.5)) / scale;
+                    const double expected = pixel(c, top + 3.5 - down + (upside_down ? -y : y),
+                                                  left + 3.5 - right + (mirrored ? -x : x));
+                    worst = std::max(worst, std::abs(result[(c * 8 + h) * 8 + w] - expected));
+                }
+    }
+    BOOST_TEST(worst < 1e-4);
 }
 
 BOOST_AUTO_TEST_CASE(the_draw_depends_on_seed_epoch_and_index) {

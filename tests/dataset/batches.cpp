@@ -193,6 +193,45 @@ BOOST_AUTO_TEST_CASE(bad_options) {
         BOOST_CHECK_THROW(Batches(images, bad), UsageError);
 }
 
+// A border and changes of the images are independent of each other.
+BOOST_AUTO_TEST_CASE(images_within_a_border_are_augmented_as_without_it) {
+    const LabelledImages images = random_images({2, 8, 8}, 9, 1);
+    const BatchOptions plain{
+        .size = 4, .shuffled = true, .augmentation = {.flip_horizontal = true, .rotation = 20}};
+    const BatchOptions bordered = fftconv::fitted(plain, images.maps, {2, 12, 12}, false);
+    BOOST_TEST((bordered.augmentation == plain.augmentation));
+    Batches inside(images, plain), whole(images, bordered);
+    while (const Batch* batch = inside.next()) {
+        const Batch& around = *whole.next();
+        for (int c = 0; c < 2; ++c)
+            for (int h = 0; h < 12; ++h)
+                for (int w = 0; w < 12; ++w)
+                    for (int n = 0; n < 4; ++n) {
+                        const bool within = h >= 2 && h < 10 && w >= 2 && w < 10;
+                        BOOST_REQUIRE(around.images(c, h, w, n) ==
+                                      (within ? batch->images(c, h - 2, w - 2, n) : 0.0f));
+                    }
+    }
+}
+
+// Where processes share a batch that is larger than the data, each has the images that are its own all the
+// same.
+BOOST_AUTO_TEST_CASE(parts_of_a_batch_larger_than_the_data_keep_their_places) {
+    const LabelledImages images = random_images({1, 4, 4}, 7, 1);
+    Batches all(images, {.size = 7});
+    const Batch& whole = *all.next();
+    for (int part = 0; part < 4; ++part) {
+        Batches some(images, {.size = 12, .part = {.first = 3 * part, .count = 3}});
+        BOOST_TEST(some.size() == 12);
+        BOOST_TEST(some.count() == 1);
+        const Batch& batch = *some.next();
+        BOOST_TEST(batch.whole == 7);
+        BOOST_TEST(batch.valid == std::clamp(7 - 3 * part, 0, 3));
+        for (int n = 0; n < batch.valid; ++n)
+            BOOST_TEST(batch.images(0, 2, 1, n) == whole.images(0, 2, 1, 3 * part + n));
+    }
+}
+
 // A batch is never larger than the data: no lane is computed for nothing.
 BOOST_AUTO_TEST_CASE(a_batch_is_at_most_all_images) {
     const LabelledImages images = random_images({1, 4, 4}, 7, 1);

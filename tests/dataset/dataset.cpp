@@ -12,6 +12,7 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/dataset/formats/publishers.hpp"
+#include "fftconv/dataset/formats/svhn.hpp"
 #include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
@@ -151,6 +152,20 @@ BOOST_AUTO_TEST_CASE(auto_says_what_it_found) {
     BOOST_TEST(load_dataset("auto", folder.path()).key == "mnist");
 }
 
+// MNIST's and Fashion-MNIST's files have the same names: what they hold decides, also outside of a folder
+// that is called so.
+BOOST_AUTO_TEST_CASE(auto_goes_by_what_the_files_hold) {
+    const TemporaryFolder folder;
+    write_mnist(folder.path(), 30, 10);
+    BOOST_TEST(load_dataset("auto", folder.path()).key == "mnist");
+    const std::string name = "Fashion-MNIST";
+    write(folder / "NAME", Bytes(name.begin(), name.end()));
+    const Dataset found = load_dataset("auto", folder.path());
+    BOOST_TEST(found.name == name);
+    BOOST_TEST(found.key == "fashion-mnist");
+    BOOST_TEST(contains(message_of("mnist", folder.path()), "holds Fashion-MNIST, not MNIST"));
+}
+
 BOOST_AUTO_TEST_CASE(names_with_a_dot_and_more_than_ten_classes) {
     const TemporaryFolder folder;
     for (const auto& [prefix, count, most] : {std::tuple("train", 98, 49), std::tuple("t10k", 47, 47)}) {
@@ -206,6 +221,13 @@ BOOST_AUTO_TEST_CASE(validation_split) {
     const Dataset limited = load({.validation_fraction = 0.2, .limit = 6});
     for (const LabelledImages* images : {&limited.train, &limited.validation, &limited.test})
         BOOST_TEST(images->count() == 6);
+    const Dataset unlimited = load({.validation_fraction = 0.2});  // a limit takes the first of each part
+    for (const auto part : {&Dataset::train, &Dataset::validation, &Dataset::test}) {
+        LabelledImages first = unlimited.*part;
+        first.truncate(6);
+        BOOST_TEST(((limited.*part).pixels == first.pixels));
+        BOOST_TEST((limited.*part).labels == first.labels, boost::test_tools::per_element());
+    }
     const auto pixels = [](const Dataset& dataset) { return std::get<Bytes>(dataset.validation.pixels); };
     BOOST_TEST(pixels(fraction) == pixels(load({.validation_count = 10, .split_seed = 3})));
     BOOST_TEST(pixels(fraction) != pixels(load({.validation_count = 10, .split_seed = 4})));
@@ -311,6 +333,22 @@ BOOST_AUTO_TEST_CASE(svhn_with_and_without_extra) {
     BOOST_TEST(of_extra == 30);
     BOOST_TEST(large.test.count() == 20);
     BOOST_TEST(large.sha256 != small.sha256);
+    // Of extra too whole blocks of neighbours are held out, others by each seed; all of it is for training
+    // where nothing is held out.
+    const LabelledImages all_of_extra = read_svhn(folder / "svhn/extra_32x32.mat");
+    std::set<Bytes> held_out_by_seed;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        const Dataset split = load({.validation_count = 90, .split_seed = seed});
+        const Bytes& validation = std::get<Bytes>(split.validation.pixels);
+        const Bytes found(validation.begin() + 60 * 3072, validation.end());
+        const LabelledImages expected = all_of_extra.subset(held_out_indices(150, 30, 100, seed));
+        BOOST_TEST((found == std::get<Bytes>(expected.pixels)), "seed " << seed);
+        held_out_by_seed.insert(found);
+    }
+    BOOST_TEST(held_out_by_seed.size() == 2u);  // of two blocks
+    const Dataset whole = load({});
+    BOOST_TEST(whole.train.count() == 250 + 150);
+    BOOST_TEST(whole.validation.count() == 0);
     const Bytes extra = random_bytes(150 * 3072, 3);  // the last pixel is the same in both layouts
     BOOST_TEST(std::get<Bytes>(large.train.pixels).back() == extra.back());
     BOOST_CHECK_THROW(load({.validation_fraction = 0.2}), UsageError);  // the paper's 6,000 are not there

@@ -41,6 +41,19 @@ BOOST_AUTO_TEST_CASE(arrays_that_numpy_saved_are_read) {
     BOOST_TEST(load_dataset("npz", folder / "own.npz").sha256 == dataset.sha256);
 }
 
+// Classes are those of both parts, and a limit holds for each.
+BOOST_AUTO_TEST_CASE(both_parts_count) {
+    const TemporaryFolder folder;
+    const std::string part = "r(100).reshape(5,4,5).astype('u1')",
+                      file = save(folder, "x_train=" + part + ", x_test=" + part +
+                                              ", y_train=r(5), y_test=np.array([0,1,30,2,3],'i2')");
+    const Dataset dataset = load_dataset("npz", file, {.validation_count = 2, .limit = 2});
+    for (const LabelledImages* images : {&dataset.train, &dataset.validation, &dataset.test}) {
+        BOOST_TEST(images->classes == 31);
+        BOOST_TEST(images->count() == 2);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(channels_come_first_or_last) {
     const TemporaryFolder folder;
     const auto pixels = [&](const std::string& make) {

@@ -57,6 +57,35 @@ BOOST_AUTO_TEST_CASE(png_ppm_and_pgm_become_planes) {
         }
 }
 
+// What is transparent has black behind it, in proportion.
+BOOST_AUTO_TEST_CASE(transparent_pixels_are_dark) {
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "cat");
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    image.width = 3;
+    image.height = 1;
+    image.format = PNG_FORMAT_RGBA;
+    const Bytes pixels = {200, 100, 50, 255, 200, 100, 50, 0, 0, 0, 0, 100};
+    BOOST_REQUIRE(
+        png_image_write_to_file(&image, (folder / "cat/a.png").c_str(), 0, pixels.data(), 0, nullptr));
+    const PictureFolder found = read_pictures(folder.path());
+    BOOST_TEST(std::get<Bytes>(found.images.pixels) == Bytes({200, 0, 0, 100, 0, 0, 50, 0, 0}),
+               boost::test_tools::per_element());
+}
+
+// Grey pictures for the test, of coloured ones for training: the grey three times.
+BOOST_AUTO_TEST_CASE(grey_test_pictures_have_the_channels_of_the_training_pictures) {
+    const TemporaryFolder folder;
+    write_png(folder / "train/cat/a.png", 4, 5, 3, rgb);
+    write_png(folder / "test/cat/b.png", 4, 5, 1, grey);
+    const Dataset found = load_dataset("pictures", folder.path() / "");
+    BOOST_TEST((found.train.maps == MapShape{3, 4, 5}));
+    BOOST_TEST((found.test.maps == MapShape{3, 4, 5}));
+    for (int i = 0; i < 60; ++i) BOOST_TEST(std::get<Bytes>(found.test.pixels)[i] == grey[i % 20]);
+    BOOST_TEST(found.name == folder.path().filename().string());  // also where a / ends the folder
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_picture_is_refused) {
     const TemporaryFolder folder;
     const auto refused = [&](const std::string& name, auto spoil, const std::string& field,
@@ -125,6 +154,9 @@ BOOST_AUTO_TEST_CASE(a_folder_of_them_is_a_data_set) {
         write_pictures(folder / part);
         BOOST_TEST(load_dataset("pictures", folder.path()).sha256 == found.sha256);
     }
+    std::filesystem::rename(folder / "train/cat/b.png", folder / "train/dog/b.png");  // of another class
+    BOOST_TEST(load_dataset("pictures", folder.path()).sha256 != found.sha256);
+    std::filesystem::rename(folder / "train/dog/b.png", folder / "train/cat/b.png");
     std::filesystem::remove_all(folder / "test/dog");
     check_file_error([&] { load_dataset("pictures", folder.path()); }, (folder / "test").string(), "classes",
                      "others");

@@ -124,6 +124,29 @@ BOOST_AUTO_TEST_CASE(whitening_is_the_inverse_square_root) {
     BOOST_TEST(largest_difference(array_of(preprocessing, "preprocessing/mean"), means(values)) < 1e-5);
 }
 
+BOOST_AUTO_TEST_CASE(whitening_alone_takes_the_pixels_as_they_are) {
+    LabelledImages images = smooth_images(700, 7);
+    const PreprocessOptions options{.contrast = false, .whitening_regularisation = 1e-2f};
+    const Preprocessing preprocessing(images, options, 1);
+    BOOST_TEST(preprocessing.arrays().size() == 2u);
+    const auto values = doubles(images);
+    auto c = covariance(values);
+    for (int i = 0; i < image_pixels; ++i) c[i * image_pixels + i] += 1e-2;
+    const auto w = array_of(preprocessing, "preprocessing/whitening");
+    std::vector<double> identity(image_pixels * image_pixels);
+    for (int i = 0; i < image_pixels; ++i) identity[i * image_pixels + i] = 1;
+    BOOST_TEST(largest_difference(product(product(w, c), w), identity) < 1e-3);
+    const auto mean = means(values);
+    std::vector<double> expected(values.size());
+    for (int n = 0; n < 700; ++n)
+        for (int i = 0; i < image_pixels; ++i)
+            for (int j = 0; j < image_pixels; ++j)
+                expected[n * image_pixels + i] +=
+                    w[i * image_pixels + j] * (values[n * image_pixels + j] - mean[j]);
+    preprocessing.apply(images, 1);
+    BOOST_TEST(largest_difference(doubles(images), expected) < 1e-3);
+}
+
 BOOST_AUTO_TEST_CASE(other_images_get_what_the_training_images_taught) {
     const LabelledImages train = smooth_images(800, 3);
     const Preprocessing preprocessing(train, {}, 1);

@@ -109,6 +109,11 @@ BOOST_AUTO_TEST_CASE(changes) {
     BOOST_CHECK_EQUAL(to_string(with_pooling(two, PoolingMethod::ecp)),
                       "1x28x28:20C5v-P2(ecp)-32C5v-P2(ecp)-100FC-10Softmax");
     BOOST_CHECK_EQUAL(to_string(with_width(two, 0.25)), "1x28x28:5C5v-P2-8C5v-P2-25FC-10Softmax");
+    BOOST_CHECK_EQUAL(to_string(with_width(two, 0.33)),
+                      "1x28x28:7C5v-P2-11C5v-P2-33FC-10Softmax");  // of 6.6 and 10.56
+    BOOST_CHECK_EQUAL(to_string(with_pooling(parse_architecture("1x8x8:2C3-P2(average)-3C3-P2(ecp)-4Softmax"),
+                                             PoolingMethod::random)),
+                      "1x8x8:2C3-P2(random)-3C3-P2(random)-4Softmax");
     BOOST_CHECK_EQUAL(to_string(with_width(two, 0.001)), "1x28x28:1C5v-P2-1C5v-P2-1FC-10Softmax");
     BOOST_CHECK_EQUAL(to_string(with_batch_norm(two)), "1x28x28:20C5v+BN-P2-32C5v+BN-P2-100FC+BN-10Softmax");
     BOOST_CHECK(with_batch_norm(with_batch_norm(two), false) == two);

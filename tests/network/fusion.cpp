@@ -77,6 +77,26 @@ BOOST_AUTO_TEST_CASE(passes_are_those_of_the_layers) {
             }
 }
 
+// Of random and easy pooling each K takes its own pixel, whoever computes it.
+BOOST_AUTO_TEST_CASE(every_mode_is_fused_as_itself) {
+    for (const std::string& text : {texts[3], texts[4]})
+        for (const int mode : {3, 1, 2, 0}) BOOST_TEST_CONTEXT(text << ", mode " << mode) {
+                Network fused = make(text), plain = make(text);
+                const Tensor x = random_tensor(fused.architecture().input, batch, "x");
+                const Tensor gradient = random_gradient();
+                fused.set_mode(mode);
+                plain.set_mode(mode);
+                LayerByLayer layers;
+                layers.forward(plain, x, {});
+                BOOST_CHECK_EQUAL(largest_error(fused.forward(x), layers.activations.back()), 0);
+                fused.backward(x, gradient, {});
+                layers.backward(plain, gradient, {});
+                const auto found = gradients_of(fused), expected = gradients_of(plain);
+                for (std::size_t i = 0; i < found.size(); ++i)
+                    BOOST_CHECK_LE(largest_error(found[i], expected[i]), 1e-5);
+            }
+}
+
 BOOST_AUTO_TEST_CASE(forward_only_is_equal_to_rounding_and_has_no_way_back) {
     for (const std::string& text : texts) BOOST_TEST_CONTEXT(text) {
             Network network = make(text);

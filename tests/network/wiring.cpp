@@ -1,11 +1,14 @@
 // What a network is made of stays what it is: numbers drawn, masks, modes.
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 #include <set>
 
+#include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/convolution/spectral/spectral.hpp"
 #include "fftconv/network/activation.hpp"
 #include "fftconv/network/network.hpp"
 #include "support/gradient_check.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fftconv;
 using namespace fftconv::test;
@@ -62,6 +65,40 @@ BOOST_AUTO_TEST_CASE(folding_and_threads_keep_the_mask) {
             const auto& engine = dynamic_cast<SpectralConvolution&>(each->convolutions()[1]->engine());
             BOOST_CHECK_EQUAL(engine.visited_kernels(), 32);
         }
+}
+
+BOOST_AUTO_TEST_CASE(options_reach_every_convolution) {
+    const Architecture architecture = parse_architecture(two_easy);
+    const auto options_of = [&](const NetworkOptions& options) {
+        Network network(architecture, options);
+        std::vector<ConvolutionOptions> all;
+        for (ConvolutionLayer* convolution : network.convolutions())
+            all.push_back(convolution->engine().options());
+        return all;
+    };
+    const NetworkOptions given{
+        .batch = 8, .threads = 2, .mode = 3, .tile = 12, .inverse = Inverse::full, .fixed_weights = true};
+    for (const ConvolutionOptions& found : options_of(given)) {
+        BOOST_CHECK(found.tile == 12);
+        BOOST_CHECK(found.inverse == Inverse::full);
+        BOOST_CHECK(found.fixed_weights);
+        BOOST_CHECK_EQUAL(found.threads, 2);
+        BOOST_CHECK_EQUAL(found.mode, 3);
+    }
+    for (const ConvolutionOptions& found : options_of({.batch = 8})) {
+        BOOST_CHECK(found.tile == 0);
+        BOOST_CHECK(found.inverse == Inverse::folded);
+        BOOST_CHECK(!found.fixed_weights);
+    }
+    const TemporaryFolder folder;
+    ::setenv("FFTCONV_PLANS", (folder / "plans").c_str(), 1);
+    for (const bool measure : {false, true}) {
+        use_plans({});
+        options_of({.batch = 2, .measure = measure});
+        BOOST_CHECK_EQUAL(plans_in_use().size(), measure ? 2 : 0);
+    }
+    use_plans({});
+    ::unsetenv("FFTCONV_PLANS");
 }
 
 BOOST_AUTO_TEST_CASE(a_mode_reaches_every_layer_and_stays) {

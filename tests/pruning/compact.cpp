@@ -185,6 +185,27 @@ BOOST_AUTO_TEST_CASE(compact_equals_masked) {
                 }
 }
 
+// K, dropout and the seed of its numbers go on in the thinner network.
+BOOST_AUTO_TEST_CASE(a_compact_network_has_the_options_of_the_masked_one) {
+    for (const std::string pooling : {"P2(ecp)", "P2(random)"})
+        for (const int mode : {1, 2, 3}) BOOST_TEST_CONTEXT(pooling << " " << mode) {
+                PrunedNetwork pruned(
+                    Network(parse_architecture("2x13x13:6C3-" + pooling + "-8C3v-7FC-4Softmax"),
+                            {.engine = "direct", .batch = 8, .dropout = 0.25f, .seed = 9}));
+                Network& network = pruned.network;
+                network.set_mode(mode);
+                pruned.set_masks(mixed_masks(network, 0.5));
+                PrunedNetwork thin = compact(pruned);
+                BOOST_CHECK(thin.network.architecture() != network.architecture());
+                BOOST_CHECK_EQUAL(thin.network.options().mode, mode);
+                BOOST_CHECK_EQUAL(thin.network.options().dropout, 0.25f);
+                BOOST_CHECK_EQUAL(thin.network.options().seed, 9);
+                BOOST_CHECK(thin.network.layer_names() == network.layer_names());
+                const Tensor images = images_for(network), answer = network.forward(images);
+                BOOST_CHECK_LT(difference(thin.network.forward(images), answer), 1e-6);
+            }
+}
+
 BOOST_AUTO_TEST_CASE(compact_is_an_ordinary_checkpoint) {
     const TemporaryFolder folder;
     PrunedNetwork pruned = trained_whole(valid_network);
@@ -256,6 +277,36 @@ BOOST_AUTO_TEST_CASE(training_compacted_equals_training_masked) {
                     const Tensor x = images_for(masked.network);
                     BOOST_CHECK_LT(difference(widened.network.forward(x), masked.network.forward(x)), 1e-4);
                 }
+}
+
+// Thin arrays widened are the masked network's again, with groups and normalised dense layers too.
+BOOST_AUTO_TEST_CASE(what_is_widened_stands_where_it_stood) {
+    for (const char* architecture :
+         {"4x14x14:8C3s2g2-12C3x5d2g4+BN-P2-7FC+BN-4Softmax", "4x12x11:8C5x3-8C3dw-6C3s2x1-7FC+BN-4Softmax"})
+        BOOST_TEST_CONTEXT(architecture) {
+            PrunedNetwork pruned = trained_whole(architecture);
+            const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+            Masks masks;
+            mask_of(masks, layers, "conv2").kernel = random_bytes(layers[1].units(), 0.4, "kernels");
+            mask_of(masks, layers, layers[layers.size() - 2].name()).feature_map = {1, 0, 1, 1, 0, 1, 1};
+            pruned.set_masks(masks);
+            Compaction compaction(pruned);
+            BOOST_CHECK(compaction.thinner());
+            std::vector<NamedArray> nothing = pruned.network.state();
+            for (NamedArray& array : nothing) std::fill(array.values.begin(), array.values.end(), 0.0f);
+            const std::vector<NamedArray> found =
+                compaction.widened(compaction.thin().network.state(), nothing);
+            const std::vector<NamedArray> expected = pruned.network.state();
+            BOOST_REQUIRE_EQUAL(found.size(), expected.size());
+            for (std::size_t i = 0; i < found.size(); ++i) {
+                const bool statistic = found[i].name.find("running") != std::string::npos;
+                BOOST_CHECK_EQUAL(found[i].name, expected[i].name);
+                BOOST_CHECK(found[i].shape == expected[i].shape);
+                for (std::size_t j = 0; j < found[i].values.size(); ++j)  // of maps that are gone: nothing
+                    BOOST_REQUIRE(found[i].values[j] == expected[i].values[j] ||
+                                  (statistic && found[i].values[j] == 0));
+            }
+        }
 }
 
 // Maps that are held at zero without being gone stay so when the thin network is trained.

@@ -68,6 +68,22 @@ BOOST_AUTO_TEST_CASE(energies_are_those_of_the_whole_correlation) {
                       ShapeError);
 }
 
+// Rectangular kernels keep their rows and columns.
+BOOST_AUTO_TEST_CASE(energies_of_rectangular_kernels) {
+    const ConvolutionShape shape{
+        .batch = 3, .in_channels = 1, .out_channels = 2, .height = 7, .width = 6, .kernel = {2, 5}};
+    const Tensor x = random_tensor({1, 7, 6}, 3, "x");
+    std::vector<float> weights(shape.weights());
+    RandomStream random(1, "w");
+    for (float& w : weights) w = random.normal();
+    const std::vector<double> energies = kernel_energies(shape, weights, x);
+    for (int o = 0; o < 2; ++o) {  // as a square kernel whose other rows are zero
+        std::vector<float> square(25);
+        std::copy_n(weights.begin() + o * 10, 10, square.begin());
+        BOOST_CHECK_CLOSE(energies[std::size_t(o)], plain_energy(x, 0, square, 5, 3), 1e-3);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(magnitudes_of_each_granularity) {
     PrunedNetwork network = trained_whole(valid_network);
     const std::vector<float>& w = network.network.convolutions()[1]->weight().value;  // (8, 6, 3, 3)

@@ -1,5 +1,6 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/pruning/pruned_network.hpp"
+#include "fftconv/pruning/units.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "pruning/pruned.hpp"
 #include "support/temporary_folder.hpp"
@@ -119,6 +120,70 @@ BOOST_AUTO_TEST_CASE(saved_for_a_network_trained_elsewhere) {
         return std::string(error.what()) == "mask: conv1: maps behind the layer: expected 7, found 6";
     });
     BOOST_CHECK(wider.masks() == own && wider.network.state() == state);
+}
+
+// Masks of every granularity are joined, also where one of them does not say how large its layer is.
+BOOST_AUTO_TEST_CASE(masks_of_all_granularities_are_combined) {
+    Network network = trained(valid_network);
+    const std::vector<WeightedLayer> layers = weighted_layers(network);
+    const LayerMask maps{.layer = "conv2", .out = 8, .feature_map = {1, 0, 1, 1, 1, 1, 0, 1}};
+    Masks kernels, weights;
+    mask_of(kernels, layers, "conv2").kernel = random_bytes(48, 0.3, "kernels");
+    mask_of(weights, layers, "conv2").intra_kernel = random_bytes(48 * 9, 0.3, "weights");
+    Masks others = weights;
+    others[0].intra_kernel = random_bytes(48 * 9, 0.3, "others");
+    const Masks sources[] = {{maps}, kernels, weights, others};
+    std::vector<std::uint8_t> expected(48 * 9);
+    for (std::size_t w = 0; w < expected.size(); ++w)
+        expected[w] = maps.feature_map[w / 54] && kernels[0].kernel[w / 9] && weights[0].intra_kernel[w] &&
+                      others[0].intra_kernel[w];
+    std::vector<int> order{0, 1, 2, 3};
+    do {
+        Masks all;
+        for (int source : order) all = combine(all, sources[source]);
+        BOOST_REQUIRE_EQUAL(all.size(), 1);
+        BOOST_TEST(all[0].out == 8);
+        BOOST_TEST(all[0].in == 6);
+        BOOST_TEST(all[0].kernel_height == 3);
+        BOOST_TEST(all[0].kernel_width == 3);
+        BOOST_REQUIRE(surviving_weights(all, layers)[1] == expected);
+    } while (std::next_permutation(order.begin(), order.end()));
+}
+
+// Masks that were combined, or come from a file of somebody else's, may be in any order: what they prune
+// stays pruned when more is.
+BOOST_AUTO_TEST_CASE(masks_in_any_order_are_added_to) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    const std::vector<WeightedLayer> layers = weighted_layers(pruned.network);
+    Masks first, second;
+    mask_of(first, layers, "conv1").kernel = random_bytes(12, 0.4, "first");
+    mask_of(second, layers, "conv2").kernel = random_bytes(48, 0.4, "second");
+    const Masks both = combine(second, first);
+    pruned.set_masks(both);
+    for (const std::string layer : {"conv1", "conv2"}) {
+        const Masks more = random_masks(pruned, {Granularity::kernel, {layer}}, 0.5, 3);
+        BOOST_CHECK_EQUAL(more.size(), 2);
+        BOOST_CHECK(surviving_weights(combine(more, both), layers) == surviving_weights(more, layers));
+    }
+}
+
+// A kernel of which some weights are left survives; sums are over the layers named.
+BOOST_AUTO_TEST_CASE(what_is_pruned_in_part_survives_in_part) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    Masks masks;
+    LayerMask& mask = mask_of(masks, weighted_layers(pruned.network), "conv2");
+    mask.intra_kernel.assign(48 * 9, 1);
+    std::fill_n(mask.intra_kernel.begin() + 5 * 9, 9, 0);   // a whole kernel
+    std::fill_n(mask.intra_kernel.begin() + 20 * 9, 4, 0);  // four weights of another one
+    pruned.set_masks(masks);
+    const std::vector<LayerDensity> layers = pruned.density();
+    BOOST_CHECK_EQUAL(layers[1].surviving_kernels, 47);
+    BOOST_CHECK_EQUAL(layers[1].surviving_weights, 48 * 9 - 13);
+    const LayerDensity both = total(layers, {"conv2", "conv1"});
+    BOOST_CHECK_EQUAL(both.weights, (48 + 12) * 9);
+    BOOST_CHECK_EQUAL(both.surviving_weights, (48 + 12) * 9 - 13);
+    BOOST_CHECK_EQUAL(both.surviving_kernels, 59);
+    BOOST_CHECK_CLOSE(both.weight_ratio(), 13.0 / 540, 1e-9);
 }
 
 // A file of feature maps alone does not say how many maps come in; kernels are pruned on top of it all the

@@ -120,6 +120,68 @@ BOOST_AUTO_TEST_CASE(maps_weigh_by_the_slope_of_the_loss) {
     for (int kernel = 0; kernel < 48; ++kernel) BOOST_CHECK_EQUAL(scores[0][kernel] == 0, kernel / 6 == 3);
 }
 
+// Squares of slopes: a map that the loss feels twice as much weighs four times as much.
+BOOST_AUTO_TEST_CASE(maps_weigh_by_the_squares_of_slopes) {
+    PrunedNetwork pruned = trained_whole(valid_network);
+    ConvolutionLayer& second = *pruned.network.convolutions()[1];
+    std::fill(second.bias().value.begin(), second.bias().value.end(), 50.0f);  // alive behind their ReLUs
+    std::copy_n(second.weight().value.begin(), 54, second.weight().value.begin() + 54);  // map 1 is map 0
+    second.weight().changed();
+    const WeightedLayer dense = weighted_layers(pruned.network)[2];
+    for (int o = 0; o < dense.out; ++o)
+        for (int pixel = 0; pixel < dense.area; ++pixel)
+            dense.kernel(o, 1)[std::size_t(pixel)] = 2 * dense.kernel(o, 0)[std::size_t(pixel)];
+    std::fill(dense.bias->value.begin(), dense.bias->value.end(), 1e4f);
+    dense.weight->changed();
+    Batches batches(images(), {.size = 16});
+    const auto scores = Reconstruction(pruned, {Granularity::kernel, {"conv2"}}, batches, 2).scores()[0];
+    for (int c = 0; c < 6; ++c) {
+        BOOST_CHECK_GT(scores[std::size_t(c)], 0);
+        BOOST_CHECK_CLOSE(scores[std::size_t(6 + c)], 4 * scores[std::size_t(c)], 1e-3);
+    }
+}
+
+// A group is judged by all of its maps: where one alone is felt, by that one, whichever it is.
+BOOST_AUTO_TEST_CASE(every_map_of_a_group_counts) {
+    for (const int alive : {0, 2}) {
+        PrunedNetwork pruned = trained_whole(valid_network);
+        ConvolutionLayer& second = *pruned.network.convolutions()[1];
+        std::fill(second.bias().value.begin(), second.bias().value.end(), -1000.0f);  // behind ReLU: nothing
+        second.bias().value[std::size_t(alive)] = 5;
+        second.bias().changed();
+        Batches batches(images(), {.size = 16});
+        const auto kernels = Reconstruction(pruned, {Granularity::kernel, {"conv2"}}, batches, 2).scores()[0],
+                   groups =
+                       Reconstruction(pruned, {Granularity::kernel_group, {"conv2"}}, batches, 2).scores()[0];
+        for (int c = 0; c < 6; ++c) {
+            BOOST_CHECK_GT(groups[std::size_t(c)], 0);
+            BOOST_CHECK_CLOSE(groups[std::size_t(c)], kernels[std::size_t(alive * 6 + c)], 1e-6);
+            BOOST_CHECK_EQUAL(groups[std::size_t(6 + c)], 0);
+        }
+    }
+}
+
+// Of two kernels that undo each other almost, the second is needless once the first is gone. It does not
+// score less all the same: the one that goes first is never worth more than those after it.
+BOOST_AUTO_TEST_CASE(who_goes_later_matters_at_least_as_much) {
+    PrunedNetwork pruned = lively();
+    Parameter& first = pruned.network.convolutions()[0]->weight();
+    std::copy_n(first.value.begin() + 2 * 18, 18, first.value.begin() + 4 * 18);  // map 4 is map 2, but for
+    first.value[4 * 18] += 0.01f;                                                 // a little
+    first.changed();
+    Parameter& second = pruned.network.convolutions()[1]->weight();
+    for (int tap = 0; tap < 9; ++tap) second.value[4 * 9 + tap] = -second.value[2 * 9 + tap];
+    second.changed();
+    Masks masks;
+    mask_of(masks, weighted_layers(pruned.network), "conv2").kernel = {0, 0, 1, 0, 1, 0};
+    pruned.set_masks(masks);
+    Batches batches(images(), {.size = 16});
+    const auto scores = Reconstruction(pruned, {Granularity::kernel, {"conv2"}}, batches, 4).scores()[0];
+    BOOST_REQUIRE_EQUAL(scores.size(), 2);
+    BOOST_CHECK_GT(scores[0], 0);
+    BOOST_CHECK_EQUAL(scores[0], scores[1]);
+}
+
 BOOST_AUTO_TEST_CASE(only_kernels) {
     PrunedNetwork pruned = trained_whole(valid_network);
     Batches batches(images(), {.size = 16});

@@ -72,6 +72,23 @@ BOOST_AUTO_TEST_CASE(a_trial_computes_as_the_masked_network) {
                 }
 }
 
+// Neurons are pruned with their bias, or with scale and shift of their normalisation.
+BOOST_AUTO_TEST_CASE(a_trial_prunes_neurons_too) {
+    for (const char* architecture : {valid_network, normalised_network}) BOOST_TEST_CONTEXT(architecture) {
+            const PruningScope scope{Granularity::feature_map, {"conv2", "dense1"}};
+            PrunedNetwork pruned = trained_whole(architecture, "fft");
+            const Tensor images = images_for(pruned.network);
+            MaskTrial trial(pruned);
+            for (std::uint64_t seed : {1, 2, 3}) {
+                const Masks masks = random_masks(pruned, scope, 0.5, seed);
+                PrunedNetwork plain(trained(architecture, "fft"), masks);
+                trial.set(masks);
+                const Tensor answer = plain.network.forward(images);
+                BOOST_CHECK_LT(difference(pruned.network.forward(images), answer), 2e-6);
+            }
+        }
+}
+
 BOOST_AUTO_TEST_CASE(candidates_share_the_spectra) {
     PrunedNetwork pruned = trained_whole(valid_network, "fft");
     Network& network = pruned.network;

@@ -78,6 +78,27 @@ class RoundTrip(Case):
         self.assertEqual(path.read_text(), "mine")
         self.assertEqual([p.name for p in self.folder.iterdir()], ["n.h5"])
 
+    def test_single_weights_are_pruned(self):
+        architecture, random = "2x8x8:3C3-4C3-5Softmax", np.random.default_rng(4)
+        masks = {"conv2": {"intra_kernel": random.random((4, 3, 3, 3)) > 0.4, "kernel": random.random((4, 3)) > 0.3}}
+        state = random_state(architecture)
+        fftconv.save_checkpoint(self.folder / "m.h5", architecture, state, masks=masks)
+        zeroed = dict(state)
+        zeroed["conv2/weight"] = state["conv2/weight"] * masks["conv2"]["intra_kernel"] * masks["conv2"]["kernel"][:, :, None, None]
+        fftconv.save_checkpoint(self.folder / "z.h5", architecture, zeroed)
+        self.assertArraysEqual(fftconv.state_dict(self.folder / "m.h5"), fftconv.state_dict(self.folder / "z.h5"))
+        images = random.random((3, 2, 8, 8), np.float32)
+        np.testing.assert_array_equal(fftconv.predict(self.folder / "m.h5", images), fftconv.predict(self.folder / "z.h5", images))
+
+    def test_every_channel_has_a_mean_and_a_deviation(self):
+        architecture, mean, deviation = "3x8x8:2C3-4Softmax", np.array([0.1, 0.5, 0.3]), np.array([0.5, 0.2, 0.7])
+        fftconv.save_checkpoint(self.folder / "n.h5", architecture, random_state(architecture), normalise=(mean, deviation))
+        fftconv.save_checkpoint(self.folder / "p.h5", architecture, random_state(architecture))
+        images = np.random.default_rng(5).random((3, 3, 8, 8), np.float32)
+        normalised = (images - mean[:, None, None]) / deviation[:, None, None]
+        np.testing.assert_allclose(fftconv.predict(self.folder / "n.h5", images),
+                                   fftconv.predict(self.folder / "p.h5", normalised), atol=2e-5)
+
     def test_layout_is_that_of_the_library(self):
         fftconv.save_checkpoint(self.folder / "n.h5", SMALL, random_state(SMALL), masks={"conv2": {"kernel": np.eye(6, 4) > 0}})
         with h5py.File(self.folder / "n.h5") as file:

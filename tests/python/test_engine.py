@@ -119,6 +119,37 @@ class Engine(unittest.TestCase):
                 layer.set_weights(w)
                 self.close(layer.forward(x), reference(x, w, **more))
 
+    def test_zeros_of_each_side_and_gradients_of_general_shapes(self):
+        """Padding is (top, left, bottom, right); gradients are adjoint to the reference, with strides, groups and a mode too."""
+        random = np.random.default_rng(6)
+        for kernel, more, mode in (((3, 2), dict(stride=(2, 1)), None), (3, dict(dilation=(1, 2), groups=2), None), ((2, 5), {}, 3)):
+            with self.subTest(kernel=kernel, mode=mode, **more):
+                x = random.standard_normal((2, 4, 11, 9)).astype(np.float32)
+                w = random.standard_normal((6, 4 // more.get("groups", 1), *pair(kernel))).astype(np.float32)
+                padded = np.pad(x, ((0, 0), (0, 0), (0, 1), (2, 3)))
+                y = reference(padded, w, **more)
+                if mode is not None:
+                    height, width = (extent // 2 * 2 for extent in y.shape[2:])
+                    y = y[:, :, mode // 2 : height : 2, mode % 2 : width : 2]
+                layer = fftconv.Convolution(4, 6, (11, 9), kernel, padding=(0, 2, 1, 3), batch=2, mode=mode, **more)
+                layer.set_weights(w)
+                self.close(layer.forward(x), y)
+                dy = random.standard_normal(y.shape).astype(np.float32)
+                inner, scale = float(np.sum(y * dy)), float(np.sqrt(np.sum(y * y) * np.sum(dy * dy)))
+                dx, dw = layer.backward_input(dy), layer.backward_weights(x, dy)
+                self.assertAlmostEqual(float(np.sum(dx.astype(float) * x)), inner, delta=1e-4 * scale)
+                self.assertAlmostEqual(float(np.sum(dw.astype(float) * w)), inner, delta=1e-4 * scale)
+
+    def test_a_tile_that_is_given_is_taken(self):
+        bytes_of = {}
+        for tile in (8, 16, 32):
+            layer = self.layer(engine="fft", tile=tile)
+            self.close(layer.forward(self.x), reference(self.x, self.w, None, 2))
+            bytes_of[tile] = layer.workspace_bytes
+        self.assertEqual(len(set(bytes_of.values())), 3, bytes_of)
+        with self.assertRaisesRegex(ValueError, "tile"):
+            self.layer(engine="fft", tile=4)  # less than the kernel
+
     def test_what_does_not_fit_is_an_error(self):
         layer = self.layer()
         cases = [(lambda: fftconv.Convolution(4, 6, 13, 0), "kernel"), (lambda: fftconv.Convolution(4, 6, 13, 3, engine="gpu"), "gpu"),

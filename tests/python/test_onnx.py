@@ -3,12 +3,14 @@
 import shutil
 import subprocess
 import unittest
+import unittest.mock
 
 import numpy as np
 
 from support import ROOT, SMALL, Case, random_state, run, write_mnist
 
 import fftconv
+import fftconv.checkpoint
 
 try:
     import onnx
@@ -27,6 +29,7 @@ ARCHITECTURES = [
     "4x20x18:2x8C5x3s2g4+BN-16C5d2dw-16C5s2x1d1x2-8C4p1x2x2x1-P2-8C3p2x1-7Softmax",
     "2x16x17:6C3p1x2x0x1s2-P2(ecp)-4C3d2-P2(random)-5Softmax",
     "3x21x20:2x3C3-MP2-5C4p2-MP2-P2-7FC+BN-10Softmax",
+    "2x9x12:3C3p2x0x1x1-P2(ecp)-5Softmax",
 ]
 
 
@@ -35,6 +38,70 @@ def run_in_node(model, images, folder):
     subprocess.run([NODE, ROOT / "tests/python/run_onnx.js", model, folder / "images.raw", folder / "logits.raw",
                     *map(str, images.shape)], check=True, timeout=120)
     return np.fromfile(folder / "logits.raw", "<f4").reshape(len(images), -1)
+
+
+def windows_of(x, size, strides, dilations=(1, 1)):
+    """(…, rows, columns, taps down, taps across) of padded maps."""
+    reach = [(taps - 1) * step + 1 for taps, step in zip(size, dilations)]
+    windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
+    return windows[:, :, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
+
+
+def padded(x, pads, value=0.0):
+    return np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])), constant_values=value)
+
+
+def convolved(how, x, weight, bias=None):
+    windows = windows_of(padded(x, how["pads"]), how["kernel_shape"], how["strides"], how["dilations"])
+    groups = zip(np.split(windows, how["group"], axis=1), np.split(weight, how["group"]))
+    y = np.concatenate([np.einsum("ncmuij,ocij->nomu", own, w) for own, w in groups], axis=1)
+    return y if bias is None else y + bias.reshape(1, -1, 1, 1)
+
+
+def sliced(how, x, starts, ends, axes, steps):
+    where = [slice(None)] * x.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps):
+        where[axis] = slice(start, end, step)
+    return x[tuple(where)]
+
+
+def normalised(how, x, scale, shift, mean, variance):
+    factor = scale / np.sqrt(variance + how["epsilon"])
+    by_map = (1, -1) + (1,) * (x.ndim - 2)
+    return x * factor.reshape(by_map) + (shift - mean * factor).reshape(by_map)
+
+
+# What the operators of an exported graph are by ONNX's definition, in double precision.
+OPERATORS = {
+    "Conv": convolved,
+    "Slice": sliced,
+    "BatchNormalization": normalised,
+    "MaxPool": lambda how, x: windows_of(padded(x, how.get("pads", [0] * 4), -np.inf), how["kernel_shape"], how["strides"]).max((-2, -1)),
+    "AveragePool": lambda how, x: windows_of(x, how["kernel_shape"], how["strides"]).mean((-2, -1)),
+    "Relu": lambda how, x: np.maximum(x, 0),
+    "Flatten": lambda how, x: x.reshape(len(x), -1),
+    "Reshape": lambda how, x, shape: x.reshape(shape),
+    "Gemm": lambda how, x, weight, bias=0.0: x @ weight.T + bias,
+    "MatMul": lambda how, x, y: x @ y,
+    "ReduceMean": lambda how, x: x.mean(tuple(how["axes"]), keepdims=True),
+    "Add": lambda how, x, y: x + y,
+    "Sub": lambda how, x, y: x - y,
+    "Mul": lambda how, x, y: x * y,
+    "Div": lambda how, x, y: x / y,
+    "Max": lambda how, x, y: np.maximum(x, y),
+    "Sqrt": lambda how, x: np.sqrt(x),
+}
+
+
+def run_in_numpy(model, images):
+    graph = onnx.load(str(model)).graph
+    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    values = {name: value.astype(float) if value.dtype.kind == "f" else value for name, value in values.items()}
+    values["images"] = images.astype(float)
+    for node in graph.node:
+        how = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        values[node.output[0]] = OPERATORS[node.op_type](how, *[values[name] for name in node.input])
+    return values["logits"]
 
 
 class Export(Case):
@@ -55,6 +122,41 @@ class Export(Case):
                 images = np.random.default_rng(1).random((3, *maps), np.float32)
                 expected = fftconv.predict(path, images, mode=mode)
                 np.testing.assert_allclose(evaluate(model, images), expected, atol=1e-5 * max(1, np.abs(expected).max()))
+
+    def test_the_operators_by_their_definitions_agree(self):
+        self.agrees(run_in_numpy)
+
+    def test_preprocessing_and_the_mode_of_the_file_are_part_of_the_graph(self):
+        """Contrast with a bias that counts, on images of which one is flat; a mean, and a whitening that is no diagonal."""
+        random = np.random.default_rng(7)
+        architecture, maps = "2x9x8:3C3-P2(ecp)-4C3-P2(random)-5Softmax", (2, 9, 8)
+        pixels = int(np.prod(maps))
+        square = random.random((pixels, pixels), np.float32) / pixels
+        contrast = {"preprocessing/contrast": np.float32([0.5, 0.02])}
+        whitening = {"preprocessing/mean": random.random(maps, np.float32) / 4,
+                     "preprocessing/whitening": square + square.T + np.eye(pixels, dtype=np.float32)}
+        images = random.random((4, *maps), np.float32)
+        images[1] = 0.25
+        path, model = self.folder / "own.h5", self.folder / "own.onnx"
+        for number, arrays in enumerate((contrast, whitening, {**contrast, **whitening})):
+            with self.subTest(list(arrays)):
+                with unittest.mock.patch.object(fftconv.checkpoint, "_normalisation", lambda how, maps: arrays):
+                    fftconv.save_checkpoint(path, architecture, random_state(architecture), normalise=(0, 1), mode=number + 1,
+                                            overwrite=True)
+                x = images.reshape(4, -1).astype(float)
+                if "preprocessing/contrast" in arrays:
+                    x = x - x.mean(1, keepdims=True)
+                    x = 0.5 * x / np.sqrt(0.02 + (x * x).mean(1, keepdims=True))
+                if "preprocessing/whitening" in arrays:
+                    x = (x - whitening["preprocessing/mean"].ravel()) @ whitening["preprocessing/whitening"].T.astype(float)
+                plain = self.folder / "plain.h5"
+                fftconv.save_checkpoint(plain, architecture, random_state(architecture), mode=number + 1, overwrite=True)
+                expected = fftconv.predict(plain, x.reshape(images.shape), mode=number + 1, dtype=float)
+                fftconv.export_onnx(path, model, overwrite=True)
+                for found in (run_in_numpy(model, images), fftconv.predict(path, images)):
+                    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+                other = run_in_numpy(model, images) - fftconv.predict(path, images, mode=0)
+                self.assertGreater(np.abs(other).max(), 1e-2 * np.abs(expected).max())
 
     @unittest.skipUnless(HAS_RUNTIME, "needs onnxruntime-node")
     def test_onnx_runtime_agrees(self):
@@ -128,6 +230,20 @@ class Import(Case):
         y = np.maximum(y * constants["s"].reshape(1, 2, 1, 1) + constants["t"].reshape(1, 2, 1, 1), 0)
         y = y.reshape(5, 2, 3, 2, 3, 2).max(axis=(3, 5)).reshape(5, 18) @ constants["d"] + constants["e"]
         np.testing.assert_allclose(fftconv.predict(self.folder / "g.h5", x), y, rtol=1e-5)
+
+    def test_factors_of_gemm_and_a_bias_before_the_normalisation_of_a_dense_layer(self):
+        random = np.random.default_rng(5)
+        values = {"f": random.random((6, 64), np.float32), "g": random.random(6, np.float32), "h": random.random((6, 3), np.float32),
+                  "k": random.random(3, np.float32), "s": random.random(6, np.float32), "t": random.random(6, np.float32),
+                  "m": random.random(6, np.float32), "v": 1 + random.random(6, np.float32)}
+        path = self.model(self.row(("Flatten", [], {}), ("Gemm", ["f", "g"], {"transB": 1, "alpha": 0.5, "beta": 3.0}),
+                                   ("BatchNormalization", ["s", "t", "m", "v"], {"epsilon": 1e-5}), ("Relu", [], {}),
+                                   ("Gemm", ["h", "k"], {"beta": 0.25})), values)
+        self.assertEqual(fftconv.import_onnx(path, self.folder / "g.h5"), "1x8x8:6FC+BN-3Softmax")
+        x = random.random((5, 1, 8, 8), np.float32)
+        y = 0.5 * x.reshape(5, 64).astype(float) @ values["f"].T + 3 * values["g"]
+        y = np.maximum((y - values["m"]) / np.sqrt(values["v"] + 1e-5) * values["s"] + values["t"], 0)
+        np.testing.assert_allclose(fftconv.predict(self.folder / "g.h5", x), y @ values["h"] + 0.25 * values["k"], rtol=1e-4)
 
     def test_what_has_no_place_is_named(self):
         dense = [("Flatten", [], {}), ("MatMul", ["d"], {})]

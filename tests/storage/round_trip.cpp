@@ -62,6 +62,8 @@ BOOST_AUTO_TEST_CASE(a_collection_holds_results_and_where_they_came_from) {
     BOOST_TEST(found[1].header.git_commit == header.git_commit);
     BOOST_TEST(found[1].header.created_utc == header.created_utc);
     BOOST_TEST(found[1].header.git_dirty);
+    BOOST_TEST(found[1].header.library_version == header.library_version);
+    BOOST_TEST(found[1].header.schema_version == header.schema_version);
     check_file_error([&] { read_results(folder / "a.h5"); }, (folder / "a.h5").string(), "/ @kind",
                      "'collection'");
     write_results(folder / "b.h5", sample_results());

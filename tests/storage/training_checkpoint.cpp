@@ -56,6 +56,7 @@ struct Run {
     static TrainerOptions options() {
         TrainerOptions result;
         result.epochs = 3;
+        result.schedule.kind = Schedule::Kind::cosine;
         result.mode_choice = ModeChoice::per_batch;
         result.keep_best = true;
         return result;
@@ -65,6 +66,16 @@ struct Run {
                                record_of(dataset));
     }
 };
+
+}  // namespace
+
+namespace {
+
+/// What a file holds of the finished epochs: all but the validation's loss and time.
+std::vector<EpochRecord> without_validation_times(std::vector<EpochRecord> history) {
+    for (EpochRecord& record : history) record.validation_loss = record.validation_seconds = 0;
+    return history;
+}
 
 }  // namespace
 
@@ -80,7 +91,19 @@ BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit_from_a_file_after_any_batch) {
         restore_training(read_checkpoint(folder / "c.h5"), "c.h5", record_of(second.dataset), second.pruned,
                          second.trainer);
         BOOST_TEST(second.trainer.state().train_seconds == first.trainer.state().train_seconds);
+        BOOST_TEST(second.trainer.state().best_epoch == first.trainer.state().best_epoch);
+        BOOST_TEST(second.trainer.state().best_mcr == first.trainer.state().best_mcr);
+        BOOST_TEST((without_validation_times(second.trainer.history()) ==
+                    without_validation_times(first.trainer.history())));
         BOOST_CHECK(second.trainer.run() == TrainingEnd::finished);
+        for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+            const EpochRecord &found = second.trainer.history()[epoch],
+                              &expected = whole.trainer.history()[epoch];
+            BOOST_TEST(found.rate == expected.rate);
+            BOOST_TEST(found.train_loss == expected.train_loss);
+            BOOST_TEST(found.train_mcr == expected.train_mcr);
+            BOOST_TEST(found.validation_mcr == expected.validation_mcr);
+        }
         BOOST_TEST((second.network.state() == whole.network.state()), "after " << batches << " batches");
         BOOST_TEST((second.trainer.state().optimizer == whole.trainer.state().optimizer));
         BOOST_TEST((second.trainer.state().best == whole.trainer.state().best));
@@ -216,6 +239,11 @@ BOOST_AUTO_TEST_CASE(a_network_is_loaded_with_its_masks) {
     for (const NamedArray& array : run.checkpoint().model)
         if (array.name == "conv1/weight")
             for (int tap = 0; tap < 9; ++tap) BOOST_TEST(array.values[9 + tap] == 0);
+    Run interrupted;  // in the middle of an epoch
+    interrupted.pruned.set_masks({mask});
+    interrupted.stop_after = 7;
+    interrupted.trainer.run();
+    BOOST_TEST((interrupted.checkpoint().masks == Masks{mask}));
     checkpoint.masks.front().kernel = {1, 0};
     BOOST_CHECK_EXCEPTION(load_network(checkpoint, "c.h5", {}), FileError,
                           [](const FileError& error) { return error.field() == "/mask"; });

@@ -95,7 +95,14 @@ BOOST_AUTO_TEST_CASE(steps_follow_the_formulas) {
         for (float weight_decay : {0.0f, 0.1f})
             BOOST_TEST_CONTEXT(to_string(method) << ", decay " << weight_decay) {
                 Network network = make();
-                const OptimizerOptions options{.method = method, .weight_decay = weight_decay};
+                OptimizerOptions options{.method = method, .weight_decay = weight_decay};
+                if (weight_decay > 0) {  // and every other number one of its own
+                    options.momentum = 0.7f;
+                    options.decay = 0.8f;
+                    options.beta1 = 0.6f;
+                    options.beta2 = 0.95f;
+                    options.epsilon = 0.01f;
+                }
                 Optimizer optimizer(network, options);
                 std::vector<std::vector<Reference>> references;
                 for (const NamedParameter& named : network.parameters()) {
@@ -121,6 +128,37 @@ BOOST_AUTO_TEST_CASE(steps_follow_the_formulas) {
                         BOOST_REQUIRE_SMALL(network.parameters()[p].parameter->value[i] - references[p][i].w,
                                             2e-6);
             }
+}
+
+// Biases, scales and shifts do not decay, and weights do beside others that are held.
+BOOST_AUTO_TEST_CASE(weights_alone_decay_also_beside_what_is_held) {
+    for (OptimizerMethod method : methods) BOOST_TEST_CONTEXT(to_string(method)) {
+            Network network(parse_architecture("2x8x8:3C3+BN-P2-5FC+BN-3Softmax"),
+                            {.engine = "direct", .batch = 2});
+            network.convolutions()[0]->set_kernel_mask(std::vector<std::uint8_t>{1, 0, 0, 1, 1, 1});
+            const OptimizerOptions options{.method = method, .weight_decay = 0.1f};
+            Optimizer optimizer(network, options);
+            std::vector<std::vector<Reference>> references;
+            for (const NamedParameter& named : network.parameters()) {
+                references.emplace_back();
+                for (float value : named.parameter->value) references.back().push_back({value});
+            }
+            for (int step = 0; step < 3; ++step) {
+                set_gradients(network, step);
+                for (std::size_t p = 0; p < references.size(); ++p) {
+                    const Parameter& parameter = *network.parameters()[p].parameter;
+                    for (std::size_t i = 0; i < references[p].size(); ++i)
+                        if (parameter.held.empty() || parameter.held[i])
+                            references[p][i].step(options, parameter.gradient[i], 0.01,
+                                                  parameter.name == "weight");
+                }
+                optimizer.step(0.01f);
+            }
+            for (std::size_t p = 0; p < references.size(); ++p)
+                for (std::size_t i = 0; i < references[p].size(); ++i)
+                    BOOST_REQUIRE_SMALL(network.parameters()[p].parameter->value[i] - references[p][i].w,
+                                        2e-6);
+        }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_held_is_exactly_zero_after_each_step) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "fftconv/core/random.hpp"
 #include "fftconv/training/recalibration.hpp"
@@ -109,6 +110,106 @@ BOOST_AUTO_TEST_CASE(a_teacher_answers_under_the_mode_of_its_pupil) {
     };
     trainer.run();
     BOOST_TEST(*std::ranges::max_element(seen) != *std::ranges::min_element(seen));
+}
+
+// A teacher answers as in a test, without dropout and by its running statistics, and stays as it was.
+BOOST_AUTO_TEST_CASE(a_teacher_answers_as_in_a_test_and_does_not_learn) {
+    const LabelledImages train = small_images(40, maps, 4, "train");
+    const Architecture architecture = parse_architecture("1x12x12:3C3-P2-4Softmax");
+    const NetworkOptions options{.engine = "direct", .batch = 16};
+    Network teacher(parse_architecture("1x12x12:5C3+BN-P2-8FC+BN-4Softmax"),
+                    {.engine = "direct", .batch = 16, .dropout = 0.5f});
+    Trainer(teacher, train, {.size = 16}, nullptr, {.epochs = 2}).run();
+    const std::vector<NamedArray> learnt = teacher.state();
+    const OptimizerOptions momentum{.method = OptimizerMethod::momentum, .rate = 0.05f};
+    const SoftTargets mix{.share = 0.6f, .temperature = 3};
+    Network pupil(architecture, options), by_hand(architecture, options);
+    Trainer trainer(pupil, train, {.size = 16}, nullptr,
+                    {.epochs = 2, .optimizer = momentum, .teacher = &teacher, .soft_targets = mix});
+    trainer.run();
+    BOOST_TEST((teacher.state() == learnt));
+
+    Optimizer optimizer(by_hand, momentum);
+    Batches images(train, {.size = 16});
+    Tensor gradient;
+    for (int epoch = 0; epoch < 2; ++epoch) {
+        images.start(epoch);
+        while (const Batch* batch = images.next()) {
+            const Tensor answers = teacher.forward(batch->images);
+            const PassContext context{.training = true, .valid = batch->valid};
+            distillation_loss(by_hand.forward(batch->images, context), answers, batch->labels, mix,
+                              batch->valid, &gradient);
+            by_hand.backward(batch->images, gradient, context);
+            optimizer.step(0.05f);
+        }
+    }
+    BOOST_TEST((pupil.state() == by_hand.state()));
+}
+
+// Whoever tests a network after its training finds the K of tests, whether there are validation images or
+// not.
+BOOST_AUTO_TEST_CASE(after_an_epoch_a_network_has_the_mode_of_tests) {
+    const LabelledImages train = small_images(40, maps, 4, "train");
+    for (const ModeChoice choice : {ModeChoice::per_epoch, ModeChoice::per_batch, ModeChoice::per_run})
+        for (std::uint64_t seed : {1, 2, 3, 4}) {
+            Network network(parse_architecture("1x12x12:3C3-P2(ecp)-4Softmax"),
+                            {.engine = "direct", .batch = 16});
+            Trainer trainer(network, train, {.size = 16}, nullptr,
+                            {.epochs = 2, .mode_choice = choice, .mode = 1, .seed = seed});
+            trainer.on_epoch = [&](const EpochRecord&) {
+                BOOST_TEST(network.convolutions()[0]->mode() == trainer.evaluation_mode());
+                return true;
+            };
+            trainer.run();
+            BOOST_TEST(network.options().mode == trainer.evaluation_mode());
+        }
+}
+
+// The best weights are those of the first epoch of the lowest validation MCR, be it the first of all, and
+// with shards too.
+BOOST_AUTO_TEST_CASE(the_best_weights_are_those_of_the_first_lowest_mcr) {
+    const LabelledImages train = small_images(40, maps, 4, "train"),
+                         judges = small_images(12, maps, 4, "validation");
+    for (const float rate : {1e-6f, 0.01f})  // the slower one changes no answer
+        for (const int count : {0, 2}) {
+            Network network(parse_architecture("1x12x12:3C3-P2-4Softmax"), {.engine = "direct", .batch = 16});
+            std::unique_ptr<Shards> shards = count ? std::make_unique<Shards>(count) : nullptr;
+            TrainerOptions options{.epochs = 8, .keep_best = true};
+            options.optimizer = {.method = OptimizerMethod::momentum, .rate = rate};
+            Trainer trainer(network, train, {.size = 16}, &judges, options, shards.get());
+            std::vector<std::vector<NamedArray>> states;
+            std::vector<double> mcr;
+            trainer.on_epoch = [&](const EpochRecord& record) {
+                states.push_back(network.state());
+                mcr.push_back(record.validation_mcr);
+                return true;
+            };
+            trainer.run();
+            const auto best = std::ranges::min_element(mcr) - mcr.begin();
+            BOOST_TEST(std::ranges::count(mcr, mcr[std::size_t(best)]) > 1);
+            BOOST_TEST((best == 0) == (rate < 0.001f));
+            BOOST_TEST(trainer.state().best_epoch == best + 1);
+            BOOST_TEST((trainer.state().best == states[std::size_t(best)]));
+            trainer.restore_best();
+            BOOST_TEST((network.state() == states[std::size_t(best)]));
+            BOOST_TEST((network.state() != states.back()));
+        }
+}
+
+// A network that knows nothing gives every class the same probability: its answer is the first one.
+BOOST_AUTO_TEST_CASE(of_equal_probabilities_the_first_class_is_the_answer) {
+    const LabelledImages images = small_images(20, maps, 4, "v");
+    Network network(parse_architecture("1x12x12:4C3-P2-4Softmax"), {.engine = "direct", .batch = 8});
+    std::vector<NamedArray> nothing = network.state();
+    for (NamedArray& array : nothing) std::ranges::fill(array.values, 0.0f);
+    network.load_state(nothing);
+    const Evaluation evaluation = evaluate(network, images);
+    for (int label = 0; label < 4; ++label) {
+        const auto of_label = std::ranges::count(images.labels, label);
+        for (int given = 0; given < 4; ++given)
+            BOOST_TEST(evaluation.confusion[std::size_t(label) * 4 + given] == (given == 0 ? of_label : 0));
+    }
+    BOOST_TEST(evaluation.mcr == 100.0 * double(20 - std::ranges::count(images.labels, 0)) / 20);
 }
 
 BOOST_AUTO_TEST_CASE(larger_images_are_evaluated_at_their_centres_and_as_ten_crops_in_tests_alone) {

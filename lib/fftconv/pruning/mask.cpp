@@ -85,9 +85,13 @@ const LayerMask* find_mask(const Masks& masks, const std::string& layer) {
 LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer) {
     const std::size_t index = index_of(layers, layer);
     const PerAxis kernel = layers[index].convolution ? layers[index].convolution->shape().kernel : PerAxis(0);
-    auto place = std::find_if(masks.begin(), masks.end(),
-                              [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
-    if (place == masks.end() || place->layer != layer) place = masks.insert(place, LayerMask{.layer = layer});
+    auto place =
+        std::find_if(masks.begin(), masks.end(), [&](const LayerMask& mask) { return mask.layer == layer; });
+    if (place == masks.end()) {  // masks that were combined, or come from a file, may be in any order
+        place = std::find_if(masks.begin(), masks.end(),
+                             [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
+        place = masks.insert(place, LayerMask{.layer = layer});
+    }
     place->out = layers[index].out;  // files leave out the extents that none of their arrays has
     place->in = layers[index].in;
     place->kernel_height = kernel.vertical;
