@@ -267,7 +267,7 @@ PruningRecord bisected(double budget) {
     const double validation[] = {10.25, 10.75, 11.5, 10.3, 10.6, 10.9};
     for (int i = 0; i < 6; ++i) {
         PruningResult point;
-        point.repeat = i / 3;
+        point.repeat = i < 3 ? 0 : 1;
         point.name = fmt::format("l2-kernel-0.{}{}", i % 3 + 1, i < 3 ? "" : "-repeat-2");
         point.criterion = "l2", point.granularity = "kernel", point.architecture = baseline.architecture;
         point.requested = 10 * (i % 3 + 1);

@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(every_option_of_prune) {
         wire_of(wires, "--seed").changes[field] = "11";
     wire_of(wires, "--architecture").changes["architecture"] = "1x28x28:4C5v+BN-P2-10Softmax";
     wire_of(wires, "--out").changes["figures"] = "x.h5.figures";
-    const auto named = [](const std::string& how, std::vector<std::string> ratios) {
+    const auto named = [](const std::string& how, const std::vector<std::string>& ratios) {
         std::string all;
         for (const std::string& ratio : ratios) all += how + "-" + ratio + " ";
         return all;

@@ -45,8 +45,8 @@ std::vector<double> normalised(std::vector<double> values, double scale, double 
 
 std::vector<double> means(const std::vector<double>& values) {
     std::vector<double> mean(image_pixels);
-    const double count = double(values.size() / image_pixels);
-    for (std::size_t i = 0; i < values.size(); ++i) mean[i % image_pixels] += values[i] / count;
+    const std::size_t count = values.size() / image_pixels;
+    for (std::size_t i = 0; i < values.size(); ++i) mean[i % image_pixels] += values[i] / double(count);
     return mean;
 }
 

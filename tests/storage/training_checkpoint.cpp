@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit_from_a_file_after_any_batch) {
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_of_something_else_is_refused_naming_the_field) {
-    const auto refused = [](Checkpoint checkpoint, const std::string& field) {
+    const auto refused = [](const Checkpoint& checkpoint, const std::string& field) {
         Run run;
         BOOST_CHECK_EXCEPTION(
             restore_training(checkpoint, "c.h5", record_of(run.dataset), run.pruned, run.trainer), FileError,
