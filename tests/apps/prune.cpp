@@ -197,11 +197,13 @@ class InterruptedRetraining {
     explicit InterruptedRetraining(const std::string& granularity) : granularity(granularity) {
         const CommandResult stopped =
             run(command(folder, options) + "& app=$!; while [ ! -e " + file.string() +
-                " ] && kill -0 $app; do sleep 0.02; done; sleep 0.3; kill -TERM $app; wait $app");
+                " ] && kill -0 $app; do sleep 0.02; done; kill -TERM $app; wait $app");
         BOOST_REQUIRE_MESSAGE(stopped.status == 3, stopped.output);
         stored = read_checkpoint(file);
-        BOOST_REQUIRE_GE(stored.state.epoch, 1);
-        stored.curves.front().train_seconds.front() = mark;
+        if (stored.state.epoch == 0)
+            stored.state.values.at("epoch_train_seconds") = mark;
+        else
+            stored.curves.front().train_seconds.front() = mark;
     }
 
     CommandResult resume() const {
@@ -233,7 +235,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_retraining_resumes_bit_for_bit) {
         BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
         const std::string name = "p.h5.points/" + retraining.point + ".h5";
         const Checkpoint a = read_checkpoint(whole / name), b = read_checkpoint(retraining.folder / name);
-        BOOST_CHECK_EQUAL(b.curves.at(0).train_seconds.at(0), retraining.mark);
+        BOOST_CHECK_GE(b.curves.at(0).train_seconds.at(0), retraining.mark);
         BOOST_CHECK(a.curves.at(0).train_loss == b.curves.at(0).train_loss);
         BOOST_CHECK(a.curves.at(0).validation_mcr == b.curves.at(0).validation_mcr);
         BOOST_CHECK(a.model == b.model && a.masks == b.masks);

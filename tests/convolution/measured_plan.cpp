@@ -128,11 +128,18 @@ BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
     BOOST_TEST(surviving_share(std::vector<std::uint8_t>{1, 0, 0, 0}) == 0.25);
 }
 
-// Either engine is some times faster than the other here, whatever else the machine does.
+// Either engine is some times faster than the other here; where the machine does much else, in one of several
+// tries.
 BOOST_AUTO_TEST_CASE(the_fastest_is_chosen_for_the_kernels_that_survive) {
-    const Memory memory;
-    BOOST_TEST(measured_plan("auto", large, {}).engine == "fft");
-    BOOST_TEST(measured_plan("auto", large, {.surviving = 0.01}).engine == "spatial");
+    const auto fastest = [](double surviving, const std::string& engine) {
+        for (int attempt = 0; attempt < 5; ++attempt) {
+            const Memory memory;
+            if (measured_plan("auto", large, {.surviving = surviving}).engine == engine) return true;
+        }
+        return false;
+    };
+    BOOST_TEST(fastest(1, "fft"));
+    BOOST_TEST(fastest(0.01, "spatial"));
 }
 
 BOOST_AUTO_TEST_CASE(fixed_weights_allow_larger_tiles) {
