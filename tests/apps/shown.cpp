@@ -246,6 +246,14 @@ BOOST_AUTO_TEST_CASE(the_confusion_of_a_page_and_its_verdicts) {
     // More accuracy is better, an earlier epoch is. Rows are in the order of the columns.
     BOOST_TEST(verdict("ECP k=0", "first epoch") == "reached", paper);
     BOOST_TEST(verdict("ECP k=0", "best accuracy") == "not reached", paper);
+    // Of several results on one page each goes by its own data.
+    PageSource other = source;
+    other.dataset.name = "Fashion-MNIST";
+    for (const auto& sources : {std::vector{source, other}, std::vector{other, source}}) {
+        const std::string both = paper_section(sources);
+        BOOST_TEST(contains(both, "2 of 8 published numbers are not reached"), both);
+        BOOST_TEST(contains(both, "other data: Fashion-MNIST"), both);
+    }
 }
 
 namespace {

@@ -81,6 +81,10 @@ BOOST_AUTO_TEST_CASE(the_fastest_rival_of_as_many_threads_is_the_one_to_beat) {
     BOOST_TEST_REQUIRE((!rows[4].ratio && rows[5].ratio));
     BOOST_TEST(rows[5].ratio->median == 6);
     BOOST_TEST(rows[5].speedup->median == 2);
+    // Each is held against the peak of as many threads.
+    BOOST_TEST(rows[3].peak == rows[0].peak);
+    BOOST_TEST(rows[5].peak == rows[4].peak);
+    BOOST_TEST(rows[4].peak != rows[0].peak);
 }
 
 // Seconds of a phase are summed over threads: each of them is held against its part of the peak.

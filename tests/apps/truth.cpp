@@ -158,6 +158,7 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     BOOST_TEST_REQUIRE(calls.size() == 2u);  // those that made the parts
     BOOST_TEST(configured(calls[0], "points") == "1/2");
     BOOST_TEST(configured(calls[1], "points") == "2/2");
+    BOOST_TEST(configured(merged.resolved_toml, "points") == "1/1");  // so that resuming computes every point
     std::vector<std::string> curves;  // of every training, that of the baseline included
     for (const Curve& curve : merged.curves) curves.push_back(curve.method);
     std::ranges::sort(curves);
