@@ -6,6 +6,7 @@
 
 #include "apps/app.hpp"
 #include "common/record_bytes.hpp"
+#include "fftconv/core/random.hpp"
 #include "fftconv/core/tensor.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "fftconv/network/network.hpp"
@@ -49,6 +50,14 @@ inline Plain plain(Network& network, const LabelledImages& images) {
     }
     result.mcr = 100.0 * wrong / images.count();
     return result;
+}
+
+/// A seed by which a run draws another K than 0, and that K.
+inline std::pair<std::uint64_t, int> seed_of_a_drawn_mode() {
+    std::uint64_t seed = 1;
+    int mode = 0;
+    while ((mode = int(RandomStream(seed, "mode").below(4))) == 0) ++seed;
+    return {seed, mode};
 }
 
 /// A folder with made-up digits whose training, validation and test images differ in difficulty, so that a

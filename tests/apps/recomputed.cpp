@@ -329,9 +329,7 @@ BOOST_AUTO_TEST_CASE(ecp_under_each_k) {
 // A K that was drawn once, for the whole training, is the network's from then on.
 BOOST_AUTO_TEST_CASE(a_k_that_was_drawn_for_the_run_is_taken_from_the_file) {
     const Recomputation bench;
-    std::uint64_t seed = 1;
-    while (RandomStream(seed, "mode").below(4) == 0) ++seed;
-    const int mode = int(RandomStream(seed, "mode").below(4));
+    const auto [seed, mode] = seed_of_a_drawn_mode();
     bench.command("train",
                   "--architecture '1x28x28:4C5v-P2(ecp)-10Softmax' --batch 16 --epochs 1 --rate 0.0005 "
                   "--mode per-run --seed " +

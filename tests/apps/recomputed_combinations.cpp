@@ -390,9 +390,7 @@ BOOST_AUTO_TEST_CASE(candidates_around_scores_of_data) {
 // K is drawn once for each training, and its curve is tested under it.
 BOOST_AUTO_TEST_CASE(k_that_is_drawn_for_a_run_of_a_comparison) {
     const Bench bench;
-    std::uint64_t seed = 1;
-    while (RandomStream(seed, "mode").below(4) == 0) ++seed;
-    const int mode = int(RandomStream(seed, "mode").below(4));
+    const auto [seed, mode] = seed_of_a_drawn_mode();
     bench.command("ecp",
                   "--network one-conv --method ecp --mode per-run --epochs 1 --batch 16 --rate 0.00006 "
                   "--convolution-rounds 0 --seed " +

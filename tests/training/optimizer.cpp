@@ -54,6 +54,44 @@ struct Reference {
     }
 };
 
+/// Those of all of a network's values; what is held stays.
+class References {
+  public:
+    References(Network& network, const OptimizerOptions& options)
+        : parameters_(network.parameters()), options_(options) {
+        for (const NamedParameter& named : parameters_) {
+            values_.emplace_back();
+            for (float value : named.parameter->value) values_.back().push_back({value});
+        }
+    }
+
+    /// Along the gradients that are there.
+    void step(float rate) {
+        each([&](const Parameter& parameter, std::size_t i, Reference& value) {
+            if (parameter.held.empty() || parameter.held[i])
+                value.step(options_, parameter.gradient[i], rate, parameter.name == "weight");
+        });
+    }
+
+    void check() {
+        each([](const Parameter& parameter, std::size_t i, const Reference& value) {
+            BOOST_REQUIRE_SMALL(parameter.value[i] - value.w, 2e-6);
+        });
+    }
+
+  private:
+    template <class Function>
+    void each(const Function& function) {
+        for (std::size_t p = 0; p < values_.size(); ++p)
+            for (std::size_t i = 0; i < values_[p].size(); ++i)
+                function(*parameters_[p].parameter, i, values_[p][i]);
+    }
+
+    std::vector<NamedParameter> parameters_;
+    OptimizerOptions options_;
+    std::vector<std::vector<Reference>> values_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(optimizer)
@@ -104,29 +142,17 @@ BOOST_AUTO_TEST_CASE(steps_follow_the_formulas) {
                     options.epsilon = 0.01f;
                 }
                 Optimizer optimizer(network, options);
-                std::vector<std::vector<Reference>> references;
-                for (const NamedParameter& named : network.parameters()) {
-                    references.emplace_back();
-                    for (float value : named.parameter->value) references.back().push_back({value});
-                }
+                References references(network, options);
                 for (int step = 0; step < 5; ++step) {
                     const float rate = step < 3 ? 0.01f : 0.002f;
                     set_gradients(network, step);
-                    for (std::size_t p = 0; p < references.size(); ++p) {
-                        const Parameter& parameter = *network.parameters()[p].parameter;
-                        for (std::size_t i = 0; i < references[p].size(); ++i)
-                            references[p][i].step(options, parameter.gradient[i], rate,
-                                                  parameter.name == "weight");
-                    }
+                    references.step(rate);
                     const std::uint64_t version = network.parameters()[0].parameter->version;
                     optimizer.step(rate);
                     BOOST_CHECK_GT(network.parameters()[0].parameter->version, version);
                 }
                 BOOST_CHECK_EQUAL(optimizer.steps(), 5);
-                for (std::size_t p = 0; p < references.size(); ++p)
-                    for (std::size_t i = 0; i < references[p].size(); ++i)
-                        BOOST_REQUIRE_SMALL(network.parameters()[p].parameter->value[i] - references[p][i].w,
-                                            2e-6);
+                references.check();
             }
 }
 
@@ -138,26 +164,13 @@ BOOST_AUTO_TEST_CASE(weights_alone_decay_also_beside_what_is_held) {
             network.convolutions()[0]->set_kernel_mask(std::vector<std::uint8_t>{1, 0, 0, 1, 1, 1});
             const OptimizerOptions options{.method = method, .weight_decay = 0.1f};
             Optimizer optimizer(network, options);
-            std::vector<std::vector<Reference>> references;
-            for (const NamedParameter& named : network.parameters()) {
-                references.emplace_back();
-                for (float value : named.parameter->value) references.back().push_back({value});
-            }
+            References references(network, options);
             for (int step = 0; step < 3; ++step) {
                 set_gradients(network, step);
-                for (std::size_t p = 0; p < references.size(); ++p) {
-                    const Parameter& parameter = *network.parameters()[p].parameter;
-                    for (std::size_t i = 0; i < references[p].size(); ++i)
-                        if (parameter.held.empty() || parameter.held[i])
-                            references[p][i].step(options, parameter.gradient[i], 0.01,
-                                                  parameter.name == "weight");
-                }
+                references.step(0.01f);
                 optimizer.step(0.01f);
             }
-            for (std::size_t p = 0; p < references.size(); ++p)
-                for (std::size_t i = 0; i < references[p].size(); ++i)
-                    BOOST_REQUIRE_SMALL(network.parameters()[p].parameter->value[i] - references[p][i].w,
-                                        2e-6);
+            references.check();
         }
 }
 
