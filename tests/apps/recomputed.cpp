@@ -1,5 +1,7 @@
 // Numbers that the apps store, computed again by a plain loop over the library: from which images, network,
 // mask, K and prepared how.
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
@@ -217,6 +219,12 @@ BOOST_AUTO_TEST_CASE(every_number_of_a_pruned_network) {
                        plain(before.network, dataset.validation).mcr);
             BOOST_TEST(numbers_of(record, "points", "test_mcr_before")[i] ==
                        plain(before.network, dataset.test).mcr);
+            // A score's mask is its only candidate, judged as the search judges its own: not yet retrained.
+            if (mask.search.criterion != "best-of-n") {
+                BOOST_TEST_REQUIRE(mask.search.validation_mcr.size() == 1u);
+                BOOST_TEST(mask.search.validation_mcr[0] ==
+                           numbers_of(record, "points", "validation_mcr_before")[i]);
+            }
             // The stored mask is the checkpoint's zeros.
             BOOST_TEST((read_checkpoint(bench.path(file)).masks == mask.masks));
             std::size_t kernels = 0, absent = 0;
@@ -339,6 +347,9 @@ BOOST_AUTO_TEST_CASE(a_k_that_was_drawn_for_the_run_is_taken_from_the_file) {
     const double mcr = plain(own.network, dataset.test).mcr;
     BOOST_TEST(plain(other.network, dataset.test).mcr != mcr);  // else nothing is seen here
     BOOST_TEST(read_checkpoint(bench.path("n.h5")).state.values.at("test_mcr") == mcr);
+    const CommandResult again = run(app("train") + " --data " + bench.data.string() +
+                                    " --threads 2 --resume --out " + bench.path("n.h5"));
+    BOOST_TEST(contains(again.output, fmt::format("test MCR {:.2f} %", mcr)), again.output);
     bench.command("evaluate", bench.path("n.h5") + " --out " + bench.path("e.h5"));
     const ResultRecord evaluated = read_results(bench.path("e.h5"));
     BOOST_TEST(numbers_of(evaluated, "evaluation", "mode").at(0) == mode);

@@ -38,6 +38,25 @@ BOOST_AUTO_TEST_CASE(contenders_take_turns) {
     }
 }
 
+// By its own clock the second call of all is the fastest, and its phases are those that are told.
+BOOST_AUTO_TEST_CASE(phases_are_those_of_the_fastest_call) {
+    int calls = 0;
+    const Contender contender{
+        .name = "a",
+        .run = [&] { ++calls; },
+        .phases =
+            [&] {
+                return std::vector<Phase>{{"sum", double(calls)}};
+            },
+        .seconds = [&] { return calls == 2 ? 0.5 : double(calls); },
+    };
+    const std::vector<Timing> timings = time_in_turn(std::span(&contender, 1), {.rounds = 2, .slice = 1e-12});
+    BOOST_TEST(calls == 7);
+    BOOST_TEST_REQUIRE(timings.at(0).phases.size() == 1u);
+    BOOST_TEST(timings[0].phases[0].seconds == 2);
+    BOOST_TEST(timings[0].rounds.at(0) == 0.5);
+}
+
 /// Whoever comes behind a rival whose threads still spin has the machine for itself.
 BOOST_AUTO_TEST_CASE(a_contender_that_lingers_is_waited_for) {
     std::vector<std::pair<char, double>> calls;

@@ -171,6 +171,21 @@ BOOST_AUTO_TEST_CASE(the_draw_depends_on_seed_epoch_and_index) {
         BOOST_TEST((draw(1, 2, 3) != other));
 }
 
+// A flip that is asked for but not drawn leaves all else as it is without that option.
+BOOST_AUTO_TEST_CASE(one_option_does_not_change_what_another_draws) {
+    const auto image = random_image();
+    const Augmentation turned{.rotation = 20, .translation = 2, .scale_low = 0.9f, .scale_high = 1.1f};
+    for (const auto flip : {&Augmentation::flip_horizontal, &Augmentation::flip_vertical}) {
+        Augmentation flipped = turned;
+        flipped.*flip = true;
+        int same = 0;
+        for (int index = 0; index < 40; ++index)
+            same += changed(flipped, index, image) == changed(turned, index, image);
+        BOOST_TEST(same > 8);
+        BOOST_TEST(same < 32);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(ten_crops) {
     const auto image = random_image();
     const int top[] = {0, 0, 4, 4, 2}, left[] = {0, 2, 0, 2, 1};

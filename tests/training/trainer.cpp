@@ -267,6 +267,8 @@ BOOST_AUTO_TEST_CASE(stops_early_and_restores_the_best) {
     run.trainer.restore_best();
     BOOST_CHECK_EQUAL(evaluate(run.network, run.validation).mcr, state.best_mcr);
     BOOST_CHECK(run.trainer.run() == TrainingEnd::stopped_early);
+    BOOST_CHECK_EQUAL(run.trainer.state().epoch, state.epoch);  // it stays ended
+    BOOST_CHECK_EQUAL(evaluate(run.network, run.validation).mcr, state.best_mcr);
 }
 
 BOOST_AUTO_TEST_CASE(modes_are_drawn_as_chosen) {
