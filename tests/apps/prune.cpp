@@ -1,5 +1,6 @@
 // fftconv-prune from the outside: a run, its files, interruption and resume, wrong usage.
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 
 #include "apps/app.hpp"
 #include "fftconv/network/architecture.hpp"
@@ -213,9 +214,11 @@ class InterruptedRetraining {
 
     static constexpr double mark = 12345;
     const std::string granularity, point = "l2-" + granularity + "-0.5";
+    /// Long enough to be interrupted; the sanitizers are slow.
+    const std::string epochs = std::getenv("FFTCONV_TEST_QUICK") ? "12" : "300";
     const std::string options = "--granularity " + granularity +
-                                " --ratio 0.5 --criterion l2 --no-control --retrain-epochs 300 --keep-best "
-                                "--distil 0.5 --rate 0.0001";
+                                " --ratio 0.5 --criterion l2 --no-control --retrain-epochs " + epochs +
+                                " --keep-best --distil 0.5 --rate 0.0001";
     const TemporaryFolder folder;
     const std::filesystem::path file = folder / ("p.h5.points/" + point + ".retraining.h5");
     Checkpoint stored;
