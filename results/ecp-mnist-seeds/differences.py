@@ -26,6 +26,8 @@ def accuracies(path):
     found = {}
     with fftconv.open(path) as result:
         for name, curves in result.curves.items():
+            if re.search(r"-k\d$", name):  # a drawn K's network under each K
+                continue
             method, _, seed = name.partition("-repeat-")
             accuracy = [100 - float(mcr) for mcr in curves["test_mcr"]]
             found.setdefault(method, {})[int(seed or 1)] = (max(accuracy), statistics.mean(accuracy[-10:]))
