@@ -50,12 +50,12 @@ void Retraining::restore() {
     if (!std::filesystem::exists(file)) return;
     const Masks own = trained().masks();
     const auto surviving = surviving_units(trained());
-    restore_training(read_checkpoint(file), file, record_of(context_.dataset), trained(), *trainer_);
+    const Checkpoint stored = read_checkpoint(file);
+    restore_training(stored, file, record_of(context_.dataset), trained(), *trainer_);
     if (surviving_units(trained()) != surviving)
         throw FileError(file.string(), "/mask", "the masks of " + point_.name(), "others");
     trained().set_masks(own);  // in all that they say, where a file leaves out what follows
-    const TrainerState state = trainer_->state();
-    context_.worked(3L * context_.options.train.batch * long(state.steps));
+    context_.worked(3L * context_.options.train.batch * long(stored.state.step));
 }
 
 void Retraining::train() {
@@ -68,7 +68,7 @@ void Retraining::train() {
     throw PruningInterrupted{};
 }
 
-/// A process that dies loses at most a hundred times what it takes to save, which is a hundredth of the time.
+/// Saving takes a hundredth of the time, and a process that dies loses at most the other ninety-nine.
 void Retraining::save_now_and_then() {
     const Clock::time_point begin = Clock::now();
     if (begin < next_save_) return;

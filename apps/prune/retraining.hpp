@@ -22,7 +22,7 @@ class Retraining {
     /// The network, with its final masks, must outlive this.
     Retraining(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned);
 
-    /// Whatever `baseline` is to be the teacher of. @throws PruningInterrupted; FileError when the file is of
+    /// `baseline` is the teacher with --distil. @throws PruningInterrupted; FileError when the file is of
     /// another retraining
     void run(const Checkpoint& baseline);
     /// With the network that was given, whatever was trained. After run.

@@ -92,6 +92,18 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
     return largest;
 }
 
+/// How far a matrix is from the inverse square root of the covariance with so much added to its diagonal.
+double difference_from_whitening(const std::vector<double>& matrix, const std::vector<double>& values,
+                                 double regularisation) {
+    auto c = covariance(values);
+    std::vector<double> identity(image_pixels * image_pixels);
+    for (int i = 0; i < image_pixels; ++i) {
+        c[i * image_pixels + i] += regularisation;
+        identity[i * image_pixels + i] = 1;
+    }
+    return largest_difference(product(product(matrix, c), matrix), identity);
+}
+
 std::vector<double> array_of(const Preprocessing& preprocessing, const std::string& name) {
     for (const NamedArray& array : preprocessing.arrays())
         if (array.name == name) return {array.values.begin(), array.values.end()};
@@ -122,12 +134,8 @@ BOOST_AUTO_TEST_CASE(whitening_is_the_inverse_square_root) {
     const PreprocessOptions options{.contrast_scale = 1, .whitening_regularisation = 1e-3f};
     const Preprocessing preprocessing(images, options, 2);
     const auto values = normalised(doubles(images), 1, options.contrast_bias);
-    auto c = covariance(values);
-    for (int i = 0; i < image_pixels; ++i) c[i * image_pixels + i] += 1e-3;
     const auto w = array_of(preprocessing, "preprocessing/whitening");
-    std::vector<double> identity(image_pixels * image_pixels);
-    for (int i = 0; i < image_pixels; ++i) identity[i * image_pixels + i] = 1;
-    BOOST_TEST(largest_difference(product(product(w, c), w), identity) < 1e-3);
+    BOOST_TEST(difference_from_whitening(w, values, 1e-3) < 1e-3);
     for (int i = 0; i < image_pixels; ++i) {
         BOOST_TEST(w[i * image_pixels + i] > 0);
         for (int j = 0; j < i; ++j) BOOST_TEST(w[i * image_pixels + j] == w[j * image_pixels + i]);
@@ -141,12 +149,8 @@ BOOST_AUTO_TEST_CASE(whitening_alone_takes_the_pixels_as_they_are) {
     const Preprocessing preprocessing(images, options, 1);
     BOOST_TEST(preprocessing.arrays().size() == 2u);
     const auto values = doubles(images);
-    auto c = covariance(values);
-    for (int i = 0; i < image_pixels; ++i) c[i * image_pixels + i] += 1e-2;
     const auto w = array_of(preprocessing, "preprocessing/whitening");
-    std::vector<double> identity(image_pixels * image_pixels);
-    for (int i = 0; i < image_pixels; ++i) identity[i * image_pixels + i] = 1;
-    BOOST_TEST(largest_difference(product(product(w, c), w), identity) < 1e-3);
+    BOOST_TEST(difference_from_whitening(w, values, 1e-2) < 1e-3);
     const auto mean = means(values);
     preprocessing.apply(images, 1);
     BOOST_TEST(largest_difference(doubles(images), whitened(values, w, mean)) < 1e-3);

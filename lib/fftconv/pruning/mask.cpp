@@ -85,11 +85,10 @@ const LayerMask* find_mask(const Masks& masks, const std::string& layer) {
 LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const std::string& layer) {
     const std::size_t index = index_of(layers, layer);
     const PerAxis kernel = layers[index].convolution ? layers[index].convolution->shape().kernel : PerAxis(0);
-    auto place =
-        std::find_if(masks.begin(), masks.end(), [&](const LayerMask& mask) { return mask.layer == layer; });
+    auto place = std::ranges::find(masks, layer, &LayerMask::layer);
     if (place == masks.end()) {  // masks that were combined, or come from a file, may be in any order
-        place = std::find_if(masks.begin(), masks.end(),
-                             [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
+        place = std::ranges::find_if(
+            masks, [&](const LayerMask& mask) { return index_of(layers, mask.layer) >= index; });
         place = masks.insert(place, LayerMask{.layer = layer});
     }
     place->out = layers[index].out;  // files leave out the extents that none of their arrays has
