@@ -66,6 +66,18 @@ std::string mode_curve_name(const EcpTraining& training, int mode) {
     return training.name() + "-k" + std::to_string(mode);
 }
 
+std::string mean_curve_name(const EcpTraining& training) {
+    return training.name() + "-mean";
+}
+
+std::vector<std::string> mode_curve_names(const EcpTraining& training) {
+    if (!training.method.random_mode()) return {};
+    std::vector<std::string> names;
+    for (int mode = 0; mode < 4; ++mode) names.push_back(mode_curve_name(training, mode));
+    names.push_back(mean_curve_name(training));
+    return names;
+}
+
 std::vector<EcpMethod> EcpOptions::method_list() const {
     std::vector<EcpMethod> result;
     for (const char* pooling : {"max", "average", "random", "ecp"}) {

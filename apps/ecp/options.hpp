@@ -36,6 +36,10 @@ struct EcpTraining {
 
 /// The curve of a random-K network tested under one K: "two-conv-ecp-per-batch-k0".
 std::string mode_curve_name(const EcpTraining& training, int mode);
+/// The same, answering by the mean of its outputs under the four K: "two-conv-ecp-per-batch-mean".
+std::string mean_curve_name(const EcpTraining& training);
+/// All of a training: nothing when its K is fixed, else one for each K, and the mean's.
+std::vector<std::string> mode_curve_names(const EcpTraining& training);
 
 enum class PaddingChoice { valid, same };
 inline constexpr auto padding_names =

@@ -128,18 +128,24 @@ Mean EcpResults::last_accuracy(const std::string& network, const EcpMethod& meth
 }
 
 std::vector<Mean> EcpResults::accuracy_by_mode(const std::string& network, const EcpMethod& method) const {
-    std::vector<std::vector<double>> values(5);
+    std::vector<std::vector<double>> values(6);
     for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        const EcpTraining training{network, method, repeat};
+        const auto add = [&](const std::string& name, std::vector<double>& to) {
+            const Curve* found = curve(name);
+            if (found == nullptr || found->test_mcr.empty()) return false;
+            to.push_back(accuracy(found->test_mcr.back()));
+            return true;
+        };
         double sum = 0;
         int modes = 0;
-        for (int mode = 0; mode < 4; ++mode) {
-            const Curve* found = curve(mode_curve_name({network, method, repeat}, mode));
-            if (found == nullptr || found->test_mcr.empty()) continue;
-            values[std::size_t(mode)].push_back(accuracy(found->test_mcr.back()));
-            sum += values[std::size_t(mode)].back();
+        for (std::size_t mode = 0; mode < 4; ++mode) {
+            if (!add(mode_curve_name(training, int(mode)), values[mode])) continue;
+            sum += values[mode].back();
             ++modes;
         }
         if (modes == 4) values[4].push_back(sum / 4);
+        add(mean_curve_name(training), values[5]);
     }
     std::vector<Mean> means;
     for (const std::vector<double>& each : values) means.push_back(mean_of(each));

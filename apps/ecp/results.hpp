@@ -52,7 +52,8 @@ class EcpResults {
     Mean best_accuracy(const std::string& network, const EcpMethod& method) const;
     /// Of the last ten epochs (or as many as there are).
     Mean last_accuracy(const std::string& network, const EcpMethod& method) const;
-    /// A random-K network after its last epoch, tested under K = 0, 1, 2, 3, and the mean of the four.
+    /// A random-K network after its last epoch, tested under K = 0, 1, 2, 3; the mean of these accuracies;
+    /// the accuracy of the mean of the four outputs.
     std::vector<Mean> accuracy_by_mode(const std::string& network, const EcpMethod& method) const;
     /// The highest whole percent that every training here has reached, at most 98.
     double common_accuracy() const;

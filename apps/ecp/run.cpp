@@ -39,7 +39,7 @@ struct Training {
     std::unique_ptr<PrunedNetwork> pruned;  ///< of nothing
     std::unique_ptr<Trainer> trainer;
     Curve curve;                     ///< of its finished epochs
-    std::vector<Curve> mode_curves;  ///< of a random-K network: tested under each K
+    std::vector<Curve> mode_curves;  ///< of a random-K network: tested under each K, and their mean
 
     int epochs() const { return int(curve.epoch.size()); }
 };
@@ -187,9 +187,9 @@ Training EcpRun::make(const EcpTraining& what) {
     training.trainer =
         std::make_unique<Trainer>(training.pruned->network, dataset_.train, ecp_.batch_options(what), nullptr,
                                   ecp_.trainer_options(what));
-    for (int mode = 0; mode < 4 && what.method.random_mode(); ++mode) {
+    for (const std::string& name : mode_curve_names(what)) {
         training.mode_curves.push_back({});
-        training.mode_curves.back().method = mode_curve_name(what, mode);
+        training.mode_curves.back().method = name;
     }
     if (std::filesystem::exists(ecp_.checkpoint_file(what))) restore(training);
     ecp_.plans = plans_in_use();
@@ -203,10 +203,10 @@ void EcpRun::restore(Training& training) const {
     options_.require_same(checkpoint.resolved_toml, file.string(), may_differ);
     restore_training(checkpoint, file, record_.dataset, *training.pruned, *training.trainer);
     if (checkpoint.curves.size() != 1 + training.mode_curves.size())
-        throw FileError(
-            file.string(), "/curves",
-            std::to_string(1 + training.mode_curves.size()) + " curves: of the training and of each K",
-            std::to_string(checkpoint.curves.size()));
+        throw FileError(file.string(), "/curves",
+                        std::to_string(1 + training.mode_curves.size()) +
+                            " curves: of the training, of each K, and of their mean",
+                        std::to_string(checkpoint.curves.size()));
     for (const Curve& curve : checkpoint.curves)
         if (curve.epoch.size() != curve.test_mcr.size() || curve.epoch != checkpoint.curves.front().epoch)
             throw FileError(file.string(), "/curves/" + curve.method, "a test MCR for each epoch", "others");
@@ -295,11 +295,8 @@ void EcpRun::train_epoch(Training& training, Progress& progress) {
 
 void EcpRun::test(Training& training) {
     Network& network = training.pruned->network;
-    const auto evaluate_under = [&](int mode) {
-        if (network.has_mode()) network.set_mode(mode);
-        return evaluate(network, dataset_.test);
-    };
-    const Evaluation evaluation = evaluate_under(training.trainer->evaluation_mode());
+    if (network.has_mode()) network.set_mode(training.trainer->evaluation_mode());
+    const Evaluation evaluation = evaluate(network, dataset_.test);
     std::vector<double> test_mcr = std::move(training.curve.test_mcr);
     std::vector<double> test_seconds = std::move(training.curve.test_seconds);
     test_mcr.push_back(evaluation.mcr);
@@ -307,9 +304,12 @@ void EcpRun::test(Training& training) {
     training.curve = curve_of(training.what.name(), training.trainer->history());
     training.curve.test_mcr = std::move(test_mcr);
     training.curve.test_seconds = std::move(test_seconds);
-    for (std::size_t mode = 0; mode < training.mode_curves.size(); ++mode) {
-        training.mode_curves[mode].epoch = training.curve.epoch;
-        training.mode_curves[mode].test_mcr.push_back(evaluate_under(int(mode)).mcr);
+    if (training.mode_curves.empty()) return;
+    const ModeEvaluation under_modes = evaluate_modes(network, dataset_.test);
+    for (std::size_t i = 0; i < training.mode_curves.size(); ++i) {
+        Curve& curve = training.mode_curves[i];
+        curve.epoch = training.curve.epoch;
+        curve.test_mcr.push_back(i < 4 ? under_modes.modes[i].mcr : under_modes.mean.mcr);
     }
 }
 
@@ -343,7 +343,7 @@ void EcpRun::sort_curves() {
     for (int repeat = 0; repeat < ecp_.repeat; ++repeat)
         for (const EcpTraining& what : ecp_.trainings(repeat)) {
             order.emplace(what.name(), order.size());
-            for (int mode = 0; mode < 4; ++mode) order.emplace(mode_curve_name(what, mode), order.size());
+            for (const std::string& name : mode_curve_names(what)) order.emplace(name, order.size());
         }
     std::ranges::stable_sort(record_.curves, {}, [&](const Curve& curve) {
         const auto found = order.find(curve.method);

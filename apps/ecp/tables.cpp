@@ -251,7 +251,8 @@ std::vector<EcpTable> ecp_tables(const EcpResults& results) {
 }
 
 std::string random_mode_text(const EcpResults& results) {
-    MarkdownTable table({"network drawn at random", "test k=0, %", "k=1", "k=2", "k=3", "mean"});
+    MarkdownTable table(
+        {"network drawn at random", "test k=0, %", "k=1", "k=2", "k=3", "their mean", "of the mean output"});
     bool any = false;
     for (const std::string network : {"one-conv", "two-conv"}) {
         for (const EcpMethod& method : results.methods(network)) {

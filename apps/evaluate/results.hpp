@@ -11,8 +11,8 @@ namespace fftconv {
 
 /// How a network does: one row of the table "evaluation".
 struct EvaluationResult {
-    std::string name;                   ///< "network", of several modes "mode 0", …, "mean of modes"
-    double mode = not_measured;         ///< K; none without random or ECP pooling
+    std::string name;            ///< "network", of several modes "mode 0", …, "mean of the modes' outputs"
+    double mode = not_measured;  ///< K; none without random or ECP pooling
     double images = 0, accuracy = 0;    ///< percent
     double mcr = 0, cross_entropy = 0;  ///< percent, nats
     double time = not_measured;         ///< ms per image

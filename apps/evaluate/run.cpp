@@ -92,13 +92,14 @@ class EvaluationRun {
         const double shown = network_->has_mode() ? own : not_measured;
         results_.evaluations.push_back(
             result_of(all ? fmt::format("mode {} (the network's)", own) : "network", shown, first));
-        for (int mode = 0; all && mode < 4; ++mode) {
+        if (!all) return;
+        const ModeEvaluation modes = evaluate_modes(*network_, dataset_.test);
+        for (int mode = 0; mode < 4; ++mode) {
             if (mode == own) continue;
-            network_->set_mode(mode);
             results_.evaluations.push_back(
-                result_of(fmt::format("mode {}", mode), mode, evaluate_test(*network_, dataset_.test)));
+                result_of(fmt::format("mode {}", mode), mode, modes.modes[std::size_t(mode)]));
         }
-        if (all) network_->set_mode(own);
+        results_.evaluations.push_back(result_of("mean of the modes' outputs", not_measured, modes.mean));
     }
 
     /// A masked network, dense and compact, and what folds batch normalisation into the layers before it, in

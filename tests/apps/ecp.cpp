@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(tables_figures_and_files_of_a_small_run) {
         BOOST_TEST(contains(text_of(file), "</svg>"), file);
     }
     const ResultRecord record = read_results(ecp.folder / "all.h5");
-    BOOST_TEST(record.curves.size() == 2u * (8 + 2 * 4));  // random-K networks have a curve for each K too
+    BOOST_TEST(record.curves.size() == 2u * (8 + 2 * 5));  // random-K networks have a curve for each K too
     BOOST_TEST(contains(record.resolved_toml, "rate = 0.001"));
 
     const CommandResult report = test::run(app("ecp") + " --report " + (ecp.folder / "all.h5").string());

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <string>
@@ -22,6 +23,7 @@ namespace fftconv::test {
 struct Plain {
     double mcr = 0, loss = 0;
     std::vector<int> confusion;
+    std::vector<double> probabilities;  ///< (images, classes)
 };
 
 inline Plain plain(Network& network, const LabelledImages& images) {
@@ -43,10 +45,29 @@ inline Plain plain(Network& network, const LabelledImages& images) {
         for (int c = 0; c < classes; ++c)
             if (logits(c, 0, 0, 0) > largest) largest = logits(answer = c, 0, 0, 0);
         for (int c = 0; c < classes; ++c) sum += std::exp(double(logits(c, 0, 0, 0)) - largest);
+        for (int c = 0; c < classes; ++c)
+            result.probabilities.push_back(std::exp(double(logits(c, 0, 0, 0)) - largest) / sum);
         const int label = images.labels[std::size_t(i)];
         result.loss -= (double(logits(label, 0, 0, 0)) - largest - std::log(sum)) / images.count();
         ++result.confusion[std::size_t(label * classes + answer)];
         wrong += answer != label;
+    }
+    result.mcr = 100.0 * wrong / images.count();
+    return result;
+}
+
+/// What the mean of several outputs answers.
+inline Plain mean_of_outputs(const std::vector<Plain>& outputs, const LabelledImages& images) {
+    Plain result;
+    const std::size_t classes = outputs.front().probabilities.size() / std::size_t(images.count());
+    int wrong = 0;
+    for (std::size_t i = 0; i < std::size_t(images.count()); ++i) {
+        std::vector<double> mean(classes);
+        for (const Plain& output : outputs)
+            for (std::size_t c = 0; c < classes; ++c)
+                mean[c] += output.probabilities[i * classes + c] / double(outputs.size());
+        wrong += std::ranges::max_element(mean) - mean.begin() != images.labels[i];
+        result.loss -= std::log(mean[images.labels[i]]) / images.count();
     }
     result.mcr = 100.0 * wrong / images.count();
     return result;

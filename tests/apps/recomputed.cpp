@@ -310,15 +310,19 @@ BOOST_AUTO_TEST_CASE(ecp_under_each_k) {
         throw std::runtime_error("no curve " + name);
     };
     std::vector<double> of_drawn;
+    std::vector<Plain> outputs;
     for (int mode = 0; mode < 4; ++mode) {
         const std::string own = "one-conv-ecp-" + std::to_string(mode);
         PrunedNetwork fixed = bench.network("e.h5.checkpoints/" + own + ".h5", mode);
         BOOST_TEST(last(own) == plain(fixed.network, dataset.test).mcr);
         PrunedNetwork drawn = bench.network("e.h5.checkpoints/one-conv-ecp-per-batch.h5", mode);
-        of_drawn.push_back(plain(drawn.network, dataset.test).mcr);
+        outputs.push_back(plain(drawn.network, dataset.test));
+        of_drawn.push_back(outputs.back().mcr);
         BOOST_TEST(last("one-conv-ecp-per-batch-k" + std::to_string(mode)) == of_drawn.back());
     }
     BOOST_TEST(last("one-conv-ecp-per-batch") == of_drawn.front());
+    const Plain mean = mean_of_outputs(outputs, dataset.test);
+    BOOST_TEST(last("one-conv-ecp-per-batch-mean") == mean.mcr);
     // Else nothing was seen here.
     BOOST_TEST(std::ranges::min(of_drawn) < std::ranges::max(of_drawn));
     PrunedNetwork any = bench.network("e.h5.checkpoints/one-conv-ecp-0.h5", 0);
@@ -330,8 +334,14 @@ BOOST_AUTO_TEST_CASE(ecp_under_each_k) {
                last("one-conv-ecp-2"));
     bench.command("evaluate", "--mode all " + bench.path("e.h5.checkpoints/one-conv-ecp-per-batch.h5") +
                                   " --out " + bench.path("w.h5"));
-    BOOST_TEST(numbers_of(read_results(bench.path("w.h5")), "evaluation", "test_mcr") == of_drawn,
-               boost::test_tools::per_element());
+    of_drawn.push_back(mean.mcr);
+    const ResultRecord evaluated = read_results(bench.path("w.h5"));
+    BOOST_TEST(numbers_of(evaluated, "evaluation", "test_mcr") == of_drawn, boost::test_tools::per_element());
+    const std::vector<double>& entropies = numbers_of(evaluated, "evaluation", "cross_entropy");
+    BOOST_TEST(entropies.at(4) == mean.loss, boost::test_tools::tolerance(1e-4));
+    for (int mode = 0; mode < 4; ++mode)  // else nothing was seen here
+        BOOST_TEST(std::abs(entropies.at(4) - entropies.at(std::size_t(mode))) > 1e-3);
+    BOOST_TEST(std::isnan(numbers_of(evaluated, "evaluation", "mode").at(4)));
 }
 
 // A K that was drawn once, for the whole training, is the network's from then on.

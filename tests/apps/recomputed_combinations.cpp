@@ -520,15 +520,18 @@ BOOST_AUTO_TEST_CASE(an_evaluation_under_every_k_of_a_network_with_one) {
                   "--mode all --threads 1 --batch 20 " + bench.path("n.h5") + " --out " + bench.path("e.h5"));
     const ResultRecord record = read_results(bench.path("e.h5"));
     const Dataset dataset = bench.dataset(0.3, 3);
-    const std::vector<std::string> names{"mode 2 (the network's)", "mode 0", "mode 1", "mode 3"};
+    const std::vector<std::string> names{"mode 2 (the network's)", "mode 0", "mode 1", "mode 3",
+                                         "mean of the modes' outputs"};
     BOOST_TEST(record.column<std::string>("result", "evaluation", "evaluation") == names,
                boost::test_tools::per_element());
     const int modes[] = {2, 0, 1, 3};
     std::set<std::vector<int>> confusions;
+    std::vector<Plain> outputs;
     for (std::size_t i = 0; i < 4; ++i) {
         PrunedNetwork network = bench.network("n.h5", modes[i]);
         const Plain expected = plain(network.network, dataset.test);
         confusions.insert(expected.confusion);
+        outputs.push_back(expected);
         BOOST_TEST(numbers_of(record, "evaluation", "mode").at(i) == modes[i]);
         BOOST_TEST(numbers_of(record, "evaluation", "test_mcr").at(i) == expected.mcr);
         for (std::size_t label = 0; i == 0 && label < 10; ++label)
@@ -537,6 +540,8 @@ BOOST_AUTO_TEST_CASE(an_evaluation_under_every_k_of_a_network_with_one) {
                            expected.confusion[10 * label + answer]);
     }
     BOOST_TEST(confusions.size() > 1u);  // else nothing was seen here
+    BOOST_TEST(numbers_of(record, "evaluation", "test_mcr").at(4) ==
+               mean_of_outputs(outputs, dataset.test).mcr);
     // The phases of a layer are parts of it.
     const auto &layers = record.column<std::string>("result", "layers", "layer"),
                &phases = record.column<std::string>("result", "layers", "phase");

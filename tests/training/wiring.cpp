@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <set>
 
 #include "fftconv/core/random.hpp"
 #include "fftconv/training/recalibration.hpp"
@@ -224,6 +225,30 @@ BOOST_AUTO_TEST_CASE(larger_images_are_evaluated_at_their_centres_and_as_ten_cro
     double fastest = std::numeric_limits<double>::infinity();  // of a pass over one crop
     for (int pass = 0; pass < 5; ++pass) fastest = std::min(fastest, evaluate(network, larger).seconds);
     BOOST_TEST(evaluate_ten_crops(network, larger).seconds > 3 * fastest);
+}
+
+BOOST_AUTO_TEST_CASE(under_each_k_as_a_test_is_made_and_then_the_networks_own_again) {
+    const LabelledImages larger = small_images(30, {1, 14, 14}, 4, "larger");
+    Network network(parse_architecture("1x12x12:4C3-P2(ecp)-4Softmax"),
+                    {.engine = "direct", .batch = 16, .mode = 2});
+    const ModeEvaluation all = evaluate_modes(network, larger);
+    BOOST_TEST(evaluate_test(network, larger).loss == all.modes[2].loss);
+    double seconds = 0, worst = 0;
+    std::set<double> losses;
+    for (int mode = 0; mode < 4; ++mode) {
+        const Evaluation& each = all.modes[std::size_t(mode)];
+        network.set_mode(mode);
+        BOOST_TEST(evaluate_test(network, larger).loss == each.loss);
+        losses.insert(each.loss);
+        worst = std::max(worst, each.loss);
+        seconds += each.seconds;
+    }
+    BOOST_TEST(losses.size() == 4u);
+    BOOST_TEST(all.mean.loss < worst);
+    BOOST_TEST(all.mean.count == 30);
+    BOOST_TEST(all.mean.seconds == seconds, boost::test_tools::tolerance(1e-9));
+    Network none(parse_architecture("1x12x12:4C3-P2-4Softmax"), {.engine = "direct", .batch = 16});
+    BOOST_CHECK_THROW(evaluate_modes(none, larger), ShapeError);
 }
 
 // What is done to training images is not done to those that judge.

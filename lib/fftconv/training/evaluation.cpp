@@ -77,6 +77,41 @@ Answers answer(Network& network, Batches& batches, Shards* shards) {
     return shards ? answer(network, batches, *shards) : answer(network, batches, 0, batches.count());
 }
 
+/// Over images in order.
+Answers answer_plain(Network& network, const LabelledImages& images, Shards* shards) {
+    BatchOptions options;
+    options.size = network.options().batch;
+    Batches batches(images, fitted(options, images.maps, network.architecture().input, true));
+    return answer(network, batches, shards);
+}
+
+/// One of `passes` over the same images, whose mean counts.
+void add(const Answers& answers, int passes, Answers& sum) {
+    sum.seconds += answers.seconds;
+    sum.labels = answers.labels;
+    sum.probabilities.resize(answers.probabilities.size(), 0.0f);
+    for (std::size_t i = 0; i < answers.probabilities.size(); ++i)
+        sum.probabilities[i] += answers.probabilities[i] / float(passes);
+}
+
+Answers answer_ten_crops(Network& network, const LabelledImages& images, Shards* shards) {
+    BatchOptions options;
+    options.size = network.options().batch;
+    options.augmentation.crop = network.architecture().input.height;
+    Answers sum;
+    for (options.ten_crop = 0; options.ten_crop < 10; ++options.ten_crop) {
+        Batches batches(images, options);
+        add(answer(network, batches, shards), 10, sum);
+    }
+    return sum;
+}
+
+Answers answer_test(Network& network, const LabelledImages& images, Shards* shards) {
+    return network.architecture().input.height < images.maps.height
+               ? answer_ten_crops(network, images, shards)
+               : answer_plain(network, images, shards);
+}
+
 Evaluation judge(const Answers& answers, int classes) {
     Evaluation evaluation;
     evaluation.count = int(answers.labels.size());
@@ -111,33 +146,33 @@ Evaluation evaluate(Network& network, Batches& batches, Shards* shards) {
 }
 
 Evaluation evaluate(Network& network, const LabelledImages& images, Shards* shards) {
-    BatchOptions options;
-    options.size = network.options().batch;
-    Batches batches(images, fitted(options, images.maps, network.architecture().input, true));
-    return evaluate(network, batches, shards);
+    return judge(answer_plain(network, images, shards), network.classes());
 }
 
 Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images, Shards* shards) {
-    BatchOptions options;
-    options.size = network.options().batch;
-    options.augmentation.crop = network.architecture().input.height;
-    Answers sum;
-    for (options.ten_crop = 0; options.ten_crop < 10; ++options.ten_crop) {
-        Batches batches(images, options);
-        const Answers answers = answer(network, batches, shards);
-        sum.seconds += answers.seconds;
-        sum.labels = answers.labels;
-        sum.probabilities.resize(answers.probabilities.size(), 0.0f);
-        for (std::size_t i = 0; i < answers.probabilities.size(); ++i)
-            sum.probabilities[i] += answers.probabilities[i] / 10;
-    }
-    return judge(sum, network.classes());
+    return judge(answer_ten_crops(network, images, shards), network.classes());
 }
 
 Evaluation evaluate_test(Network& network, const LabelledImages& images, Shards* shards) {
-    return network.architecture().input.height < images.maps.height
-               ? evaluate_ten_crops(network, images, shards)
-               : evaluate(network, images, shards);
+    return judge(answer_test(network, images, shards), network.classes());
+}
+
+ModeEvaluation evaluate_modes(Network& network, const LabelledImages& images) {
+    if (!network.has_mode())
+        throw ShapeError("evaluation under each K: expected random or ECP pooling, found none in " +
+                         to_string(network.architecture()));
+    const int own = network.options().mode;
+    ModeEvaluation evaluation;
+    Answers sum;
+    for (int mode = 0; mode < 4; ++mode) {
+        network.set_mode(mode);
+        const Answers answers = answer_test(network, images, nullptr);
+        evaluation.modes[std::size_t(mode)] = judge(answers, network.classes());
+        add(answers, 4, sum);
+    }
+    network.set_mode(own);
+    evaluation.mean = judge(sum, network.classes());
+    return evaluation;
 }
 
 bool RepeatedEvaluation::worth_keeping() const {

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <vector>
 
 #include "fftconv/core/public.hpp"
@@ -33,6 +34,17 @@ Evaluation evaluate(Network& network, const LabelledImages& images, Shards* shar
 Evaluation evaluate_ten_crops(Network& network, const LabelledImages& images, Shards* shards = nullptr);
 /// What a result reports: ten crops where the network takes smaller images than these, else `evaluate`.
 Evaluation evaluate_test(Network& network, const LabelledImages& images, Shards* shards = nullptr);
+
+/// A network with random or ECP pooling under K = 0 … 3, and the four taken together.
+struct ModeEvaluation {
+    std::array<Evaluation, 4> modes;
+    Evaluation mean;  ///< of the probabilities averaged over the four K; seconds: of all four
+};
+
+/// `evaluate_test` under each K; then the network has its own K again, and after an exception one of the
+/// four.
+/// @throws ShapeError when the images do not fit the network, or when nothing in it has a K.
+ModeEvaluation evaluate_modes(Network& network, const LabelledImages& images);
 
 /// Evaluates a network on the same images again and again while nothing before layer `first` changes: what
 /// that layer takes is computed once, by the first call, and kept; nothing is kept when it needs more than 1
