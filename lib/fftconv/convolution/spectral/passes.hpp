@@ -262,15 +262,6 @@ struct SpectralLayer {
     std::size_t visited = 0;
 };
 
-/// Fetches the spectra that stand `next` floats after those at `spectrum`.
-inline void fetch_next(const float* spectrum, const SpectrumLayout& layout, std::size_t next) {
-    for (int bin = 0; bin < layout.order.bins(); ++bin) {
-        const float* at = spectrum + layout.bin(bin) + next;
-        __builtin_prefetch(at);
-        if (bin < layout.order.complex_bins) __builtin_prefetch(at + layout.plane);
-    }
-}
-
 /// gather → FFT of one group of one channel.
 template <class Gather>
 void SpectralLayer::transform_in(Worker& worker, const Gather& gather_tile, int lanes, float* to,
@@ -278,8 +269,7 @@ void SpectralLayer::transform_in(Worker& worker, const Gather& gather_tile, int 
     PhaseTimer timer(worker);
     gather_tile();
     timer.lap(gather_phase);
-    fetch_next(to, layout, next);
-    transform.forward(worker.tile.data(), worker.rows, lanes, to, layout, worker.scratch.data());
+    transform.forward(worker.tile.data(), worker.rows, lanes, to, layout, worker.scratch.data(), to + next);
     timer.lap(fft_phase);
 }
 
@@ -319,8 +309,8 @@ void SpectralLayer::transform_out(Worker& worker, const float* from, const Spect
         std::fill(worker.tile.begin(), worker.tile.end(), *constant);
     } else {
         tile_io::list_rows(transform.height(), groups, group, pixels_of, worker.rows);
-        fetch_next(from, layout, next);
-        transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data());
+        transform.inverse(from, layout, groups.lanes, worker.rows, worker.tile.data(), worker.scratch.data(),
+                          from + next);
     }
     timer.lap(inverse_phase);
 }

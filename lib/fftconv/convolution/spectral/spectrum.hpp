@@ -94,4 +94,27 @@ struct SpectrumLayout {
     }
 };
 
+/// Fetches a spectrum into the caches, a piece with each step of the work that goes on meanwhile. A core has
+/// so few lines under way at a time that to ask for all of them at once would hold the work up.
+class SpectrumFetch {
+  public:
+    /// At one channel and one line of lanes of `layout`, in so many steps; null: nothing.
+    SpectrumFetch(const float* spectrum, const SpectrumLayout& layout, int steps)
+        : spectrum_(spectrum), layout_(layout), bins_of_step_((layout.order.bins() + steps - 1) / steps) {}
+
+    void step() {
+        if (!spectrum_) return;
+        for (const int end = std::min(layout_.order.bins(), bin_ + bins_of_step_); bin_ < end; ++bin_) {
+            const float* at = spectrum_ + layout_.bin(bin_);
+            __builtin_prefetch(at);
+            if (bin_ < layout_.order.complex_bins) __builtin_prefetch(at + layout_.plane);
+        }
+    }
+
+  private:
+    const float* spectrum_;
+    const SpectrumLayout& layout_;
+    int bins_of_step_, bin_ = 0;
+};
+
 }  // namespace fftconv

@@ -71,8 +71,9 @@ std::size_t TileTransform::scratch_floats(int lanes) const {
 }
 
 void TileTransform::forward(const float* tile_data, const std::vector<int>& rows, int lanes, float* spectrum,
-                            const SpectrumLayout& layout, float* scratch) const {
-    if (!fftw_) return vector_transform::forward(tile_data, rows, lanes, spectrum, layout, scratch);
+                            const SpectrumLayout& layout, float* scratch, const float* next) const {
+    if (!fftw_) return vector_transform::forward(tile_data, rows, lanes, spectrum, layout, scratch, next);
+    SpectrumFetch(next, layout, 1).step();
     const std::size_t row_floats = std::size_t(width()) * lanes;
     float* in = scratch;
     float* z = scratch + height() * row_floats;
@@ -89,8 +90,10 @@ void TileTransform::forward(const float* tile_data, const std::vector<int>& rows
 }
 
 void TileTransform::inverse(const float* spectrum, const SpectrumLayout& layout, int lanes,
-                            const std::vector<int>& rows, float* tile_data, float* scratch) const {
-    if (!fftw_) return vector_transform::inverse(spectrum, layout, lanes, rows, tile_data, scratch);
+                            const std::vector<int>& rows, float* tile_data, float* scratch,
+                            const float* next) const {
+    if (!fftw_) return vector_transform::inverse(spectrum, layout, lanes, rows, tile_data, scratch, next);
+    SpectrumFetch(next, layout, 1).step();
     const std::size_t row_floats = std::size_t(width()) * lanes, half = width() / 2 + 1;
     float* out = scratch;
     float* z = scratch + height() * row_floats;

@@ -34,12 +34,13 @@ class TileTransform {
     /// Floats of scratch that one call needs, 64-byte aligned.
     std::size_t scratch_floats(int lanes) const;
 
-    /// Forward. `rows` lists the rows of the tile that are not wholly zero, the others are not read.
+    /// Forward. `rows` lists the rows of the tile that are not wholly zero, the others are not read. Both
+    /// fetch the spectrum `next` meanwhile, which the call after this one takes; null: none.
     void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
-                 const SpectrumLayout& layout, float* scratch) const;
+                 const SpectrumLayout& layout, float* scratch, const float* next = nullptr) const;
     /// Inverse. Only the rows listed are written.
     void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
-                 float* tile, float* scratch) const;
+                 float* tile, float* scratch, const float* next = nullptr) const;
 
   private:
     BinOrder order_;

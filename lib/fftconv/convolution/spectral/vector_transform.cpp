@@ -177,7 +177,7 @@ HWY_INLINE void forward_special_columns(D d, const AxisTransform<D>& transform, 
 
 template <class D>
 void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, std::ptrdiff_t lanes,
-                    float* spectrum, const SpectrumLayout& layout, float* memory) {
+                    float* spectrum, const SpectrumLayout& layout, float* memory, SpectrumFetch& fetch) {
     const BinOrder& order = layout.order;
     const std::ptrdiff_t n = hn::Lanes(d), row_floats = order.width * lanes, column = order.height * n;
     const Scratch s(memory, order, n, lanes);
@@ -190,11 +190,13 @@ void forward_vector(D d, const float* tile_data, const std::vector<int>& rows, s
         along_rows(d, a, pair ? tile_data + rows[i + 1] * row_floats : s.zeros, lanes, s.line_re, s.line_im,
                    n, s.work);
         split_rows(d, s, order, rows[i], pair ? rows[i + 1] : -1);
+        fetch.step();
     }
     for (int q = 1; q <= order.half_width; ++q) {
         float* out = spectrum + layout.bin(order.column(q));
         along_columns(d, s.columns_re + q * column, s.columns_im + q * column, n, out, out + layout.plane,
                       layout.complex_stride, s.work);
+        fetch.step();
     }
     forward_special_columns(d, along_columns, s, spectrum, layout);
 }
@@ -258,7 +260,7 @@ HWY_INLINE void join_rows(D d, const Scratch& s, const BinOrder& order, int row_
 
 template <class D>
 void inverse_vector(D d, const float* spectrum, const SpectrumLayout& layout, std::ptrdiff_t lanes,
-                    const std::vector<int>& rows, float* tile_data, float* memory) {
+                    const std::vector<int>& rows, float* tile_data, float* memory, SpectrumFetch& fetch) {
     const BinOrder& order = layout.order;
     const std::ptrdiff_t n = hn::Lanes(d), row_floats = order.width * lanes, column = order.height * n;
     const Scratch s(memory, order, n, lanes);
@@ -267,6 +269,7 @@ void inverse_vector(D d, const float* spectrum, const SpectrumLayout& layout, st
         const float* in = spectrum + layout.bin(order.column(q));
         along_columns(d, in + layout.plane, in, layout.complex_stride, s.columns_im + q * column,
                       s.columns_re + q * column, n, s.work);
+        fetch.step();
     }
     inverse_special_columns(d, along_columns, s, spectrum, layout);
     for (std::size_t i = 0; i < rows.size(); i += 2) {
@@ -275,32 +278,42 @@ void inverse_vector(D d, const float* spectrum, const SpectrumLayout& layout, st
         join_rows(d, s, order, row_a, row_b);
         along_rows(d, s.line_im, s.line_re, n, pair ? tile_data + row_b * row_floats : s.zeros,
                    tile_data + row_a * row_floats, lanes, s.work);
+        fetch.step();
     }
 }
 
-/// All `lanes` lanes of a call, a vector at a time.
-void Forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
-             const SpectrumLayout& layout, float* scratch) {
+/// Calls visit(tag, lane) for all `lanes` lanes of a call, a vector at a time.
+template <class Visit>
+HWY_INLINE void for_vectors(int lanes, const Visit& visit) {
     const Lanes16 wide;
     const Lanes8 narrow;
-    const int step = lanes % int(hn::Lanes(wide)) == 0 ? int(hn::Lanes(wide)) : int(hn::Lanes(narrow));
-    for (int lane = 0; lane < lanes; lane += step)
-        if (step == int(hn::Lanes(wide)))
-            forward_vector(wide, tile + lane, rows, lanes, spectrum + lane, layout, scratch);
-        else
-            forward_vector(narrow, tile + lane, rows, lanes, spectrum + lane, layout, scratch);
+    if (lanes % int(hn::Lanes(wide)) == 0)
+        for (int lane = 0; lane < lanes; lane += int(hn::Lanes(wide))) visit(wide, lane);
+    else
+        for (int lane = 0; lane < lanes; lane += int(hn::Lanes(narrow))) visit(narrow, lane);
+}
+
+/// The steps of a call after each of which a piece of `next` is fetched: pairs of rows, and columns.
+int Steps(std::size_t rows, int lanes, const SpectrumLayout& layout) {
+    int vectors = 0;
+    for_vectors(lanes, [&](auto, int) { ++vectors; });
+    return std::max(1, vectors * (int(rows + 1) / 2 + layout.order.half_width));
+}
+
+void Forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
+             const SpectrumLayout& layout, float* scratch, const float* next) {
+    SpectrumFetch fetch(next, layout, Steps(rows.size(), lanes, layout));
+    for_vectors(lanes, [&](auto d, int lane) HWY_ATTR {
+        forward_vector(d, tile + lane, rows, lanes, spectrum + lane, layout, scratch, fetch);
+    });
 }
 
 void Inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
-             float* tile, float* scratch) {
-    const Lanes16 wide;
-    const Lanes8 narrow;
-    const int step = lanes % int(hn::Lanes(wide)) == 0 ? int(hn::Lanes(wide)) : int(hn::Lanes(narrow));
-    for (int lane = 0; lane < lanes; lane += step)
-        if (step == int(hn::Lanes(wide)))
-            inverse_vector(wide, spectrum + lane, layout, lanes, rows, tile + lane, scratch);
-        else
-            inverse_vector(narrow, spectrum + lane, layout, lanes, rows, tile + lane, scratch);
+             float* tile, float* scratch, const float* next) {
+    SpectrumFetch fetch(next, layout, Steps(rows.size(), lanes, layout));
+    for_vectors(lanes, [&](auto d, int lane) HWY_ATTR {
+        inverse_vector(d, spectrum + lane, layout, lanes, rows, tile + lane, scratch, fetch);
+    });
 }
 
 int PreferredLanes() {
@@ -327,13 +340,13 @@ std::size_t scratch_floats(int height, int width, int lanes) {
 }
 
 void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
-             const SpectrumLayout& layout, float* scratch) {
-    HWY_DYNAMIC_DISPATCH(Forward)(tile, rows, lanes, spectrum, layout, scratch);
+             const SpectrumLayout& layout, float* scratch, const float* next) {
+    HWY_DYNAMIC_DISPATCH(Forward)(tile, rows, lanes, spectrum, layout, scratch, next);
 }
 
 void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
-             float* tile, float* scratch) {
-    HWY_DYNAMIC_DISPATCH(Inverse)(spectrum, layout, lanes, rows, tile, scratch);
+             float* tile, float* scratch, const float* next) {
+    HWY_DYNAMIC_DISPATCH(Inverse)(spectrum, layout, lanes, rows, tile, scratch, next);
 }
 
 }  // namespace fftconv::vector_transform

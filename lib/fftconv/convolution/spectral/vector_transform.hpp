@@ -12,8 +12,8 @@ int preferred_lanes();
 bool has_size(int size);
 std::size_t scratch_floats(int height, int width, int lanes);
 void forward(const float* tile, const std::vector<int>& rows, int lanes, float* spectrum,
-             const SpectrumLayout& layout, float* scratch);
+             const SpectrumLayout& layout, float* scratch, const float* next);
 void inverse(const float* spectrum, const SpectrumLayout& layout, int lanes, const std::vector<int>& rows,
-             float* tile, float* scratch);
+             float* tile, float* scratch, const float* next);
 
 }  // namespace fftconv::vector_transform
