@@ -9,6 +9,7 @@
 #include "common/page.hpp"
 #include "common/statistics.hpp"
 #include "fftconv/network/architecture.hpp"
+#include "prune/pooled.hpp"
 #include "prune/published.hpp"
 #include "results/page.hpp"
 
@@ -80,18 +81,17 @@ void add_claims(const Table& table, const std::string& dataset,
     }
 }
 
-/// One pruned network over its repeats.
+/// A pruned network over its repeats and its baselines.
 struct Point {
-    std::string name, granularity;
-    std::vector<double> pruned = {}, mcr = {};
-
-    double share() const { return mean_of(pruned).mean; }
+    std::string granularity;
+    double share = 0;  ///< of kernels pruned, percent
+    Mean mcr, above;   ///< above: each its own baseline
 };
 
-/// The points of runs that make one figure, and the baseline's MCR.
+/// The runs of a network on one data set.
 struct Pruning {
     std::string network, dataset;
-    double baseline = NAN;
+    Mean baseline;
     std::vector<Point> points;
 };
 
@@ -106,30 +106,8 @@ std::string paper_name(const std::string& architecture) {
     return "";
 }
 
-void add_points(const PageSource& source, Pruning& pruning) {
-    const Table& table = *source.table("points");
-    const auto &names = *labels(table, "point"), &granularities = *labels(table, "granularity"),
-               &architectures = *labels(table, "compact_architecture");
-    const auto &mcr = *numbers(table, "test_mcr"), &pruned = *numbers(table, "pruned_kernels");
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (granularities[i] == "none") {
-            pruning.baseline = mcr[i];
-            pruning.network = paper_name(architectures[i]);
-            pruning.dataset = source.dataset.name;
-            continue;
-        }
-        const std::string name = names[i].substr(0, names[i].find("-repeat-"));
-        auto found = std::find_if(pruning.points.begin(), pruning.points.end(),
-                                  [&](const Point& p) { return p.name == name; });
-        if (found == pruning.points.end())
-            found = pruning.points.insert(pruning.points.end(), {name, granularities[i]});
-        found->pruned.push_back(pruned[i]);
-        found->mcr.push_back(mcr[i]);
-    }
-}
-
-/// The largest share of kernels pruned with a mean MCR of at most the baseline's and 1 %.
-const Point* best_within(const Pruning& pruning, paper::Measure measure) {
+/// The largest share of kernels pruned with an MCR of at most the baseline's and `most` percent, in the mean.
+const Point* best_within(const Pruning& pruning, paper::Measure measure, double most) {
     const auto counts = [&](const Point& point) {
         const bool sequence = point.granularity.find('+') != std::string::npos;
         switch (measure) {
@@ -143,63 +121,82 @@ const Point* best_within(const Pruning& pruning, paper::Measure measure) {
     };
     const Point* best = nullptr;
     for (const Point& point : pruning.points)
-        if (counts(point) && mean_of(point.mcr).mean <= pruning.baseline + 1 &&
-            (!best || point.share() > best->share()))
-            best = &point;
+        if (counts(point) && point.above.mean <= most && (!best || point.share > best->share)) best = &point;
     return best;
 }
 
-bool has_any(const Pruning& pruning, paper::Measure measure) {
-    Pruning anything = pruning;
-    anything.baseline = 1000;
-    return best_within(anything, measure) != nullptr;
+/// The data that the paper has the network on.
+std::string_view data_of(std::string_view network) {
+    return network == "svhn" ? "SVHN" : network.starts_with("cnn") ? "CIFAR-10" : "MNIST";
 }
 
 std::vector<page::Cell> pruning_row(const Pruning& pruning, const paper::CoarsePruningStatement& statement) {
     const std::string subject = std::string(statement.where) + ": " + std::string(statement.subject);
     const std::string network = std::string(statement.network) + " on " + pruning.dataset;
+    const auto judged = [&](bool reached) {
+        const bool same = pruning.dataset.starts_with(data_of(statement.network));
+        return same ? verdict(reached) : no_verdict(pruning.dataset);
+    };
     if (statement.measure == paper::Measure::baseline_mcr)
         return {{network},
                 {subject + ", %"},
-                number_cell(pruning.baseline),
+                number_cell(pruning.baseline.mean),
                 number_cell(statement.value),
-                verdict(pruning.baseline <= statement.value)};
-    const Point* best = best_within(pruning, statement.measure);
+                judged(pruning.baseline.mean <= statement.value)};
+    const Point* best = best_within(pruning, statement.measure, 1);
     if (!best)
         return {
-            {network}, {subject + ", %"}, {"none within +1 %"}, number_cell(statement.value), verdict(false)};
-    const double share = best->share();
-    const std::string more = fmt::format(" (MCR {} %, n = {})", mean_of(best->mcr).text(), best->mcr.size());
+            {network}, {subject + ", %"}, {"none within +1 %"}, number_cell(statement.value), judged(false)};
+    const std::string more = fmt::format(" (MCR {} %, n = {})", best->mcr.text(), best->mcr.count);
     return {{network},
             {subject + ", % of kernels"},
-            number_cell(share, more),
+            number_cell(best->share, more),
             number_cell(statement.value),
-            verdict(share >= statement.value)};
+            judged(best->share >= statement.value)};
 }
 
-/// The runs of a network on a data set together.
-std::map<std::string, Pruning> pruning_by_network(const std::vector<PageSource>& sources) {
-    std::map<std::string, Pruning> networks;
+/// The records of the runs that pruned, by network and data set.
+std::map<std::pair<std::string, std::string>, std::vector<PruningRecord>> pruning_records(
+    const std::vector<PageSource>& sources) {
+    std::map<std::pair<std::string, std::string>, std::vector<PruningRecord>> records;
     for (const PageSource& source : sources) {
         const Table* points = source.table("points");
-        if (!points || !labels(*points, "compact_architecture") || !numbers(*points, "pruned_kernels"))
-            continue;
-        Pruning run;
-        add_points(source, run);
-        Pruning& all = networks[run.network + " on " + run.dataset];
-        if (all.points.empty())
-            all = run;
-        else
-            all.points.insert(all.points.end(), run.points.begin(), run.points.end());
+        if (!points || !labels(*points, "compact_architecture") || !numbers(*points, "best_of_10")) continue;
+        PruningRecord record = pruning_record(
+            {source.name, source.header, {source.toml, source.dataset, source.curves, source.tables}},
+            source.file);
+        if (const PruningResult* baseline = record.results.baseline())
+            records[{paper_name(baseline->architecture), record.dataset}].push_back(std::move(record));
     }
-    return networks;
+    return records;
+}
+
+/// Those of one recipe count as repeats, and what they pruned is held against their own baselines.
+Pruning pruning_of(const std::vector<PruningRecord>& records) {
+    Pruning pruning;
+    std::map<std::pair<std::string, double>, double> baselines;  // each once, whatever was pruned of it
+    for (const PooledRuns& runs : pooled(records))
+        for (const PooledPoint& point : runs.points) {
+            if (point.first().is_baseline())
+                for (const PooledPoint::Sample& sample : point.samples)
+                    baselines[{sample.run->baseline, sample.result->test_mcr}] = sample.result->test_mcr;
+            else if (!point.first().is_control())
+                pruning.points.push_back({point.first().granularity,
+                                          point.mean(&PruningResult::pruned_kernels).mean,
+                                          point.mean(&PruningResult::test_mcr), point.above_baseline()});
+        }
+    std::vector<double> mcr;
+    for (const auto& [which, value] : baselines) mcr.push_back(value);
+    pruning.baseline = mean_of(mcr);
+    return pruning;
 }
 
 void add_statements(const Pruning& pruning, Rows& rows) {
     for (const paper::CoarsePruningStatement& statement : paper::coarse_pruning()) {
         if (pruning.network.empty() || statement.network != pruning.network) continue;
         if (statement.measure == paper::Measure::none) continue;
-        if (statement.measure != paper::Measure::baseline_mcr && !has_any(pruning, statement.measure))
+        if (statement.measure != paper::Measure::baseline_mcr &&
+            !best_within(pruning, statement.measure, INFINITY))
             continue;
         rows.push_back(pruning_row(pruning, statement));
     }
@@ -253,7 +250,11 @@ std::string paper_section(const std::vector<PageSource>& sources) {
         std::set<std::tuple<std::string, std::string, std::string>> known;
         for (const Table& table : source.tables) add_claims(table, source.dataset.name, known, rows);
     }
-    for (const auto& [network, pruning] : pruning_by_network(sources)) add_statements(pruning, rows);
+    for (const auto& [what, records] : pruning_records(sources)) {
+        Pruning pruning = pruning_of(records);
+        std::tie(pruning.network, pruning.dataset) = what;
+        add_statements(pruning, rows);
+    }
     if (rows.empty()) return "";
     const auto missed = std::count_if(rows.begin(), rows.end(), is_missed);
     const std::string head = fmt::format(

@@ -1,12 +1,19 @@
 // fftconv-bench from the outside: it runs, writes what it measured, and refuses what it cannot do.
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "app.hpp"
 #include "bench/layer.hpp"
+#include "bench/network.hpp"
+#include "common/options.hpp"
+#include "fftconv/convolution/cost_model.hpp"
 #include "fftconv/storage/results.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -21,6 +28,39 @@ void bench_fails(const std::string& arguments, int status, const std::string& pa
     const CommandResult result = run(quick + arguments);
     BOOST_TEST(result.status == status, result.output);
     BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+}
+
+}  // namespace
+
+namespace {
+
+/// The cells of the rows of the tables behind a text, without their heads.
+std::vector<std::vector<std::string>> rows_behind(const std::string& output, const std::string& mark) {
+    const std::size_t begin = output.find(mark);
+    BOOST_REQUIRE_MESSAGE(begin != output.npos, mark << " is missing from\n" << output);
+    std::istringstream lines(output.substr(begin));
+    std::vector<std::vector<std::string>> rows;
+    bool table = false;
+    for (std::string line; std::getline(lines, line) && !(table && line.empty());) {
+        if (!line.starts_with("|")) continue;
+        table = true;
+        std::vector<std::string> cells;
+        for (const std::string& cell : split(line.substr(1), '|'))
+            if (const std::size_t first = cell.find_first_not_of(' '); first != cell.npos)
+                cells.push_back(cell.substr(first, cell.find_last_not_of(' ') + 1 - first));
+        rows.push_back(cells);
+    }
+    BOOST_TEST_REQUIRE(rows.size() > 2u, output);
+    rows.erase(rows.begin(), rows.begin() + 2);
+    return rows;
+}
+
+/// Whether a printed ratio is that of two printed numbers, all of them rounded.
+bool is_ratio(const std::string& ratio, const std::string& above, const std::string& below) {
+    const double found = std::stod(ratio), a = std::stod(above), b = std::stod(below);
+    constexpr double half = 0.000501;
+    return found >= (a - half) / (b + half) - 0.0051 &&
+           found <= (a + half) / std::max(b - half, 1e-9) + 0.0051;
 }
 
 }  // namespace
@@ -55,12 +95,46 @@ BOOST_AUTO_TEST_CASE(layers_are_timed_and_written) {
 
 BOOST_AUTO_TEST_CASE(steps_in_shards_are_timed) {
     const std::string steps =
-        app("bench") + " --network 1x8x8:2C3-P2-3Softmax --batch 4 --shards 2 --threads 1 --rounds 1";
+        app("bench") + " --network 1x8x8:20C3-P2-10Softmax --batch 4 --shards 2 --threads 1 --rounds 1";
     const CommandResult plain = run(steps);
     BOOST_TEST(plain.status == 0, plain.output);
     BOOST_TEST(contains(plain.output, "| conv1"), plain.output);
     BOOST_TEST(!contains(plain.output, "model over"), plain.output);
+    // Of one round the parts follow each other in the step, and one process computes them whatever its link.
+    const auto rows = rows_behind(plain.output, "## ");
+    BOOST_TEST_REQUIRE(rows.back().at(0) == "in all", plain.output);
+    for (std::size_t column = 1; column < rows.back().size(); ++column) {
+        double sum = 0;
+        for (std::size_t i = 0; i + 1 < rows.size(); ++i) sum += std::stod(rows[i].at(column));
+        const double unit = column == 4 ? 0.1 : 0.001;
+        BOOST_TEST(std::abs(std::stod(rows.back()[column]) - sum) <= unit * double(rows.size()),
+                   plain.output);
+    }
+    for (const auto& row : rows)
+        if (row[0] == "softmax" || row[0].starts_with("fc")) BOOST_TEST(row.back() == "12.8", plain.output);
+    BOOST_TEST(rows.back().back() == "13.6", plain.output);  // 200 and 3210 numbers of four bytes
+    const auto milliseconds = [](const std::string& output, const std::string& mark) {
+        BOOST_TEST_REQUIRE(contains(output, mark), output);
+        return std::stod(output.substr(output.find(mark) + mark.size()));
+    };
+    const auto parts_of = [&](const std::string& output) {
+        const auto all = rows_behind(output, "## ").back();
+        return std::stod(all.at(1)) + std::stod(all.at(2)) + milliseconds(output, "of it update ");
+    };
+    BOOST_TEST(milliseconds(plain.output, "\nstep ") >= parts_of(plain.output) - 0.003, plain.output);
+    // The rounds of a mean together took less than the command.
+    constexpr int rounds = 20;
+    const auto start = std::chrono::steady_clock::now();
+    const CommandResult mean = run(
+        app("bench") + " --network 3x32x32:16C5-P2-10Softmax --batch 32 --shards 2 --threads 1 --rounds " +
+        std::to_string(rounds));
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    BOOST_TEST(rounds * parts_of(mean.output) <= taken.count(), mean.output);
     const CommandResult over_links = run(steps + " --links 1000:0.03,300:20");
+    for (const char* link : {"1000:0.03", "300:20"})
+        BOOST_TEST(std::abs(milliseconds(over_links.output, "model over " + std::string(link) + ": step ") -
+                            parts_of(over_links.output)) <= 0.003,
+                   over_links.output);
     BOOST_TEST(over_links.status == 0, over_links.output);
     BOOST_TEST(contains(over_links.output, "model over 1000:0.03: step"), over_links.output);
     BOOST_TEST(contains(over_links.output, "model over 300:20: step"), over_links.output);
@@ -68,6 +142,27 @@ BOOST_AUTO_TEST_CASE(steps_in_shards_are_timed) {
         const CommandResult refused = run(steps + " --links=" + wrong);
         BOOST_TEST(refused.status == 2, wrong);
         BOOST_TEST(!contains(refused.output, "step"), refused.output);  // before anything is timed
+    }
+}
+
+// A node has its share of the images, rounded up; how much faster all are is against one node's measured
+// step.
+BOOST_AUTO_TEST_CASE(nodes_share_the_images_of_a_step) {
+    for (const int images : {4, 5}) {
+        const CommandResult result =
+            run(app("bench") + " --network 1x8x8:2C3-P2-3Softmax --shards 1 --threads 1 --rounds 3 --batch " +
+                std::to_string(images));
+        BOOST_TEST_REQUIRE(result.status == 0, result.output);
+        const auto rows = rows_behind(result.output, "## Model");
+        BOOST_TEST_REQUIRE(rows.size() == 3u, result.output);
+        for (const int i : {0, 1, 2}) {
+            const int nodes = 1 << i;
+            const auto& row = rows[std::size_t(i)];
+            BOOST_TEST(row.at(0) == std::to_string(nodes), result.output);
+            BOOST_TEST(row.at(1) == std::to_string((images + nodes - 1) / nodes), result.output);
+            for (const std::size_t step : {3, 6})
+                BOOST_TEST(is_ratio(row.at(step + 1), rows[0].at(2), row.at(step)), result.output);
+        }
     }
 }
 
@@ -242,9 +337,14 @@ BOOST_AUTO_TEST_CASE(transforms_are_timed) {
     int rows = 0;
     for (std::string line; std::getline(lines, line);) {
         rows += line.starts_with("|");
-        if (line.starts_with("| 16 ")) BOOST_TEST(contains(line, "1.00"), line);
     }
     BOOST_TEST(rows > 20, result.output);
+    for (const auto& row : rows_behind(result.output, "| tile")) {
+        const int tile = std::stoi(row.at(0));
+        if (tile == 16) BOOST_TEST(row.at(2) == "1.00", result.output);
+        BOOST_TEST(row.at(3) == fmt::format("{:.2f}", transform_cycles(tile) / transform_cycles(16)),
+                   result.output);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(networks_are_timed) {
@@ -262,7 +362,72 @@ BOOST_AUTO_TEST_CASE(networks_are_timed_as_users_meet_them) {
     for (const char* part : {"training step", "inference", "| back to back ", "| after half a second ",
                              "| next to a busy process "})
         BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
+    for (const char* pass : {"training step", "inference"}) {
+        const auto rows = rows_behind(result.output, pass);
+        BOOST_TEST_REQUIRE(rows.size() == 6u, result.output);  // of three settings
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const auto &row = rows[i], &one_thread = rows[i - i % 2];
+            BOOST_TEST(row.at(1) == std::to_string(1 + i % 2), result.output);
+            BOOST_TEST(std::stod(row.at(2)) <= std::stod(row.at(3)), result.output);
+            BOOST_TEST(is_ratio(row.at(4), one_thread.at(2), row.at(2)), result.output);
+            BOOST_TEST(is_ratio(row.at(5), one_thread.at(3), row.at(3)), result.output);
+        }
+        BOOST_TEST(std::stod(rows[0].at(2)) < 1, result.output);  // many calls fit into the slice
+    }
     bench_fails("--interruptions", 2, "expected --network");
+}
+
+// The rival of as many threads is the direct engine with all kernels; its ratios come from the stored rounds.
+BOOST_AUTO_TEST_CASE(rows_of_a_network_name_their_contenders) {
+    const TemporaryFolder folder;
+    const std::string out = (folder / "bench.h5").string();
+    const CommandResult done = run(quick +
+                                   "--network 1x8x8:2C3-P2-4C3-3Softmax --batch 3 --engine spatial "
+                                   "--threads 1,2 --pruned 0,0.5 --out " +
+                                   out);
+    BOOST_TEST_REQUIRE(done.status == 0, done.output);
+    const ResultRecord record = read_results(out);
+    const auto numbers = [&](const std::string& table, const std::string& column) {
+        return record.column<double>(out, table, column);
+    };
+    const auto& contenders = record.column<std::string>(out, "benchmark", "contender");
+    const std::vector<double> threads = numbers("benchmark", "threads"),
+                              ratios = numbers("benchmark", "ratio"), pruned = numbers("benchmark", "pruned"),
+                              row_of = numbers("rounds", "row"), seconds = numbers("rounds", "seconds");
+    BOOST_TEST_REQUIRE(contenders.size() == 16u);  // two passes
+    const auto rounds_of = [&](std::size_t row) {
+        std::vector<double> rounds;
+        for (std::size_t i = 0; i < seconds.size(); ++i)
+            if (row_of[i] == double(row)) rounds.push_back(seconds[i]);
+        return rounds;
+    };
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+        BOOST_TEST(contenders[i] == (i % 2 == 0 ? "spatial" : "direct"));
+        BOOST_TEST(pruned[i] == (i % 4 < 2 ? 0 : 0.5));
+        BOOST_TEST(threads[i] == (i % 8 < 4 ? 1 : 2));
+        BOOST_TEST(ratios[i] == ratio(rounds_of(i / 4 * 4 + 1), rounds_of(i)).median);
+    }
+}
+
+// The layers' seconds since they were asked for last, forward and backward.
+BOOST_AUTO_TEST_CASE(phases_of_a_network_are_its_layers) {
+    BenchmarkOptions options;
+    options.batch = 16;
+    for (const bool convolves : {true, false}) {
+        options.network = convolves ? "3x16x16:16C5-16C5-2Softmax" : "3x16x16:300FC-2Softmax";
+        const Contender contender = network_contender(options, "fft", 1, 0, NetworkPass::training_step);
+        contender.run();
+        contender.phases();
+        const auto start = std::chrono::steady_clock::now();
+        for (int call = 0; call < 10; ++call) contender.run();
+        const double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const std::vector<Phase> phases = contender.phases(), after = contender.phases();
+        BOOST_TEST_REQUIRE(phases.size() == 2u);
+        BOOST_TEST((phases[0].seconds > phases[1].seconds) == convolves);
+        BOOST_TEST(phases[0].seconds + phases[1].seconds <= all);
+        if (convolves) BOOST_TEST(phases[0].seconds >= 0.6 * all);  // little more than a third is forward
+        for (const Phase& phase : after) BOOST_TEST(phase.seconds == 0);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {

@@ -509,6 +509,10 @@ BOOST_AUTO_TEST_CASE(a_resumed_comparison_has_all_of_its_curves) {
     BOOST_TEST_REQUIRE(calls.size() == 2u);
     BOOST_TEST(recorded(calls[0], "epochs") == "1");
     BOOST_TEST(recorded(calls[1], "epochs") == "2");
+    // More rounds of the convolutions are measured anew, all of them.
+    bench.command("ecp", "--resume --convolution-rounds 3 --out " + bench.path("e.h5"));
+    BOOST_TEST(numbers_of(read_results(bench.path("e.h5")), "pure_convolution", "one_conv_fft_full").size() ==
+               3u);
 }
 
 // The network's own K first, then each of the others; confusion and phases are of its own.
@@ -540,8 +544,14 @@ BOOST_AUTO_TEST_CASE(an_evaluation_under_every_k_of_a_network_with_one) {
                            expected.confusion[10 * label + answer]);
     }
     BOOST_TEST(confusions.size() > 1u);  // else nothing was seen here
-    BOOST_TEST(numbers_of(record, "evaluation", "test_mcr").at(4) ==
-               mean_of_outputs(outputs, dataset.test).mcr);
+    const Plain mean = mean_of_outputs(outputs, dataset.test);
+    BOOST_TEST(numbers_of(record, "evaluation", "test_mcr").at(4) == mean.mcr);
+    outputs.push_back(mean);
+    for (std::size_t i = 0; i < 5; ++i)
+        BOOST_TEST(numbers_of(record, "evaluation", "cross_entropy").at(i) == outputs[i].loss,
+                   boost::test_tools::tolerance(1e-4));
+    const std::vector<double>& passes = numbers_of(record, "evaluation", "time");
+    BOOST_TEST(passes.at(4) >= passes[1] + passes[2] + passes[3]);  // the mean takes the passes of all
     // The phases of a layer are parts of it.
     const auto &layers = record.column<std::string>("result", "layers", "layer"),
                &phases = record.column<std::string>("result", "layers", "phase");

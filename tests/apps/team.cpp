@@ -258,6 +258,15 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_methods) {
     // One process alone that resumes them knows that they did not take turns.
     BOOST_TEST_REQUIRE(run(app("ecp") + " --resume --epochs 4 --out " + train.file("three.h5")).status == 0);
     check_no_speed();
+    // What is replaced leaves nothing of itself behind.
+    BOOST_TEST_REQUIRE(run(command("new.h5", " --epochs 1")).status == 0);
+    const CommandResult replaced = run(mpirun(2) + command("three.h5", " --epochs 1 --overwrite"));
+    BOOST_TEST_REQUIRE(replaced.status == 0, replaced.output);
+    BOOST_TEST((timeless(train.file("new.h5")) == timeless(train.file("three.h5"))));
+    const CommandResult differing =
+        run(mpirun(1) + command("d.h5", " --rate 0.01") + " : -np 1 " + command("d.h5", " --rate 0.02"));
+    BOOST_TEST(differing.status != 0);
+    BOOST_TEST(contains(differing.output, "process 1: configuration: expected"), differing.output);
 }
 
 /// Each of two layers sends half of its gradients there and back: 119 numbers of four bytes over a kilobit a
@@ -275,6 +284,15 @@ BOOST_AUTO_TEST_CASE(steps_over_other_links_are_modelled) {
         BOOST_TEST(step >= least, result.output);
         BOOST_TEST(step < 2 * least, result.output);
     }
+    // A normalisation waits three times more: for its means, its variances and its gradients.
+    const CommandResult norm = run(mpirun(2) + app("bench") +
+                                   " --network 1x8x8:2C3+BN-P2-3Softmax --batch 4 --shards 2 --threads 1 "
+                                   "--rounds 1 --links 0:1000");
+    const std::string mark = "model over 0:1000: step ";
+    BOOST_TEST_REQUIRE(contains(norm.output, mark), norm.output);
+    const double step = std::stod(norm.output.substr(norm.output.find(mark) + mark.size()));
+    BOOST_TEST(step >= 7000.0, norm.output);
+    BOOST_TEST(step < 8000.0, norm.output);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_once) {

@@ -168,6 +168,29 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     BOOST_TEST(compared.status == 0, compared.output);
     BOOST_TEST(contains(compared.output, "points: l2-kernel-0.25: test_mcr"), compared.output);
     BOOST_TEST(contains(compared.output, "+0.00 ±"), compared.output);
+    // Parts that contradict each other are refused: in the division, the data, or a network that both have.
+    const std::string odd = bench.path("odd.h5");
+    const auto change = [&](const auto& make) {
+        ResultRecord record = read_results(b);
+        make(record);
+        write_results(odd, record);
+    };
+    change([](ResultRecord& record) {
+        record.resolved_toml.replace(record.resolved_toml.find("2/2"), 3, "2/3");
+    });
+    bench.fails(merge(bench.path("none.h5") + " " + odd + " " + a), 2, "is one of 3 parts");
+    change([](ResultRecord& record) { ++record.dataset.n_test; });
+    bench.fails(merge(bench.path("none.h5") + " " + a + " " + odd), 1, "/dataset");
+    for (const std::string column : {"pruned_kernels", "validation_mcr", "test_mcr"}) {
+        change([&](ResultRecord& record) {
+            for (Table& table : record.tables)
+                for (Column& each : table.columns)
+                    if (table.name == "points" && each.name == column)
+                        ++std::get<std::vector<double>>(each.values).front();
+        });
+        bench.fails(merge(bench.path("none.h5") + " " + a + " " + odd), 1,
+                    "/summary/points/" + column + " of baseline");
+    }
 }
 
 // Each part plans the layers of its own points; a merged result has them all, and refuses two of one layer.

@@ -68,6 +68,11 @@ BOOST_AUTO_TEST_CASE(channels_come_first_or_last) {
                boost::test_tools::per_element());
     BOOST_TEST(last[1] == 3);
     BOOST_TEST(last[20] == 1);
+    // Where both could be channels, the last axis has them.
+    const std::string both = "r(72).reshape(2,3,4,3).astype('u1')",
+                      file = save(folder,
+                                  "x_train=" + both + ", x_test=" + both + ", y_train=r(2), y_test=r(2)");
+    BOOST_TEST((load_dataset("npz", file).train.maps == MapShape{3, 3, 4}));
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
