@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "common/older_configuration.hpp"
@@ -45,8 +46,20 @@ bool is_drawn(ModeChoice choice) {
     return choice == ModeChoice::per_epoch || choice == ModeChoice::per_batch;
 }
 
+/// A value of the training state that is one of 0 … `largest`.
+void require_whole(const RecordedRun& run, const char* name, int largest) {
+    const auto found = run.checkpoint.state.values.find(name);
+    if (found == run.checkpoint.state.values.end()) return;
+    const double value = found->second;
+    if (!(value >= 0 && value <= largest && value == std::floor(value)))
+        throw FileError(run.file, std::string("/state @") + name,
+                        fmt::format("a whole number of 0 to {}", largest), fmt::format("{:g}", value));
+}
+
 /// From the training state, which says it, or from what an older file has instead.
 void take_mode(RecordedRun& run) {
+    require_whole(run, "evaluation_mode", 3);
+    require_whole(run, "mode_is_drawn", 1);
     const auto& values = run.checkpoint.state.values;
     const auto mode = values.find("evaluation_mode"), drawn = values.find("mode_is_drawn");
     const bool configured = parse_toml(run.checkpoint.resolved_toml, run.file).contains("mode");
@@ -56,6 +69,22 @@ void take_mode(RecordedRun& run) {
         run.train.mode = {ModeChoice::fixed, mode != values.end()
                                                  ? int(mode->second)
                                                  : mode_of_older_file(run.checkpoint, run.train.mode)};
+}
+
+/// What the configuration names must be there, and fit together.
+void require_preprocessing(const RecordedRun& run) {
+    const char* field = "/extra/preprocessing";
+    bool any = false;
+    try {
+        any = !Preprocessing::from_arrays(run.checkpoint.extra).arrays().empty();
+    } catch (const ShapeError& error) {
+        throw FileError(run.file, field, "arrays of a preprocessing", error.what());
+    }
+    if (!any && run.train.preprocess != Preprocess::none)
+        throw FileError(run.file, field,
+                        "the arrays of " + preprocess_names.print(run.train.preprocess) +
+                            ", which the configuration names",
+                        "none");
 }
 
 void require_count(const RecordedRun& run, const char* field, std::int64_t recorded, int found) {
@@ -91,6 +120,7 @@ RecordedRun read_recorded_run(const std::filesystem::path& file) {
         throw FileError(run.file, "/config/resolved_toml", "a configuration of ours", error.what());
     }
     take_mode(run);
+    require_preprocessing(run);
     run.train.architecture = run.checkpoint.architecture;
     run.train.batch_norm = run.checkpoint.architecture.find("+BN") != std::string::npos;
     run.train.width = 1;
@@ -112,6 +142,7 @@ Dataset load_recorded_data(const RecordedRun& run, const std::string& folder, in
     if (recorded.n_train == 0) return prepared(run, std::move(dataset), threads);
     require_count(run, "n_train", recorded.n_train, dataset.train.count());
     require_count(run, "n_validation", recorded.n_validation, dataset.validation.count());
+    require_count(run, "n_test", recorded.n_test, dataset.test.count());
     return prepared(run, std::move(dataset), threads);
 }
 
@@ -128,6 +159,13 @@ std::string loader_name(const std::string& display_name) {
     for (const char* name : {"mnist", "fashion-mnist", "cifar-10", "svhn"})
         if (lower.starts_with(name)) return name;
     return "auto";
+}
+
+void require_same(const RecordedRun& run, const std::string& option, bool given, const std::string& recorded,
+                  const std::string& found) {
+    if (given && recorded != found)
+        throw UsageError(fmt::format("--{}: {} was made with {}, found {}; its weights are of no other",
+                                     option, run.file, recorded, found));
 }
 
 void require_agreement(const RecordedRun& run, const std::string& option, bool given,

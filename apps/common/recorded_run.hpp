@@ -40,6 +40,10 @@ std::string loader_name(const std::string& display_name);
 void require_agreement(const RecordedRun& run, const std::string& option, bool given,
                        const std::string& recorded, const std::string& found, bool overrule);
 
+/// The same of what cannot be overruled, because the weights would not be what they are.
+void require_same(const RecordedRun& run, const std::string& option, bool given, const std::string& recorded,
+                  const std::string& found);
+
 /// Throws FileError when the network's training was interrupted and not resumed.
 void require_finished(const RecordedRun& run);
 

@@ -22,15 +22,20 @@ void require_agreement(const RecordedRun& run, const PruneOptions& prune, const 
     if (given.dataset != "auto") agree("dataset", run.train.dataset, given.dataset);
     agree("validation", fmt::format("{}", run.train.validation), fmt::format("{}", given.validation));
     agree("limit", std::to_string(run.train.limit), std::to_string(given.limit));
-    agree("preprocess", preprocess_names.print(run.train.preprocess),
-          preprocess_names.print(given.preprocess));
+    require_same(run, "preprocess", options.given("preprocess"), preprocess_names.print(run.train.preprocess),
+                 preprocess_names.print(given.preprocess));
     agree("dropout", fmt::format("{}", run.train.dropout), fmt::format("{}", given.dropout));
     require_mode_is_used(options, parse_architecture(run.checkpoint.architecture));
     if (!run.any_mode)
         agree("mode", mode_rule_names.print(run.train.mode), mode_rule_names.print(given.mode));
-    if (options.given("architecture"))
-        agree("architecture", run.checkpoint.architecture,
-              to_string(given.network_for(parse_architecture(run.checkpoint.architecture).input)));
+    if (!options.given("architecture")) {
+        given.architecture = run.checkpoint.architecture;
+        given.batch_norm = given.batch_norm && !run.train.batch_norm;
+    }
+    const bool named = options.given("architecture") || options.on_command_line("width") ||
+                       options.on_command_line("batch-norm");
+    require_same(run, "architecture", named, run.checkpoint.architecture,
+                 to_string(given.network_for(parse_architecture(run.checkpoint.architecture).input)));
 }
 
 /// What holds with --overrule: the options that are given, or with which the run was started that is resumed.

@@ -48,8 +48,13 @@ std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions
         if (std::count(layers.begin(), layers.end(), layer) > 1)
             throw UsageError("--layers: expected each layer once, found " + layer + " twice");
     }
-    for (const std::string& granularity : prune.granularities)
-        live_units(pruned, {parse_granularity(granularity), layers, prune.stride});
+    for (const std::string& granularity : prune.granularities) {
+        const PruningScope scope{parse_granularity(granularity), layers, prune.stride};
+        live_units(pruned, scope);
+        for (const std::string& criterion : prune.criteria)
+            require_scores(pruned, scope,
+                           parse_criterion(criterion == best_of_n ? prune.candidates_from : criterion));
+    }
     return layers;
 }
 

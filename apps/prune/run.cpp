@@ -1,5 +1,8 @@
 #include "prune/run.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -8,9 +11,11 @@
 #include "common/team.hpp"
 #include "fftconv/convolution/measured_plan.hpp"
 #include "fftconv/core/error.hpp"
+#include "fftconv/pruning/criteria.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "prune/baseline.hpp"
 #include "prune/points.hpp"
+#include "prune/selection.hpp"
 #include "prune/step.hpp"
 #include "train/run.hpp"
 
@@ -66,6 +71,25 @@ void require_baseline(PruneOptions& prune, const Options& options) {
     prune.train.dataset = dataset.key;
 }
 
+/// An option that the others leave without effect is a mistake.
+void require_used_options(const PruneOptions& prune, const Options& options) {
+    const auto require = [&](const char* option, bool used, const std::string& expected) {
+        if (options.on_command_line(option) && !used)
+            throw UsageError(fmt::format("--{}: without {} nothing comes of it", option, expected));
+    };
+    const auto any = [](const std::vector<std::string>& names, const std::string& name) {
+        return std::ranges::find(names, name) != names.end();
+    };
+    for (const char* option : {"rate", "epochs", "schedule"})
+        require(option, prune.train_baseline,
+                fmt::format("--train, whose training it is of (see --retrain-{})", option));
+    const std::string reconstruction = to_string(Criterion::reconstruction),
+                      inside = to_string(Granularity::intra_kernel);
+    require("compensate", any(prune.criteria, reconstruction), "--criterion " + reconstruction);
+    require("candidates-from", any(prune.criteria, best_of_n), std::string("--criterion ") + best_of_n);
+    require("stride", any(prune.granularities, inside), "--granularity " + inside);
+}
+
 std::optional<ResultRecord> stored_results(PruneOptions& prune, Options& options) {
     const std::string& out = prune.train.out;
     const bool there = std::filesystem::exists(out);
@@ -119,6 +143,7 @@ void run_pruning(PruneOptions& prune, Options& options) {
     std::optional<ResultRecord> stored = stored_results(prune, options);
     prune.resumed = stored.has_value();
     prune.check();
+    require_used_options(prune, options);
     if (!stored) take_initial(prune.train, options);
     require_baseline(prune, options);
     try {

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -41,12 +42,14 @@ void add_table(Summary& summary, const Table& table) {
     if (table.columns.empty()) return;
     const auto* names = std::get_if<std::vector<std::string>>(&table.columns.front().values);
     if (!names) return;
-    for (std::size_t row = 0; row < names->size(); ++row)
+    for (std::size_t row = 0; row < names->size(); ++row) {
+        if (std::ranges::count(*names, (*names)[row]) > 1) continue;  // nothing says which is which
         for (const Column& column : table.columns)
             if (const auto* values = std::get_if<std::vector<double>>(&column.values);
                 values && is_rate(column))
                 summary.values.emplace_back(fmt::format("{}: {}: {}", table.name, (*names)[row], column.name),
                                             (*values)[row]);
+    }
 }
 
 void add_curve(Summary& summary, const Curve& curve) {

@@ -24,17 +24,18 @@ namespace fftconv {
 
 namespace {
 
-/// Fitted on the training images, or, of a run that is resumed or starts from another, taken from its file.
+/// Fitted on the training images, or, of a run that is resumed or starts from another, taken from its file,
+/// which may have some that no option names (of the Python package).
 Preprocessing preprocessing_of(const TrainOptions& train, const Dataset& dataset, const Checkpoint* before) {
-    if (train.preprocess == Preprocess::none) return {};
     if (before) return Preprocessing::from_arrays(before->extra);
+    if (train.preprocess == Preprocess::none) return {};
     PreprocessOptions options;
     options.whitening = train.preprocess == Preprocess::whitening;
     return Preprocessing(dataset.train, options, train.thread_count());
 }
 
 void apply(const Preprocessing& preprocessing, const TrainOptions& train, Dataset& dataset) {
-    if (train.preprocess == Preprocess::none) return;
+    if (preprocessing.arrays().empty()) return;
     for (LabelledImages* images : {&dataset.train, &dataset.validation, &dataset.test}) {
         if (images->count() > 0) preprocessing.apply(*images, train.thread_count());
     }
@@ -200,14 +201,29 @@ Checkpoint stored_run(const TrainOptions& train, Options& options) {
     return stored;
 }
 
-/// On the data set of that training the images that it held out are held out again.
-void take_data(TrainOptions& train, const TrainOptions& init, const Options& options) {
-    if (options.given("dataset") || options.given("data")) return;
-    train.dataset = init.dataset;
-    if (std::getenv("FFTCONV_DATA") == nullptr) train.data = init.data;
-    if (!options.given("limit")) train.limit = init.limit;
-    if (!options.given("validation")) train.validation = init.validation;
-    if (!options.given("seed")) train.seed = init.seed;
+/// On the data of that training, wherever they lie now, as many images are used and held out.
+void take_data(TrainOptions& train, const RecordedRun& init, const Options& options) {
+    if (!options.given("dataset") && !options.given("data")) {
+        train.dataset = init.train.dataset;
+        if (std::getenv("FFTCONV_DATA") == nullptr) train.data = init.train.data;
+    } else if (load_dataset(train.dataset, train.data).sha256 != init.checkpoint.dataset.sha256) {
+        return;
+    }
+    if (!options.given("limit")) train.limit = init.train.limit;
+    if (!options.given("validation")) train.validation = init.train.validation;
+    if (!options.given("seed")) train.seed = init.train.seed;
+}
+
+/// A run that is resumed, or that starts from a network of the same data, holds out the images that were held
+/// out then: those that the network has seen would make validation look better than it is.
+Dataset load_split(const TrainOptions& train, const Checkpoint* before) {
+    DatasetOptions how = train.dataset_options();
+    Dataset dataset = load_dataset(train.dataset, train.data, how);
+    if (!before || before->dataset.sha256 != dataset.sha256 ||
+        before->dataset.split_seed == dataset.split_seed)
+        return dataset;
+    how.split_seed = before->dataset.split_seed;
+    return load_dataset(train.dataset, train.data, how);
 }
 
 }  // namespace
@@ -222,7 +238,7 @@ void take_initial(TrainOptions& train, const Options& options) {
     if (!options.given("preprocess")) train.preprocess = init.train.preprocess;
     if (!options.given("mode")) train.mode = init.train.mode;
     if (!options.given("dropout")) train.dropout = init.train.dropout;
-    take_data(train, init.train, options);
+    take_data(train, init, options);
 }
 
 /// The rates of a cosine depend on the number of epochs, those of the epochs that are done too.
@@ -244,7 +260,7 @@ std::optional<double> train_network(TrainOptions& train, const Options& options,
     if (!stored && !train.init.empty()) init = read_recorded_run(train.init);
     const bool same_preprocessing = init && init->train.preprocess == train.preprocess;
     require_mode_is_used(options, parse_architecture(train.architecture));  // before the data is read
-    Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
+    Dataset dataset = load_split(train, stored ? &*stored : init ? &init->checkpoint : nullptr);
     train.dataset = dataset.key;
     const Preprocessing preprocessing = preprocessing_of(train, dataset,
                                                          stored               ? &*stored

@@ -4,6 +4,8 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -410,6 +412,60 @@ BOOST_AUTO_TEST_CASE(k_that_is_drawn_for_a_run_of_a_comparison) {
     BOOST_TEST(read_checkpoint(bench.path(file)).state.values.at("evaluation_mode") == mode);
 }
 
+// Arrays of a preprocessing hold though no option names them, as in files of the Python package; and without
+// them a file that names one is refused.
+BOOST_AUTO_TEST_CASE(a_training_starts_with_the_preprocessing_of_its_network) {
+    const Bench bench;
+    bench.train(two_layers + "--limit 60 --epochs 1");
+    Checkpoint start = read_checkpoint(bench.path("n.h5"));
+    NamedArray whitening{"preprocessing/whitening", {784, 784}, std::vector<float>(784 * 784)};
+    for (std::size_t i = 0; i < 784; ++i) whitening.values[785 * i] = 3;
+    start.extra = {{"preprocessing/mean", {1, 28, 28}, std::vector<float>(784, 0.2f)}, whitening};
+    write_checkpoint(bench.path("s.h5"), start);
+    bench.command("train",
+                  "--init " + bench.path("s.h5") + " --epochs 1 --rate 1e-9 --out " + bench.path("t.h5"));
+    const Checkpoint found = read_checkpoint(bench.path("t.h5"));
+    BOOST_TEST((Preprocessing::from_arrays(found.extra).arrays() == start.extra));
+    Dataset dataset = bench.dataset(0.3, 3, 60);
+    Preprocessing::from_arrays(start.extra).apply(dataset.test, 1);
+    PrunedNetwork network = bench.network("s.h5");
+    const Plain expected = plain(network.network, dataset.test);
+    bench.command("evaluate", bench.path("t.h5") + " --out " + bench.path("e.h5"));
+    BOOST_TEST(
+        numbers_of(read_results(bench.path("e.h5")), "evaluation", "cross_entropy").at(0) == expected.loss,
+        boost::test_tools::tolerance(1e-4));
+    PrunedNetwork plainly = bench.network("n.h5");
+    BOOST_TEST(std::abs(plain(plainly.network, bench.dataset(0.3, 3, 60).test).loss - expected.loss) > 1e-3);
+    bench.command("train",
+                  "--preprocess contrast --limit 60 --epochs 1 --batch 16 --out " + bench.path("c.h5"));
+    Checkpoint without = read_checkpoint(bench.path("c.h5"));
+    without.extra.clear();
+    write_checkpoint(bench.path("c.h5"), without);
+    bench.refuses("evaluate", bench.path("c.h5"), 1, bench.path("c.h5") + ": /extra/preprocessing");
+    without.extra = {{"preprocessing/contrast", {3}, {1, 2, 3}}};
+    write_checkpoint(bench.path("c.h5"), without);
+    bench.refuses("evaluate", bench.path("c.h5"), 1, "two numbers, found 3");
+}
+
+// What a file says of itself is compared with what it holds.
+BOOST_AUTO_TEST_CASE(contradictions_within_a_checkpoint) {
+    const Bench bench;
+    bench.train("--architecture '1x28x28:4C5v-P2(ecp)-6C3v-P2-10Softmax' --limit 60 --epochs 1");
+    const auto refused = [&](const std::string& part, const auto& change) {
+        Checkpoint other = read_checkpoint(bench.path("n.h5"));
+        change(other);
+        write_checkpoint(bench.path("other.h5"), other);
+        bench.refuses("evaluate", bench.path("other.h5"), 1, bench.path("other.h5") + ": " + part);
+    };
+    refused("/state @evaluation_mode: expected a whole number of 0 to 3, found 1.5",
+            [](Checkpoint& other) { other.state.values["evaluation_mode"] = 1.5; });
+    refused("/state @mode_is_drawn", [](Checkpoint& other) { other.state.values["mode_is_drawn"] = 5; });
+    refused("/model @layer_names: expected conv1, relu1, conv2, pool1, relu2, dense1, found conv2, conv1",
+            [](Checkpoint& other) {
+                other.layer_names = {"conv2", "conv1"};
+            });
+}
+
 // A point that is pruned or trained again is judged by the images that its network never saw, whichever the
 // seed of its run; a network of fftconv-ecp held none out.
 BOOST_AUTO_TEST_CASE(the_split_is_that_of_the_first_training) {
@@ -433,6 +489,40 @@ BOOST_AUTO_TEST_CASE(the_split_is_that_of_the_first_training) {
     };
     BOOST_TEST((tuned(bench.path("n.h5")).dataset == read_checkpoint(bench.path("n.h5")).dataset));
     BOOST_TEST((tuned(point).dataset == read_checkpoint(bench.path("n.h5")).dataset));
+    // The same data in another folder have the same split, whichever the seed of the run and its repeats.
+    const std::string moved = bench.path("moved"), changed = bench.path("changed");
+    std::filesystem::copy(bench.data, moved, std::filesystem::copy_options::recursive);
+    const auto started = [&](const std::string& folder, const std::string& more) {
+        const CommandResult done = run(
+            app("train") + " --threads 1 --epochs 1 --rate 1e-9 --overwrite --init " + bench.path("n.h5") +
+            " --dataset mnist --data " + folder + " " + more + " --out " + bench.path("t.h5"));
+        BOOST_TEST_REQUIRE(done.status == 0, done.output);
+        return read_checkpoint(bench.path("t.h5"));
+    };
+    const Checkpoint start = read_checkpoint(bench.path("n.h5"));
+    BOOST_TEST((started(moved, "").dataset == start.dataset));
+    const Checkpoint repeated = started(moved, "--seed 8 --repeat 2");
+    BOOST_TEST((repeated.dataset == start.dataset));
+    BOOST_TEST((read_checkpoint(bench.path("t-repeat-2.h5")).dataset == start.dataset));
+    BOOST_TEST(repeated.curves.at(0).validation_mcr.back() == start.curves.at(0).validation_mcr.back());
+    const CommandResult resumed = run(app("train") + " --threads 1 --resume --epochs 2 --data " + moved +
+                                      " --repeat 1 --out " + bench.path("t-repeat-2.h5"));
+    BOOST_TEST(resumed.status == 0, resumed.output);
+    BOOST_TEST((read_checkpoint(bench.path("t-repeat-2.h5")).dataset == start.dataset));
+    // Other data have a split of their own, and all of their images.
+    std::filesystem::copy(bench.data, changed, std::filesystem::copy_options::recursive);
+    {
+        std::fstream labels(changed + "/mnist/train-labels-idx1-ubyte",
+                            std::ios::in | std::ios::out | std::ios::binary);
+        BOOST_REQUIRE(labels.good());
+        labels.seekg(8);
+        const int label = labels.get();
+        labels.seekp(8);
+        labels.put(char((label + 1) % 10));
+    }
+    const Checkpoint elsewhere = started(changed, "");
+    BOOST_TEST(elsewhere.dataset.split_seed == 1u);
+    BOOST_TEST(elsewhere.dataset.n_train + elsewhere.dataset.n_validation > 60);
     bench.command("ecp",
                   "--network one-conv --method max --epochs 1 --limit 60 --convolution-rounds 0 --out " +
                       bench.path("e.h5"));
@@ -440,9 +530,11 @@ BOOST_AUTO_TEST_CASE(the_split_is_that_of_the_first_training) {
     BOOST_TEST((tuned(method).dataset == read_checkpoint(method).dataset));
     BOOST_TEST(tuned(method).dataset.n_validation == 0);
     // Where as many images are not found, it is another split.
-    for (const char* field : {"n_train", "n_validation"}) {
+    for (const std::string field : {"n_train", "n_validation", "n_test"}) {
         Checkpoint other = read_checkpoint(bench.path("n.h5"));
-        ++(field == std::string("n_train") ? other.dataset.n_train : other.dataset.n_validation);
+        ++(field == "n_train"        ? other.dataset.n_train
+           : field == "n_validation" ? other.dataset.n_validation
+                                     : other.dataset.n_test);
         write_checkpoint(bench.path("other.h5"), other);
         bench.refuses("prune",
                       "--ratio 0.5 --checkpoint " + bench.path("other.h5") + " --out " + bench.path("x.h5"),

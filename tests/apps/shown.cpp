@@ -535,6 +535,15 @@ BOOST_AUTO_TEST_CASE(comparisons) {
     const std::string of_tables = comparison_text({(folder / "t.h5").string(), (folder / "t.h5").string()});
     BOOST_TEST(contains(of_tables, "table_3: ECP: best_accuracy"), of_tables);
     BOOST_TEST(!contains(of_tables, "paper_"), of_tables);
+    // Rows of one name are not told apart, and not compared.
+    table.tables = {{"candidates",
+                     "Candidates",
+                     {{"point", "", std::vector<std::string>{"half", "half", "rest"}},
+                      {"validation_mcr", "percent", std::vector<double>{20, 10, 5}}}}};
+    write_results(folder / "t.h5", table);
+    const std::string of_names = comparison_text({(folder / "t.h5").string(), (folder / "t.h5").string()});
+    BOOST_TEST(!contains(of_names, "half"), of_names);
+    BOOST_TEST(contains(of_names, "candidates: rest: validation_mcr"), of_names);
     // Further files are compared with the first one, too.
     const std::string c = (folder / "c.h5").string();
     write_checkpoint(c, checkpoint_with(13, {30, 12}, data));

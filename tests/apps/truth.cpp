@@ -69,7 +69,22 @@ BOOST_AUTO_TEST_CASE(what_contradicts_a_checkpoint_is_refused_unless_it_overrule
     bench.fails(prune + "--mode 1", 2, "--mode");
     bench.fails(prune + "--architecture two-conv", 2, "--architecture");
     bench.fails(prune + "--preprocess contrast", 2, "--preprocess");
+    bench.fails(prune + "--preprocess contrast --overrule", 2, "its weights are of no other");
+    bench.fails(prune + "--architecture two-conv --overrule", 2, "its weights are of no other");
+    bench.fails(prune + "--width 2", 2, "--architecture");
+    bench.fails(prune + "--batch-norm", 2, "--architecture");
     bench.fails(prune + "--layers conv9", 2, "--layers: expected conv1 or dense1, found conv9");
+    // What the other options leave without effect.
+    bench.fails(prune + "--rate 0.5", 2, "--rate: without --train");
+    bench.fails(prune + "--epochs 3", 2, "--retrain-epochs");
+    bench.fails(prune + "--schedule cosine", 2, "--retrain-schedule");
+    bench.fails(prune + "--compensate --criterion l2", 2, "--compensate: without --criterion reconstruction");
+    bench.fails(prune + "--candidates-from l2 --criterion l2", 2, "without --criterion best-of-n");
+    bench.fails(prune + "--stride 3", 2, "--stride: without --granularity intra-kernel");
+    // Scores that such units do not have are no later finding.
+    bench.fails(prune + "--granularity feature-map --criterion l2,gamma", 2, "batch normalisation");
+    bench.fails(prune + "--granularity feature-map --criterion best-of-n --candidates-from reconstruction", 2,
+                "kernels or groups");
     BOOST_TEST(!std::filesystem::exists(bench.path("p.h5")));
     // Another data set under the same name.
     const TemporaryFolder other;

@@ -4,6 +4,7 @@
 
 #include "dataset/files.hpp"
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/ordinary_file.hpp"
 #include "fftconv/dataset/dataset.hpp"
 #include "support/file_error.hpp"
 #include "support/temporary_folder.hpp"
@@ -63,14 +64,34 @@ BOOST_AUTO_TEST_CASE(transparent_pixels_are_dark) {
     std::filesystem::create_directories(folder / "cat");
     png_image image{};
     image.version = PNG_IMAGE_VERSION;
-    image.width = 3;
+    image.width = 4;
     image.height = 1;
     image.format = PNG_FORMAT_RGBA;
-    const Bytes pixels = {200, 100, 50, 255, 200, 100, 50, 0, 0, 0, 0, 100};
+    const Bytes pixels = {200, 100, 50, 255, 200, 100, 50, 0, 0, 0, 0, 100, 200, 100, 50, 51};
     BOOST_REQUIRE(
         png_image_write_to_file(&image, (folder / "cat/a.png").c_str(), 0, pixels.data(), 0, nullptr));
     const PictureFolder found = read_pictures(folder.path());
-    BOOST_TEST(std::get<Bytes>(found.images.pixels) == Bytes({200, 0, 0, 100, 0, 0, 50, 0, 0}),
+    BOOST_TEST(std::get<Bytes>(found.images.pixels) == Bytes({200, 0, 0, 40, 100, 0, 0, 20, 50, 0, 0, 10}),
+               boost::test_tools::per_element());
+}
+
+// A pixel is the number that was written, whatever a file says of the screen that it is shown on.
+BOOST_AUTO_TEST_CASE(no_gamma_bends_pixels) {
+    const TemporaryFolder folder;
+    write_png(folder / "cat/a.png", 1, 3, 1, {0, 50, 255});
+    Bytes file = read_ordinary_file(folder / "cat/a.png", 1 << 20);
+    const Bytes linear = {0, 0, 0, 4, 'g', 'A', 'M', 'A', 0, 1, 0x86, 0xa0, 0x31, 0xe8, 0x96, 0x5f};
+    file.insert(file.begin() + 33, linear.begin(), linear.end());  // behind the header
+    write(folder / "cat/b.png", file);
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    image.width = 3;
+    image.height = 1;
+    image.format = PNG_FORMAT_LINEAR_Y;  // sixteen bits, and the same remark
+    const std::uint16_t pixels[] = {0, 50 * 257, 65535};
+    BOOST_REQUIRE(png_image_write_to_file(&image, (folder / "cat/c.png").c_str(), 0, pixels, 0, nullptr));
+    const PictureFolder found = read_pictures(folder.path());
+    BOOST_TEST(std::get<Bytes>(found.images.pixels) == Bytes({0, 50, 255, 0, 50, 255, 0, 50, 255}),
                boost::test_tools::per_element());
 }
 

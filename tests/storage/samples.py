@@ -340,6 +340,9 @@ SPOILT = {
     "nan_loss": (lambda f: f["curves/max/train_loss"].__setitem__(0, np.nan), "/curves/max/train_loss", "nan at 0"),
     "kept_of_another_mask": (lambda f: f["mask/conv1/feature_map"].attrs.__setitem__("kept", 2),
                              "/mask/conv1/feature_map @kept", "2"),
+    "total_of_another_mask": (lambda f: f["mask/conv1/feature_map"].attrs.__setitem__("total", 77),
+                              "/mask/conv1/feature_map @total", "77"),
+    "mask_of_unknown_units": (lambda f: f["mask/conv2"].move("kernel", "kernels"), "/mask/conv2/kernels", "kernels"),
 }
 
 # The same, but digests and lists of members stay those of before.

@@ -146,7 +146,9 @@ std::vector<NamedArray> Preprocessing::arrays() const {
 Preprocessing Preprocessing::from_arrays(const std::vector<NamedArray>& arrays) {
     Preprocessing result;
     if (const NamedArray* contrast = find(arrays, "preprocessing/contrast")) {
-        if (contrast->values.size() != 2) throw ShapeError("preprocessing/contrast: expected two numbers");
+        if (contrast->values.size() != 2)
+            throw ShapeError("preprocessing/contrast: expected two numbers, found " +
+                             std::to_string(contrast->values.size()));
         result.contrast_ = contrast->values;
     }
     const NamedArray *mean = find(arrays, "preprocessing/mean"),
@@ -155,7 +157,10 @@ Preprocessing Preprocessing::from_arrays(const std::vector<NamedArray>& arrays) 
     if (!mean || !whitening || mean->shape.size() != 3 ||
         whitening->values.size() != mean->values.size() * mean->values.size())
         throw ShapeError(
-            "preprocessing/mean and preprocessing/whitening: expected (C, H, W) and (pixels, pixels)");
+            "preprocessing/mean and preprocessing/whitening: expected (C, H, W) and (pixels, pixels), "
+            "found " +
+            std::to_string(mean ? mean->values.size() : 0) + " and " +
+            std::to_string(whitening ? whitening->values.size() : 0) + " values");
     result.maps_ = {mean->shape[0], mean->shape[1], mean->shape[2]};
     if (result.maps_.size() != mean->values.size())
         throw ShapeError("preprocessing/mean: values do not fit the shape");

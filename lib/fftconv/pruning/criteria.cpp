@@ -58,18 +58,29 @@ Scores magnitudes(const std::vector<UnitGroup>& groups, const PruningScope& scop
     });
 }
 
-/// The batch normalisations that gamma and taylor_gamma read. @throws UsageError
-void require_norms(const std::vector<UnitGroup>& groups, const PruningScope& scope, Criterion criterion) {
+/// @throws UsageError when such units have no such score.
+void require_scores_of(const std::vector<UnitGroup>& groups, const PruningScope& scope, Criterion criterion) {
+    const auto require = [&](bool can, const char* expected, const std::string& found) {
+        if (!can)
+            throw UsageError("criterion: " + to_string(criterion) + ": expected " + expected + ", found " +
+                             found);
+    };
+    if (criterion == Criterion::reconstruction)
+        require(scope.granularity == Granularity::kernel || scope.granularity == Granularity::kernel_group,
+                "kernels or groups of them", to_string(scope.granularity));
     for (const UnitGroup& group : groups)
-        for (const PruningUnit& unit : group)
-            if (!unit.layer.norm || scope.granularity != Granularity::feature_map)
-                throw UsageError("criterion: " + to_string(criterion) +
-                                 ": expected feature maps with batch normalisation, found " +
-                                 to_string(scope.granularity) + " of " + unit.layer.name());
+        for (const PruningUnit& unit : group) {
+            if (criterion == Criterion::gamma || criterion == Criterion::taylor_gamma)
+                require(unit.layer.norm && scope.granularity == Granularity::feature_map,
+                        "feature maps with batch normalisation",
+                        to_string(scope.granularity) + " of " + unit.layer.name());
+            if (criterion == Criterion::spectral)
+                require(unit.layer.convolution && scope.granularity != Granularity::layer,
+                        "units of convolutions", unit.layer.name());
+        }
 }
 
-Scores gammas(const std::vector<UnitGroup>& groups, const PruningScope& scope) {
-    require_norms(groups, scope, Criterion::gamma);
+Scores gammas(const std::vector<UnitGroup>& groups) {
     return each_unit(groups, [](const PruningUnit& unit) {
         return std::abs(double(unit.layer.norm->parameters()[0]->value[std::size_t(unit.index)]));
     });
@@ -127,9 +138,7 @@ Scores taylor(Network& network, const std::vector<UnitGroup>& groups, const Prun
     });
 }
 
-Scores taylor_gamma(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
-                    const CriterionData& data) {
-    require_norms(groups, scope, Criterion::taylor_gamma);
+Scores taylor_gamma(Network& network, const std::vector<UnitGroup>& groups, const CriterionData& data) {
     return squared_changes(network, groups, data, [](const PruningUnit& unit) {
         double change = 0;
         for (const Parameter* parameter : unit.layer.norm->parameters())
@@ -205,11 +214,6 @@ double group_share(const Energies& energies, const PruningUnit& unit) {
 
 Scores spectral(Network& network, const std::vector<UnitGroup>& groups, const PruningScope& scope,
                 const CriterionData& data) {
-    for (const UnitGroup& group : groups)
-        for (const PruningUnit& unit : group)
-            if (!unit.layer.convolution || scope.granularity == Granularity::layer)
-                throw UsageError("criterion: spectral: expected units of convolutions, found " +
-                                 unit.layer.name());
     const auto energies = measure_energies(network, scope, data);
     return each_unit(groups, [&](const PruningUnit& unit) {
         const Energies& of_layer = energies.at(unit.layer.layer);
@@ -242,9 +246,9 @@ Scores scores_of(PrunedNetwork& pruned, const std::vector<UnitGroup>& groups, co
         case Criterion::l2_scaled:
             return magnitudes(groups, scope, true, true);
         case Criterion::gamma:
-            return gammas(groups, scope);
+            return gammas(groups);
         case Criterion::taylor_gamma:
-            return taylor_gamma(pruned.network, groups, scope, data);
+            return taylor_gamma(pruned.network, groups, data);
         case Criterion::reconstruction:
             return Reconstruction(pruned, scope, data.images, data.batches).scores();
         case Criterion::taylor:
@@ -259,9 +263,14 @@ Scores scores_of(PrunedNetwork& pruned, const std::vector<UnitGroup>& groups, co
 
 }  // namespace
 
+void require_scores(const PrunedNetwork& pruned, const PruningScope& scope, Criterion criterion) {
+    require_scores_of(live_units(pruned, scope), scope, criterion);
+}
+
 std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const PruningScope& scope,
                                              Criterion criterion, const CriterionData& data) {
     const std::vector<UnitGroup> groups = live_units(pruned, scope);
+    require_scores_of(groups, scope, criterion);
     Scores scores = scores_of(pruned, groups, scope, criterion, data);
     for (std::size_t g = 0; g < groups.size(); ++g)
         for (std::size_t u = 0; u < groups[g].size(); ++u)

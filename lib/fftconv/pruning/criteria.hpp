@@ -67,10 +67,13 @@ struct CriterionData {
     std::uint64_t seed = 1;
 };
 
+/// @throws UsageError for scores that the units of live_units(pruned, scope) do not have: spectral ones of
+/// dense or whole layers, gamma and taylor_gamma of anything but maps with batch normalisation,
+/// reconstruction of anything but kernels and groups of them.
+void require_scores(const PrunedNetwork& pruned, const PruningScope& scope, Criterion criterion);
+
 /// The score of each unit of live_units(pruned, scope). The network stays as it is, but for its gradients.
-/// @throws UsageError for scores that such units do not have: spectral ones of dense or whole layers, gamma
-/// and taylor_gamma of anything but maps with batch normalisation, reconstruction of anything but kernels and
-/// groups of them; Error when a score is not finite, naming layer and unit.
+/// @throws UsageError as `require_scores` does; Error when a score is not finite, naming layer and unit.
 std::vector<std::vector<double>> unit_scores(PrunedNetwork& pruned, const PruningScope& scope,
                                              Criterion criterion, const CriterionData& data);
 

@@ -8,6 +8,7 @@
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
 #include "fftconv/network/loss.hpp"
+#include "fftconv/pruning/criteria.hpp"
 #include "fftconv/pruning/map_spectra-inl.hpp"
 
 namespace fftconv {
@@ -269,9 +270,7 @@ Reconstruction::~Reconstruction() = default;
 
 Reconstruction::Reconstruction(PrunedNetwork& pruned, const PruningScope& scope, Batches& images, int batches)
     : pruned_(pruned), scope_(scope) {
-    if (scope.granularity != Granularity::kernel && scope.granularity != Granularity::kernel_group)
-        throw UsageError("criterion: reconstruction: expected kernels or groups of them, found " +
-                         to_string(scope.granularity));
+    require_scores(pruned, scope, Criterion::reconstruction);
     Network& network = pruned.network;
     const std::vector<WeightedLayer> layers = weighted_layers(network);
     const auto surviving = pruned.surviving_weights();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/number_text.hpp"
@@ -39,11 +40,13 @@ std::vector<std::uint8_t> read_mask(const hdf5::Group& group, const std::string&
     }
     std::vector<std::uint8_t> bytes = dataset.read<std::uint8_t>(expected);
     check_bytes(dataset.file(), dataset.path(), bytes);
-    const auto kept = std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0});
-    if (dataset.has_number("kept") && dataset.attribute<std::int64_t>("kept") != kept)
-        throw FileError(dataset.file(), dataset.path() + " @kept",
-                        std::to_string(kept) + ", the sum of the mask",
-                        std::to_string(dataset.attribute<std::int64_t>("kept")));
+    const auto require = [&](const char* attribute, std::int64_t value, const char* what) {
+        if (dataset.has_number(attribute) && dataset.attribute<std::int64_t>(attribute) != value)
+            throw FileError(dataset.file(), dataset.path() + " @" + attribute, std::to_string(value) + what,
+                            std::to_string(dataset.attribute<std::int64_t>(attribute)));
+    };
+    require("kept", std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0}), ", the sum of the mask");
+    require("total", std::int64_t(bytes.size()), ", the units of the mask");
     return bytes;
 }
 
@@ -51,6 +54,13 @@ LayerMask read_layer_mask(const hdf5::Group& group, const std::string& layer) {
     LayerMask mask;
     mask.layer = layer;
     group.check_scales();
+    for (const std::string& name : group.names()) {
+        static const std::set<std::string> known{"feature_map", "kernel", "intra_kernel", "out", "in",
+                                                 "ky",          "kx"};
+        if (!known.contains(name))
+            throw FileError(group.file(), group.path() + "/" + name, "feature_map, kernel or intra_kernel",
+                            name);
+    }
     mask.feature_map = read_mask(group, "feature_map", {&mask.out});
     mask.kernel = read_mask(group, "kernel", {&mask.out, &mask.in});
     mask.intra_kernel =

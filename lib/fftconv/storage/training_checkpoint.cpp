@@ -265,6 +265,19 @@ void check_variances(const Checkpoint& checkpoint, const std::filesystem::path& 
     }
 }
 
+/// In the order in which the architecture makes them.
+void require_layer_names(const Network& network, const Checkpoint& checkpoint,
+                         const std::filesystem::path& file) {
+    const auto list = [](const std::vector<std::string>& names) {
+        std::string text;
+        for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+        return text;
+    };
+    const std::vector<std::string> expected = network.layer_names();
+    if (!checkpoint.layer_names.empty() && checkpoint.layer_names != expected)
+        throw FileError(file.string(), "/model @layer_names", list(expected), list(checkpoint.layer_names));
+}
+
 void set_masks(PrunedNetwork& pruned, const Checkpoint& checkpoint, const std::filesystem::path& file) {
     try {
         pruned.set_masks(checkpoint.masks);
@@ -351,6 +364,7 @@ PrunedNetwork load_network(const Checkpoint& checkpoint, const std::filesystem::
     check_variances(checkpoint, file);
     try {
         PrunedNetwork pruned(Network(parse_architecture(checkpoint.architecture), options));
+        require_layer_names(pruned.network, checkpoint, file);
         pruned.network.load_state(checkpoint.model);
         set_masks(pruned, checkpoint, file);
         return pruned;

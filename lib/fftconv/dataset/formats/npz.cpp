@@ -77,8 +77,11 @@ NpyArray parse_header(const std::string& path, const std::string& field, const s
     static const std::regex form(
         "\\s*\\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \\(([0-9, ]*)\\), \\}\\s*");
     std::smatch found;
-    if (!std::regex_match(dictionary, found, form) || found[2] == "True")
-        throw FileError(path, field, "a header of NPY, row-major", dictionary.substr(0, 80));
+    if (!std::regex_match(dictionary, found, form))
+        throw FileError(path, field, "a header of NPY", dictionary.substr(0, 80));
+    if (found[2] == "True")
+        throw FileError(path, field, "an array in C order, as numpy.ascontiguousarray makes one",
+                        "fortran_order: True");
     NpyArray array{field, found[1], {}, {}};
     const std::string shape = found[3];
     static const std::regex number("[0-9]+");
@@ -187,11 +190,18 @@ LabelledImages images_of(const std::string& path, const NpyArray& array) {
     return images;
 }
 
+/// "120 x 3"
+std::string extents_text(const std::vector<std::size_t>& extents) {
+    std::string text;
+    for (const std::size_t extent : extents) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+    return text;
+}
+
 std::vector<std::uint8_t> labels_of(const std::string& path, const NpyArray& array, std::size_t count) {
     const std::vector<std::size_t>& s = array.shape;
     if (s.empty() || s[0] != count || s.size() > 2 || (s.size() == 2 && s[1] != 1))
-        throw FileError(path, array.field, std::to_string(count) + " labels, as many as images",
-                        s.empty() ? "one" : std::to_string(s[0]));
+        throw FileError(path, array.field, std::to_string(count) + " labels, one for each image",
+                        s.empty() ? "one" : extents_text(s));
     const std::size_t width = *width_of(array.type);
     std::vector<std::uint8_t> labels(count);
     for (std::size_t n = 0; n < count; ++n) {

@@ -40,17 +40,50 @@ struct PngImage {
     PngImage& operator=(const PngImage&) = delete;
 };
 
-Picture read_png(const fs::path& path, const Bytes& file) {
+/// A PNG without its remarks on how a screen shows it (gAMA, cHRM, sRGB, iCCP, sBIT): a pixel is the number
+/// that was written, as in other formats. What is no chunk is left for libpng to complain of.
+Bytes without_colour_space(const Bytes& file) {
+    constexpr std::size_t signature = 8, frame = 12;  // length, type and check sum of a chunk
+    Bytes result(file.begin(), file.begin() + signature);
+    for (std::size_t at = signature; at < file.size();) {
+        std::size_t size = file.size() - at;
+        bool wanted = true;
+        if (size >= frame) {
+            const std::size_t length = std::size_t(file[at]) << 24 | std::size_t(file[at + 1]) << 16 |
+                                       std::size_t(file[at + 2]) << 8 | file[at + 3];
+            const std::string type(file.begin() + std::ptrdiff_t(at + 4),
+                                   file.begin() + std::ptrdiff_t(at + 8));
+            if (length <= size - frame) size = length + frame;
+            for (const char* remark : {"gAMA", "cHRM", "sRGB", "iCCP", "sBIT"})
+                wanted = wanted && type != remark;
+        }
+        const auto first = file.begin() + std::ptrdiff_t(at);
+        if (wanted) result.insert(result.end(), first, first + std::ptrdiff_t(size));
+        at += size;
+    }
+    return result;
+}
+
+/// Pixels of sixteen bits to the nearest of eight; what is transparent is black.
+Picture read_png(const fs::path& path, const Bytes& whole_file) {
+    const Bytes file = without_colour_space(whole_file);
     PngImage png;
     const auto fail = [&] { throw FileError(path.string(), "picture", "a whole PNG", png.image.message); };
     if (!png_image_begin_read_from_memory(&png.image, file.data(), file.size())) fail();
     check_size(path, png.image.height, png.image.width);
     const bool colour = png.image.format & PNG_FORMAT_FLAG_COLOR;
-    png.image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-    Picture picture{int(png.image.height), int(png.image.width), colour ? 3 : 1, {}};
-    picture.pixels.resize(PNG_IMAGE_SIZE(png.image));
-    const png_color black{};  // behind what is transparent
-    if (!png_image_finish_read(&png.image, &black, picture.pixels.data(), 0, nullptr)) fail();
+    png.image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // else libpng takes sixteen bits for linear light
+    png.image.format = colour ? PNG_FORMAT_RGBA : PNG_FORMAT_GA;
+    const int channels = colour ? 3 : 1;
+    Bytes pixels(PNG_IMAGE_SIZE(png.image));
+    if (!png_image_finish_read(&png.image, nullptr, pixels.data(), 0, nullptr)) fail();
+    Picture picture{int(png.image.height), int(png.image.width), channels, {}};
+    picture.pixels.resize(std::size_t(picture.height) * picture.width * channels);
+    for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
+        const std::size_t pixel = i / channels * (channels + 1);
+        const int opacity = pixels[pixel + channels];
+        picture.pixels[i] = std::uint8_t((pixels[pixel + i % channels] * opacity + 127) / 255);
+    }
     return picture;
 }
 
