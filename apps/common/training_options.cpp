@@ -35,8 +35,7 @@ void add_network_options(Options& options, TrainOptions& train) {
     options
         .add("init", train.init,
              "checkpoint whose weights and masks training starts from; its architecture and preprocessing "
-             "hold, "
-             "unless others are given")
+             "hold, unless others are given, and so does its split if the data are the same")
         ->type_name("FILE");
     options.add("mode", train.mode, mode_rule_names, "K of random and ecp poolings");
     options.add_flag("batch-norm", train.batch_norm, "batch normalisation behind every hidden layer");
