@@ -418,15 +418,20 @@ BOOST_AUTO_TEST_CASE(phases_of_a_network_are_its_layers) {
         const Contender contender = network_contender(options, "fft", 1, 0, NetworkPass::training_step);
         contender.run();
         contender.phases();
-        const auto start = std::chrono::steady_clock::now();
-        for (int call = 0; call < 10; ++call) contender.run();
-        const double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        const std::vector<Phase> phases = contender.phases(), after = contender.phases();
-        BOOST_TEST_REQUIRE(phases.size() == 2u);
-        BOOST_TEST((phases[0].seconds > phases[1].seconds) == convolves);
-        BOOST_TEST(phases[0].seconds + phases[1].seconds <= all);
-        if (convolves) BOOST_TEST(phases[0].seconds >= 0.6 * all);  // little more than a third is forward
-        for (const Phase& phase : after) BOOST_TEST(phase.seconds == 0);
+        double largest_share = 0;  // of several tries: what interrupts a call is not in its phases
+        for (int attempt = 0; attempt < 5 && largest_share < 0.6; ++attempt) {
+            const auto start = std::chrono::steady_clock::now();
+            for (int call = 0; call < 10; ++call) contender.run();
+            const double all =
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+            const std::vector<Phase> phases = contender.phases(), after = contender.phases();
+            BOOST_TEST_REQUIRE(phases.size() == 2u);
+            BOOST_TEST((phases[0].seconds > phases[1].seconds) == convolves);
+            BOOST_TEST(phases[0].seconds + phases[1].seconds <= all);
+            largest_share = std::max(largest_share, phases[convolves ? 0 : 1].seconds / all);
+            for (const Phase& phase : after) BOOST_TEST(phase.seconds == 0);
+        }
+        BOOST_TEST(largest_share >= 0.6);  // little more than a third is forward
     }
 }
 

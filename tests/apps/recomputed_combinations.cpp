@@ -567,7 +567,7 @@ BOOST_AUTO_TEST_CASE(contrast_normalisation) {
     // Training that starts from there with another preparation fits it anew.
     bench.command("train", "--init " + bench.path("n.h5") + " --preprocess whitening --epochs 1 --out " +
                                bench.path("w.h5"));
-    const Preprocessing whitening(bench.dataset(0.1, 1).train, {}, 1);
+    const Preprocessing whitening(bench.dataset(0, 3).train, {}, 1);
     const std::vector<NamedArray> arrays = whitening.arrays();
     BOOST_TEST((Preprocessing::from_arrays(read_checkpoint(bench.path("w.h5")).extra).arrays() == arrays));
 }

@@ -265,7 +265,7 @@ void check_variances(const Checkpoint& checkpoint, const std::filesystem::path& 
     }
 }
 
-/// In the order in which the architecture makes them.
+/// In the order in which the architecture makes them. Dropouts are no part of it, but of a training.
 void require_layer_names(const Network& network, const Checkpoint& checkpoint,
                          const std::filesystem::path& file) {
     const auto list = [](const std::vector<std::string>& names) {
@@ -273,8 +273,12 @@ void require_layer_names(const Network& network, const Checkpoint& checkpoint,
         for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
         return text;
     };
-    const std::vector<std::string> expected = network.layer_names();
-    if (!checkpoint.layer_names.empty() && checkpoint.layer_names != expected)
+    const auto without_dropout = [](std::vector<std::string> names) {
+        std::erase_if(names, [](const std::string& name) { return name.starts_with("dropout"); });
+        return names;
+    };
+    const std::vector<std::string> expected = without_dropout(network.layer_names());
+    if (!checkpoint.layer_names.empty() && without_dropout(checkpoint.layer_names) != expected)
         throw FileError(file.string(), "/model @layer_names", list(expected), list(checkpoint.layer_names));
 }
 

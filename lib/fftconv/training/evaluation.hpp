@@ -37,8 +37,8 @@ Evaluation evaluate_test(Network& network, const LabelledImages& images, Shards*
 
 /// A network with random or ECP pooling under K = 0 … 3, and the four taken together.
 struct ModeEvaluation {
-    std::array<Evaluation, 4> modes;
-    Evaluation mean;  ///< of the probabilities averaged over the four K; seconds: of all four
+    std::array<Evaluation, 4> modes;  ///< by K
+    Evaluation mean;                  ///< of the probabilities averaged over the four K; seconds: of all four
 };
 
 /// `evaluate_test` under each K; then the network has its own K again, and after an exception one of the
