@@ -18,6 +18,7 @@
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/dataset/preprocess.hpp"
+#include "fftconv/pruning/criteria.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "prune/results.hpp"
