@@ -94,6 +94,7 @@ Contender contender_of(const std::string& name, int threads, const std::shared_p
     return {.name = name,
             .threads = threads,
             .run = [run] { run->run(); },
+            .result = [run] { return run->result(); },
             .phases = [run] { return run->phases(); }};
 }
 

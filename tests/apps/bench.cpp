@@ -14,6 +14,8 @@
 #include "bench/network.hpp"
 #include "common/options.hpp"
 #include "fftconv/convolution/cost_model.hpp"
+#include "fftconv/core/random.hpp"
+#include "fftconv/network/network.hpp"
 #include "fftconv/storage/results.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -407,6 +409,32 @@ BOOST_AUTO_TEST_CASE(rows_of_a_network_name_their_contenders) {
         BOOST_TEST(threads[i] == (i % 8 < 4 ? 1 : 2));
         BOOST_TEST(ratios[i] == ratio(rounds_of(i / 4 * 4 + 1), rounds_of(i)).median);
     }
+}
+
+// Every convolution but the first, by single kernels or by groups of them.
+BOOST_AUTO_TEST_CASE(a_pruned_network_computes_what_its_masks_leave) {
+    BenchmarkOptions options;
+    options.network = "2x8x8:4C3-8C3-8C3-3Softmax";
+    options.batch = 3;
+    Tensor images(options.architecture().input, options.batch);
+    RandomStream random(1, "benchmark images");
+    for (std::size_t pixel = 0; pixel < images.maps().size(); ++pixel)
+        for (int n = 0; n < options.batch; ++n)
+            images.data()[pixel * images.batch_stride() + n] = random.uniform(-1, 1);
+    std::vector<std::vector<float>> found;
+    for (const bool groups : {false, true}) {
+        options.kernel_groups = groups;
+        const Contender contender = network_contender(options, "direct", 1, 0.5, NetworkPass::inference);
+        Network expected(options.architecture(), options.network_options("direct", true, 1));
+        for (const std::size_t i : {1, 2}) {
+            ConvolutionLayer& layer = *expected.convolutions()[i];
+            layer.set_kernel_mask(random_mask(layer.shape(), 0.5, groups));
+        }
+        found.push_back(contender.result());
+        BOOST_TEST(largest_difference(found.back(),
+                                      to_nchw(expected.forward(images, {.forward_only = true}))) <= 1e-6);
+    }
+    BOOST_TEST(largest_difference(found[0], found[1]) > 1e-3);
 }
 
 // The layers' seconds since they were asked for last, forward and backward.

@@ -140,6 +140,24 @@ BOOST_AUTO_TEST_CASE(augmented_images_do_not_depend_on_the_order) {
                               small[n / 3].begin() + n % 3 * 36));
 }
 
+// Image by image what `augment` makes of the seed, the epoch and its index.
+BOOST_AUTO_TEST_CASE(augmentation_is_drawn_anew_in_every_epoch) {
+    const LabelledImages images = random_images({2, 8, 8}, 10, 1);
+    const BatchOptions options{
+        .size = 4, .seed = 7, .augmentation = {.crop = 6, .flip_horizontal = true, .rotation = 30}};
+    constexpr std::size_t size = 2 * 6 * 6;
+    std::vector<float> image(images.maps.size()), expected(size);
+    for (int epoch : {0, 1, 5}) {
+        const auto found = all_batches(images, options, epoch);
+        for (int n = 0; n < 10; ++n) {
+            images.copy_image(n, image);
+            augment(options.augmentation, options.seed, epoch, n, image, images.maps, expected);
+            BOOST_TEST(std::equal(expected.begin(), expected.end(), found[n / 4].begin() + n % 4 * size));
+        }
+    }
+    BOOST_TEST((all_batches(images, options, 0) != all_batches(images, options, 1)));
+}
+
 BOOST_AUTO_TEST_CASE(batches_are_fitted_to_a_network) {
     const BatchOptions bordered = fftconv::fitted({}, {1, 28, 28}, {1, 32, 32}, true);
     BOOST_TEST(bordered.border == 2);
