@@ -10,7 +10,6 @@
 #include "fftconv/core/random.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/core/threads.hpp"
-#include "fftconv/dataset/preprocess.hpp"
 
 namespace fftconv {
 
@@ -74,13 +73,13 @@ void take_mode(RecordedRun& run) {
 /// What the configuration names must be there, and fit together.
 void require_preprocessing(const RecordedRun& run) {
     const char* field = "/extra/preprocessing";
-    bool any = false;
+    bool none = true;
     try {
-        any = !Preprocessing::from_arrays(run.checkpoint.extra).arrays().empty();
+        none = Preprocessing::from_arrays(run.checkpoint.extra).empty();
     } catch (const ShapeError& error) {
         throw FileError(run.file, field, "arrays of a preprocessing", error.what());
     }
-    if (!any && run.train.preprocess != Preprocess::none)
+    if (none && run.train.preprocess != Preprocess::none)
         throw FileError(run.file, field,
                         "the arrays of " + preprocess_names.print(run.train.preprocess) +
                             ", which the configuration names",
@@ -146,11 +145,14 @@ Dataset load_recorded_data(const RecordedRun& run, const std::string& folder, in
     return prepared(run, std::move(dataset), threads);
 }
 
-void apply_recorded_preprocessing(const Checkpoint& checkpoint, Dataset& dataset, int threads) {
-    const Preprocessing preprocessing = Preprocessing::from_arrays(checkpoint.extra);
-    if (preprocessing.arrays().empty()) return;
+void apply_preprocessing(const Preprocessing& preprocessing, Dataset& dataset, int threads) {
+    if (preprocessing.empty()) return;
     for (LabelledImages* images : {&dataset.train, &dataset.validation, &dataset.test})
         if (images->count() > 0) preprocessing.apply(*images, threads);
+}
+
+void apply_recorded_preprocessing(const Checkpoint& checkpoint, Dataset& dataset, int threads) {
+    apply_preprocessing(Preprocessing::from_arrays(checkpoint.extra), dataset, threads);
 }
 
 std::string loader_name(const std::string& display_name) {

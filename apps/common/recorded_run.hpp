@@ -4,6 +4,7 @@
 
 #include "common/training_options.hpp"
 #include "fftconv/dataset/dataset.hpp"
+#include "fftconv/dataset/preprocess.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/results.hpp"
 
@@ -29,7 +30,10 @@ RecordedRun read_recorded_run(const std::filesystem::path& file);
 /// there is another data set; Error when there is none.
 Dataset load_recorded_data(const RecordedRun& run, const std::string& folder, int threads);
 
-/// Prepares the images of a data set as the network's were. @throws ShapeError
+/// Prepares every image of a data set; leaves bytes as they are where there is nothing to do.
+/// @throws ShapeError
+void apply_preprocessing(const Preprocessing& preprocessing, Dataset& dataset, int threads);
+/// The same, as the network's images were. @throws ShapeError
 void apply_recorded_preprocessing(const Checkpoint& checkpoint, Dataset& dataset, int threads);
 
 /// The name by which load_dataset knows a data set, from the one for people ("Fashion-MNIST").

@@ -51,7 +51,6 @@ std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions
     }
     for (const std::string& granularity : prune.granularities) {
         const PruningScope scope{parse_granularity(granularity), layers, prune.stride};
-        live_units(pruned, scope);
         for (const std::string& criterion : prune.criteria)
             require_scores(pruned, scope,
                            parse_criterion(criterion == best_of_n ? prune.candidates_from : criterion));

@@ -34,13 +34,6 @@ Preprocessing preprocessing_of(const TrainOptions& train, const Dataset& dataset
     return Preprocessing(dataset.train, options, train.thread_count());
 }
 
-void apply(const Preprocessing& preprocessing, const TrainOptions& train, Dataset& dataset) {
-    if (preprocessing.arrays().empty()) return;
-    for (LabelledImages* images : {&dataset.train, &dataset.validation, &dataset.test}) {
-        if (images->count() > 0) preprocessing.apply(*images, train.thread_count());
-    }
-}
-
 std::string epoch_text(const EpochRecord& record, int epochs) {
     std::string text = fmt::format("epoch {}/{}: loss {:.4f}, training MCR {:.2f} %", record.epoch, epochs,
                                    record.train_loss, record.train_mcr);
@@ -266,7 +259,7 @@ std::optional<double> train_network(TrainOptions& train, const Options& options,
                                                          stored               ? &*stored
                                                          : same_preprocessing ? &init->checkpoint
                                                                               : nullptr);
-    apply(preprocessing, train, dataset);
+    apply_preprocessing(preprocessing, dataset, train.thread_count());
     use_plans(train.plans);
     TrainRun run(train, options, dataset, preprocessing);
     train.plans = plans_in_use();

@@ -32,10 +32,6 @@ void bench_fails(const std::string& arguments, int status, const std::string& pa
     BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
 }
 
-}  // namespace
-
-namespace {
-
 /// The cells of the rows of the tables behind a text, without their heads.
 std::vector<std::vector<std::string>> rows_behind(const std::string& output, const std::string& mark) {
     const std::size_t begin = output.find(mark);

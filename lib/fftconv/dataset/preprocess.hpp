@@ -28,6 +28,8 @@ class Preprocessing {
     /// @throws UsageError on options that make no sense; ShapeError on no images.
     Preprocessing(const LabelledImages& train, const PreprocessOptions& options, int threads);
 
+    /// Is there nothing to do but to make floats?
+    bool empty() const { return contrast_.empty() && whitening_.empty(); }
     /// Makes floats of the images. @throws ShapeError when they are not of the shape that was fitted.
     void apply(LabelledImages& images, int threads) const;
 
