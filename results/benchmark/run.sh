@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes results/benchmark/benchmark.h5 anew, in about twenty minutes on a machine that does nothing else. Needs the
 # apps built with oneDNN (libdnnl-dev), python3-torch, python3-onnx, and where NODE_PATH says the npm package
-# onnxruntime-node. What is there already is not timed again.
+# onnxruntime-node. What is there already is not timed again. Where NCNN names a libncnn.so, and NCNN_AVX2 one without
+# AVX-512 (apps/bench/README.md says how they are built), ncnn is a rival too; NCNN_COMMIT tells the tables which.
 #     bash results/benchmark/run.sh [FOLDER OF THE BUILT APPS, build/quickstart/apps unless given]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,6 +20,11 @@ time_experiment() { # NAME OPTIONS...
     fi
 }
 
+ncnn=() ncnn_avx2=()
+peer=$root/apps/bench/ncnn.py
+[[ -z ${NCNN:-} ]] || ncnn=(--peer-command "$peer $NCNN ${NCNN_COMMIT:-}")
+[[ -z ${NCNN_AVX2:-} ]] || ncnn_avx2=(--peer-command "$peer $NCNN_AVX2 '${NCNN_COMMIT:+$NCNN_COMMIT, }AVX2'")
+
 rivals='--peer onednn,onnxruntime'
 timing='--rounds 5 --slice 0.05' avx2='--simd AVX2'
 pruned="--engine fft,auto --pruned 0,0.75,0.85,0.95 $timing"
@@ -30,14 +36,14 @@ table='64,64,32,5,2,b16;32,64,16,5,2,b64;20,32,12,5,0,b50;1,20,28,5,0,b50;128,12
 of_network='128,128,32,3,1;128,128,16,3,1;128,256,8,3,1;256,256,8,3,1'
 choices='--engine auto,fft,spatial --peer none --rounds 5 --slice 0.03'
 parts=()
-time_experiment forward --engine auto $rivals $timing
-time_experiment few_images --engine auto --layer "$few_images" $rivals $timing
-time_experiment general --engine auto,fft --layer "$general" $rivals $timing
+time_experiment forward --engine auto $rivals "${ncnn[@]}" $timing
+time_experiment few_images --engine auto --layer "$few_images" $rivals "${ncnn[@]}" $timing
+time_experiment general --engine auto,fft --layer "$general" $rivals "${ncnn[@]}" $timing
 time_experiment large_kernels --engine auto --layer "$large" --peer onnxruntime --rounds 3
 time_experiment one_dimension --engine auto --layer "$line" --peer pytorch --rounds 2
-time_experiment avx2/forward $avx2 --engine auto $rivals $timing
-time_experiment avx2/few_images $avx2 --engine auto --layer "$few_images" $rivals $timing
-time_experiment avx2/general $avx2 --engine auto,fft --layer "$general" $rivals $timing
+time_experiment avx2/forward $avx2 --engine auto $rivals "${ncnn_avx2[@]}" $timing
+time_experiment avx2/few_images $avx2 --engine auto --layer "$few_images" $rivals "${ncnn_avx2[@]}" $timing
+time_experiment avx2/general $avx2 --engine auto,fft --layer "$general" $rivals "${ncnn_avx2[@]}" $timing
 time_experiment avx2/large_kernels $avx2 --engine auto --layer "$large" --peer onnxruntime --rounds 3
 time_experiment avx2/one_dimension $avx2 --engine auto --layer "$line" --peer pytorch --rounds 2
 for simd in '' avx2/; do
@@ -60,12 +66,13 @@ time_experiment networks/cnn_small_one_image --network cnn-small --batch 1 --rou
 onnx='--peer onnxruntime --engine auto'
 for simd in '' avx2/; do
     options="$onnx ${simd:+$avx2}"
-    time_experiment ${simd}inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75,0.9 --rounds 3 $options
-    time_experiment ${simd}inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75,0.9 --kernel-groups --rounds 3 $options
-    time_experiment ${simd}inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75,0.9 --rounds 5 $options
-    time_experiment ${simd}inference/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --pruned 0,0.75 --rounds 7 $options
-    time_experiment ${simd}inference/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 15 $options
-    time_experiment ${simd}inference/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 15 $options
+    [[ -z $simd ]] || ncnn=("${ncnn_avx2[@]}")
+    time_experiment ${simd}inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75,0.9 --rounds 3 $options "${ncnn[@]}"
+    time_experiment ${simd}inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75,0.9 --kernel-groups --rounds 3 $options "${ncnn[@]}"
+    time_experiment ${simd}inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75,0.9 --rounds 5 $options "${ncnn[@]}"
+    time_experiment ${simd}inference/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --pruned 0,0.75 --rounds 7 $options "${ncnn[@]}"
+    time_experiment ${simd}inference/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 15 $options "${ncnn[@]}"
+    time_experiment ${simd}inference/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 15 $options "${ncnn[@]}"
 done
 rm -f whole.h5
 "$apps/fftconv-results" collect whole.h5 "${parts[@]}"
