@@ -23,6 +23,12 @@ constexpr int most_streams = 16;
 constexpr int rows_ahead = 4;
 constexpr std::ptrdiff_t cache_line = 16;  // floats
 
+/// Fetches what lies at floats `from` … `to` − 1.
+template <int Write>
+HWY_INLINE void fetch(const float* from, const float* to) {
+    for (; from < to; from += cache_line) __builtin_prefetch(from, Write);
+}
+
 /// Where a row of a stream is read or written: column c of the tile at `at` + c · `step`.
 template <class Float>
 struct Row {
@@ -207,7 +213,8 @@ struct Reader {
     Row<const float> operator()(int row) const {
         if (!stream->map || stream->rows[row] < 0 || run.first == run.last) return {zeros, W};
         const float* from = stream->map + stream->rows[row] * row_step;
-        __builtin_prefetch(from + stream->columns[run.first] * column_step + rows_ahead * row_step);
+        const float* ahead = from + stream->columns[run.first] * column_step + rows_ahead * row_step;
+        fetch<0>(ahead, ahead + (run.last - run.first) * column_step);
         if (direct) return {from + stream->columns[0] * column_step, column_step};
         if (run.regular && column_step == W && run.first < run.last) {
             std::memcpy(line + run.first * W, from + stream->columns[run.first] * column_step,
@@ -275,9 +282,8 @@ struct Writer {
     Row<float> operator()(int row) const {
         if (!direct || !wants(row)) return {line, W};
         float* map = stream->map + stream->rows[row] * row_step + stream->columns[run.first] * column_step;
-        const std::ptrdiff_t floats = (run.last - run.first) * column_step;
-        for (std::ptrdiff_t at = 0; at < floats; at += cache_line)
-            __builtin_prefetch(map + rows_ahead * row_step + at, 1);
+        const float* ahead = map + rows_ahead * row_step;
+        fetch<1>(ahead, ahead + (run.last - run.first) * column_step);
         return {map - run.first * column_step, column_step};
     }
     /// What went to the line, where it belongs.
