@@ -78,25 +78,34 @@ BOOST_AUTO_TEST_CASE(any_sizes_on_every_simd_target) {
     for_each_target(check_products);
 }
 
-BOOST_AUTO_TEST_CASE(vectors_of_any_size_on_every_simd_target) {
-    for_each_target([] {
-        for (const auto& [rows, depth] : {std::pair{1, 1}, {8, 16}, {23, 37}, {16, 1000}, {9, 4096}}) {
-            const Matrix a(rows, depth, false, "a");
-            const std::vector<float> b = random_floats(std::size_t(depth), 1, "b");
-            std::vector<float> whole(rows, not_a_number), parts(whole);
-            const auto multiply = [&, columns = depth](int first, int count, std::vector<float>& out) {
-                matrix_product::multiply_vector(count, columns, a.values.data() + first * a.stride, a.stride,
-                                                b.data(), out.data() + first);
-            };
-            multiply(0, rows, whole);
-            std::vector<double> expected(rows);
-            for (int r = 0; r < rows; ++r)
-                for (int k = 0; k < depth; ++k) expected[r] += a.at(r, k) * b[k];
-            BOOST_TEST(largest_error(whole, expected) <= 2e-6, rows << " x " << depth);
-            multiply(0, rows / 3, parts);
-            multiply(rows / 3, rows - rows / 3, parts);
-            BOOST_TEST((parts == whole), rows << " x " << depth << ": rows change bits");
-        }
+BOOST_AUTO_TEST_CASE(few_columns_of_any_depth_on_every_simd_target) {
+    const auto check = [](int rows, int depth, int columns) {
+        const Matrix a(rows, depth, false, "a"), b(depth, columns, false, "b");
+        std::vector<float> dense(std::size_t(depth) * columns);
+        for (int k = 0; k < depth; ++k)
+            for (int c = 0; c < columns; ++c) dense[k * columns + c] = float(b.at(k, c));
+        std::vector<float> whole(std::size_t(rows) * columns, not_a_number), parts(whole);
+        const auto multiply = [&](int first, int count, std::vector<float>& out) {
+            std::vector<float> scratch(matrix_product::multiply_few_scratch_floats(count, columns),
+                                       not_a_number);
+            matrix_product::multiply_few(count, depth, columns, a.values.data() + first * a.stride, a.stride,
+                                         dense.data(), out.data() + first * columns, scratch.data());
+        };
+        multiply(0, rows, whole);
+        std::vector<double> expected(whole.size());
+        for (int r = 0; r < rows; ++r)
+            for (int c = 0; c < columns; ++c)
+                for (int k = 0; k < depth; ++k) expected[r * columns + c] += a.at(r, k) * b.at(k, c);
+        BOOST_TEST(largest_error(whole, expected) <= 2e-6);
+        multiply(0, rows / 3, parts);
+        multiply(rows / 3, rows - rows / 3, parts);
+        BOOST_TEST((parts == whole), "rows change bits");
+    };
+    for_each_target([&] {
+        for (const auto& [rows, depth] :
+             {std::pair{1, 1}, {8, 16}, {23, 37}, {16, 1000}, {9, 4096}, {5, 515}})
+            for (int columns : {1, 2, 4, 8})
+                BOOST_TEST_CONTEXT(rows << " x " << depth << " x " << columns) check(rows, depth, columns);
     });
 }
 

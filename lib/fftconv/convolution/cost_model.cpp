@@ -39,8 +39,8 @@ constexpr double pack_cycles = 2.5;  // of eight floats, packed for a spatial su
 // Of eight floats that a kernel of a list reads, where the maps of a block of lanes are larger than what a
 // core can expect of the third-level cache.
 constexpr double listed_fetch_cycles = 4, third_level_bytes = 8 << 20;
-constexpr double listed_lanes = 36;  // of a block: 24 or 48
-constexpr double fetch_cycles = 1;   // of a kernel and bin of T², whose spectrum a block of lanes waits for
+constexpr double listed_lanes = 36;   // of a block: 24 or 48
+constexpr double fetch_cycles = 0.6;  // of a kernel and bin of T², whose spectrum a block of lanes waits for
 constexpr double block_lanes = 64;
 constexpr double kernel_cycles_per_bin = 1;  // of T², per kernel
 

@@ -44,27 +44,41 @@ int outputs_of_thread(int threads, int outputs) {
     return matrix_product::padded_rows((outputs + threads - 1) / threads);
 }
 
-/// The product loop of the convolutions serves whole vectors, and forward of one image has a loop of its own;
-/// Eigen, which a portable binary has without AVX, serves the rest: few images, or inputs that are no
-/// multiple of eight.
+/// The product loop of the convolutions serves whole vectors, and forward of few images has a loop of its
+/// own; Eigen, which a portable binary has without AVX, serves the rest: gradients of few images, or inputs
+/// that are no multiple of eight.
 bool fills_vectors(const Tensor& x) {
     return x.batch_stride() % 8 == 0 && x.maps().size() % 8 == 0;
+}
+
+bool few_images(const Tensor& x) {
+    return x.batch_stride() <= matrix_product::most_few_columns;
+}
+
+/// Memory of the calling thread.
+float* scratch(std::size_t floats) {
+    thread_local AlignedFloats memory;
+    if (memory.size() < floats) memory.resize(floats);
+    return memory.data();
 }
 
 /// out (rows, columns; rows out_stride floats apart) = a · b.
 void multiply(int rows, int depth, std::size_t columns, const matrix_product::Operand& a,
               const matrix_product::Operand& b, float* out, std::size_t out_stride) {
-    thread_local AlignedFloats memory;
-    const std::size_t floats = matrix_product::multiply_scratch_floats(columns);
-    if (memory.size() < floats) memory.resize(floats);
-    matrix_product::multiply(rows, depth, columns, a, b, out, out_stride, memory.data());
+    matrix_product::multiply(rows, depth, columns, a, b, out, out_stride,
+                             scratch(matrix_product::multiply_scratch_floats(columns)));
 }
 
 /// y rows first … first + count − 1 = W x.
 void forward_block(const std::vector<float>& weights, const Tensor& x, Tensor& y, int first, int count) {
     const std::size_t inputs = x.maps().size(), lanes = x.batch_stride();
-    multiply(count, int(inputs), lanes, {weights.data() + first * inputs, inputs}, {x.data(), lanes},
-             y.data() + first * lanes, lanes);
+    const float* rows = weights.data() + first * inputs;
+    float* out = y.data() + first * lanes;
+    if (few_images(x))
+        matrix_product::multiply_few(count, int(inputs), int(lanes), rows, inputs, x.data(), out,
+                                     scratch(matrix_product::multiply_few_scratch_floats(count, int(lanes))));
+    else
+        multiply(count, int(inputs), lanes, {rows, inputs}, {x.data(), lanes}, out, lanes);
 }
 
 /// Columns first … first + count − 1 of the weight gradient dy · xᵀ, lanes in the place of inputs.
@@ -103,14 +117,12 @@ void DenseLayer::forward(const Tensor& x, Tensor& y, const PassContext&) {
     const ConstMatrix weights(weight_.value.data(), outputs_, Eigen::Index(input_maps().size()));
     const Eigen::Map<const Eigen::VectorXf> bias(bias_.value.data(), outputs_);
     const int threads = fed_threads(this->threads(), x, outputs_);
-    const int block = fills_vectors(x) ? outputs_of_thread(threads, outputs_) : output_block;
+    const bool ours = few_images(x) || fills_vectors(x);
+    const int block = ours ? outputs_of_thread(threads, outputs_) : output_block;
     for_row_blocks(threads, outputs_, block, [&](int first, int count) {
         auto rows = matrix(y).middleRows(first, count);
-        if (fills_vectors(x))
+        if (ours)
             forward_block(weight_.value, x, y, first, count);
-        else if (x.batch_stride() == 1)
-            matrix_product::multiply_vector(count, int(weights.cols()), weights.row(first).data(),
-                                            std::size_t(weights.cols()), x.data(), y.data() + first);
         else
             rows.noalias() = weights.middleRows(first, count) * matrix(x);
         if (with_bias_) rows.colwise() += bias.segment(first, count);

@@ -217,37 +217,91 @@ void Multiply(int rows, int depth, std::size_t columns, const Operand& a, const 
     }
 }
 
-/// Dot products of so many rows with b; the same place of rows further on, `ahead` floats away, is fetched.
-template <int Rows>
-HWY_INLINE void dot_rows(int depth, const float* a, std::size_t stride, std::size_t ahead, const float* b,
-                         float* out) {
+/// Few columns are dot products: vectors along the depth, in blocks of it whose columns stay in the
+/// first-level cache. A multiple of any vector.
+constexpr int few_depth_block = 512;
+
+/// A block of the depth: Rows rows of a times Columns columns, added to a vector of sums for each pair. The
+/// same place of rows further on, `ahead` floats away, is fetched.
+template <int Rows, int Columns>
+HWY_INLINE void add_dot_products(int depth, const float* a, std::size_t stride, std::size_t ahead,
+                                 const float* b, std::size_t b_stride, float* sums, std::size_t sums_stride) {
     const Wide d;
-    const int n = int(hn::Lanes(d)), whole = depth / n * n;
-    hn::Vec<Wide> sum[Rows];
+    const int n = int(hn::Lanes(d));
+    hn::Vec<Wide> sum[Rows][Columns];
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) sum[r] = hn::Zero(d);
-    for (int k = 0; k < whole; k += n) {
-        const auto v = hn::LoadU(d, b + k);
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+        for (int c = 0; c < Columns; ++c) sum[r][c] = hn::LoadU(d, sums + r * sums_stride + c * n);
+    for (int k = 0; k + n <= depth; k += n) {
+        hn::Vec<Wide> v[Columns];
+#pragma GCC unroll 4
+        for (int c = 0; c < Columns; ++c) v[c] = hn::LoadU(d, b + c * b_stride + k);
 #pragma GCC unroll 8
         for (int r = 0; r < Rows; ++r) {
             __builtin_prefetch(a + r * stride + k + ahead, 0, 2);
-            sum[r] = hn::MulAdd(hn::LoadU(d, a + r * stride + k), v, sum[r]);
+            const auto weights = hn::LoadU(d, a + r * stride + k);
+#pragma GCC unroll 4
+            for (int c = 0; c < Columns; ++c) sum[r][c] = hn::MulAdd(weights, v[c], sum[r][c]);
         }
     }
-    for (int r = 0; r < Rows; ++r) {
-        float rest = 0;
-        for (int k = whole; k < depth; ++k) rest += a[r * stride + k] * b[k];
-        out[r] = hn::GetLane(hn::SumOfLanes(d, sum[r])) + rest;
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+        for (int c = 0; c < Columns; ++c) hn::StoreU(sum[r][c], d, sums + r * sums_stride + c * n);
+}
+
+/// All rows, Columns columns at a time.
+template <int Columns>
+void add_few(int rows, int depth, int columns, const float* a, std::size_t stride, const float* b,
+             std::size_t b_stride, float* sums) {
+    constexpr int at_once = 8 / Columns;  // eight sums hide each other's latency
+    const std::size_t n = hn::Lanes(Wide()), sums_stride = columns * n;
+    for (int row = 0; row < rows;) {
+        const int count = row + at_once <= rows ? at_once : 1;
+        const std::size_t ahead = row + 2 * at_once <= rows ? at_once * stride : 0;
+        for (int c = 0; c < columns; c += Columns) {
+            const float* from = a + row * stride;
+            float* to = sums + row * sums_stride + c * n;
+            if (count == at_once)
+                add_dot_products<at_once, Columns>(depth, from, stride, ahead, b + c * b_stride, b_stride, to,
+                                                   sums_stride);
+            else
+                add_dot_products<1, Columns>(depth, from, stride, ahead, b + c * b_stride, b_stride, to,
+                                             sums_stride);
+        }
+        row += count;
     }
 }
 
-void MultiplyVector(int rows, int depth, const float* a, std::size_t stride, const float* b, float* out) {
-    constexpr int at_once = 8;  // sums that hide each other's latency
-    int row = 0;
-    for (; row + at_once <= rows; row += at_once)
-        dot_rows<at_once>(depth, a + row * stride, stride, row + 2 * at_once <= rows ? at_once * stride : 0,
-                          b, out + row);
-    for (; row < rows; ++row) dot_rows<1>(depth, a + row * stride, stride, 0, b, out + row);
+void MultiplyFew(int rows, int depth, int columns, const float* a, std::size_t stride, const float* b,
+                 float* out, float* scratch) {
+    const Wide d;
+    const int n = int(hn::Lanes(d)), whole = depth / n * n;
+    float* sums = scratch + few_depth_block * columns;
+    std::fill_n(sums, std::size_t(rows) * columns * n, 0.0f);
+    const auto add = columns == 1 ? add_few<1> : columns == 2 ? add_few<2> : add_few<4>;
+    if (columns == 1) {
+        add(rows, depth, 1, a, stride, b, 0, sums);
+    } else {
+        for (int first = 0; first < whole; first += few_depth_block) {
+            const int block = std::min(few_depth_block, whole - first);
+            for (int c = 0; c < columns; ++c)
+                for (int k = 0; k < block; ++k)
+                    scratch[c * few_depth_block + k] = b[std::size_t(first + k) * columns + c];
+            add(rows, block, columns, a + first, stride, scratch, few_depth_block, sums);
+        }
+    }
+    for (int r = 0; r < rows; ++r)
+        for (int c = 0; c < columns; ++c, sums += n) {
+            float rest = 0;
+            for (int k = whole; k < depth; ++k) rest += a[r * stride + k] * b[std::size_t(k) * columns + c];
+            out[r * columns + c] = hn::GetLane(hn::SumOfLanes(d, hn::LoadU(d, sums))) + rest;
+        }
+}
+
+std::size_t MultiplyFewScratchFloats(int rows, int columns) {
+    return columns * (few_depth_block + std::size_t(rows) * hn::Lanes(Wide()));
 }
 
 std::size_t MultiplyScratchFloats(std::size_t columns) {
@@ -265,7 +319,8 @@ HWY_EXPORT(MultiplyPanels);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(MultiplyScratchFloats);
-HWY_EXPORT(MultiplyVector);
+HWY_EXPORT(MultiplyFew);
+HWY_EXPORT(MultiplyFewScratchFloats);
 
 void multiply_panels(int rows, int depth, const float* panels, const float* b, std::size_t columns,
                      float* out, bool add, float* scratch) {
@@ -281,8 +336,13 @@ void multiply(int rows, int depth, std::size_t columns, const Operand& a, const 
     HWY_DYNAMIC_DISPATCH(Multiply)(rows, depth, columns, a, b, out, out_stride, scratch);
 }
 
-void multiply_vector(int rows, int depth, const float* a, std::size_t stride, const float* b, float* out) {
-    HWY_DYNAMIC_DISPATCH(MultiplyVector)(rows, depth, a, stride, b, out);
+void multiply_few(int rows, int depth, int columns, const float* a, std::size_t stride, const float* b,
+                  float* out, float* scratch) {
+    HWY_DYNAMIC_DISPATCH(MultiplyFew)(rows, depth, columns, a, stride, b, out, scratch);
+}
+
+std::size_t multiply_few_scratch_floats(int rows, int columns) {
+    return HWY_DYNAMIC_DISPATCH(MultiplyFewScratchFloats)(rows, columns);
 }
 
 void transpose(const float* in, int channels, std::size_t in_stride, std::size_t lanes, float* out,

@@ -42,9 +42,16 @@ std::size_t multiply_scratch_floats(std::size_t columns);
 void multiply(int rows, int depth, std::size_t columns, const Operand& a, const Operand& b, float* out,
               std::size_t out_stride, float* scratch);
 
-/// out (rows) = a (rows, depth; rows `stride` floats apart) · b (depth), any depth: a is read once, at the
-/// speed of the memory that it comes from. The bits do not depend on how many rows a call has.
-void multiply_vector(int rows, int depth, const float* a, std::size_t stride, const float* b, float* out);
+/// Columns of `multiply_few`: 1, 2, 4 or 8.
+inline constexpr int most_few_columns = 8;
+/// Floats of scratch that it needs.
+std::size_t multiply_few_scratch_floats(int rows, int columns);
+
+/// out (rows, columns) = a (rows, depth; rows `stride` floats apart) · b (depth, columns), any depth: a is
+/// read once, at the speed of the memory that it comes from. The bits do not depend on how many rows a call
+/// has.
+void multiply_few(int rows, int depth, int columns, const float* a, std::size_t stride, const float* b,
+                  float* out, float* scratch);
 
 /// Lanes of channels, (channels, in_stride), to groups of four channels: lane l of channel c goes to
 /// out[l · lane_stride + c / 4 · block_stride + c % 4], any number of lanes. Channels up to the next multiple
