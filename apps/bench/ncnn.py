@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+weighted = ("Convolution", "ConvolutionDepthWise", "InnerProduct")
 pointers = (  # what is returned that is no number
     "net_create", "option_create", "mat_create_3d", "mat_get_data", "extractor_create")
 
@@ -48,7 +49,7 @@ class Model:
     def activate(self):
         """ReLU, by the last layer where it can do so."""
         kind, parameters = self.layers[-1]
-        if kind in ("Convolution", "ConvolutionDepthWise", "InnerProduct"):
+        if kind in weighted:
             parameters[9] = 1
         else:
             self.add("ReLU", {})
@@ -106,7 +107,7 @@ def network_model(work):
             model.activate()
         elif layer.kind == "pooling" and layer.method in poolings:
             model.add("Pooling", poolings[layer.method])
-        elif layer.kind != "norm":  # that is in the weights
+        elif layer.kind != "norm" or model.layers[-1][0] not in weighted:  # a norm is in the weights before it
             raise Cannot(f"do {layer.name}, {layer.kind} {layer.method}")
     return model, random.uniform(-1, 1, (int(work["batch"]), *layers[0].inputs)).astype(np.float32)
 
@@ -144,7 +145,7 @@ class Peer:
         self.weights = np.concatenate(model.weights or [np.zeros(1, np.float32)])  # which ncnn goes on reading
         if ncnn.net_load_model_memory(self.net, self.weights.ctypes.data_as(ctypes.c_void_p)) != self.weights.nbytes:
             return "cannot load the weights"
-        self.first, self.last = b"blob0", f"blob{len(model.layers) - 1}".encode()
+        self.last = f"blob{len(model.layers) - 1}".encode()
         self.images = [self.mat(image) for image in images]
         self.outputs = [ctypes.c_void_p() for _ in images]
         return f"ready ncnn {ncnn.version().decode()}" + "".join(f" ({remark})" for remark in self.remark)
@@ -171,7 +172,7 @@ class Peer:
             if output:
                 ncnn.mat_destroy(output)
             extractor = pointer(create(net))
-            if give(extractor, self.first, image) or take(extractor, self.last, ctypes.byref(output)):
+            if give(extractor, b"blob0", image) or take(extractor, self.last, ctypes.byref(output)):
                 sys.exit("ncnn.py: ncnn failed on an image")
             destroy(extractor)
 

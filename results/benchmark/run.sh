@@ -65,14 +65,14 @@ time_experiment step --layer 128,128,16,3,1 --batch 64 --pass step --pruned 0,0.
 time_experiment networks/cnn_small_one_image --network cnn-small --batch 1 --rounds 5 $networks
 onnx='--peer onnxruntime --engine auto'
 for simd in '' avx2/; do
-    options="$onnx ${simd:+$avx2}"
     [[ -z $simd ]] || ncnn=("${ncnn_avx2[@]}")
-    time_experiment ${simd}inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75,0.9 --rounds 3 $options "${ncnn[@]}"
-    time_experiment ${simd}inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75,0.9 --kernel-groups --rounds 3 $options "${ncnn[@]}"
-    time_experiment ${simd}inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75,0.9 --rounds 5 $options "${ncnn[@]}"
-    time_experiment ${simd}inference/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --pruned 0,0.75 --rounds 7 $options "${ncnn[@]}"
-    time_experiment ${simd}inference/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 15 $options "${ncnn[@]}"
-    time_experiment ${simd}inference/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 15 $options "${ncnn[@]}"
+    options=($onnx ${simd:+$avx2} "${ncnn[@]}")
+    time_experiment ${simd}inference/cnn_small --network cnn-small --batch 128 --pruned 0,0.75,0.9 --rounds 3 "${options[@]}"
+    time_experiment ${simd}inference/cnn_small_groups --network cnn-small --batch 128 --pruned 0.75,0.9 --kernel-groups --rounds 3 "${options[@]}"
+    time_experiment ${simd}inference/cnn_small_8 --network cnn-small --batch 8 --pruned 0,0.75,0.9 --rounds 5 "${options[@]}"
+    time_experiment ${simd}inference/cnn_small_one_image --network cnn-small --batch 1 --threads 1,2 --pruned 0,0.75 --rounds 7 "${options[@]}"
+    time_experiment ${simd}inference/two_conv --network two-conv --batch 50 --threads 1,2 --rounds 15 "${options[@]}"
+    time_experiment ${simd}inference/two_conv_one_image --network two-conv --batch 1 --threads 1,2 --rounds 15 "${options[@]}"
 done
 rm -f whole.h5
 "$apps/fftconv-results" collect whole.h5 "${parts[@]}"
