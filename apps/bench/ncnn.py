@@ -7,9 +7,10 @@ is in README.md of this folder."""
 import ctypes
 import pathlib
 import sys
-import time
 
 import numpy as np
+
+from protocol import Cannot, serve
 
 weighted = ("Convolution", "ConvolutionDepthWise", "InnerProduct")
 pointers = (  # what is returned that is no number
@@ -28,10 +29,6 @@ class Library:
             name, ctypes.c_void_p if name in pointers else ctypes.c_int)
         setattr(self, name, function)
         return function
-
-
-class Cannot(Exception):
-    pass
 
 
 class Model:
@@ -72,13 +69,10 @@ def add_convolution(model, weight, bias, padding, stride, dilation, groups):
 
 
 def layer_model(work):
-    numbers = {key: [int(number) for number in text.split(",")] for key, text in work.items() if text[0].isdigit()}
-    (channels,), (outputs,), (groups,), kernel = (numbers[key] for key in ("channels", "outputs", "groups", "kernel"))
-    weight = np.fromfile(work["folder"] + "/weights.f32", np.float32).reshape(outputs, channels // groups, *kernel)
     model = Model()
-    add_convolution(model, weight, None, numbers["padding"], numbers["stride"], numbers["dilation"], groups)
-    images = np.fromfile(work["folder"] + "/x.f32", np.float32)
-    return model, images.reshape(*numbers["batch"], channels, *numbers["height"], *numbers["width"])
+    padding, stride, dilation = (work.numbers(key) for key in ("padding", "stride", "dilation"))
+    add_convolution(model, work.weights(), None, padding, stride, dilation, int(work["groups"]))
+    return model, work.images()
 
 
 def network_model(work):
@@ -112,43 +106,25 @@ def network_model(work):
     return model, random.uniform(-1, 1, (int(work["batch"]), *layers[0].inputs)).astype(np.float32)
 
 
-class Peer:
-    def __init__(self, file, remark):
-        self.library, self.remark = Library(file), remark
+class Network:
+    """A model that ncnn has loaded, and its images."""
 
-    def answer(self, line):
-        if line == "run":
-            start = time.perf_counter()
-            self.run()
-            return f"{time.perf_counter() - start:.9f}"
-        if line == "result":
-            np.stack([self.floats(output).copy() for output in self.outputs]).tofile(self.folder + "/y.f32")
-            return "done"
-        return self.prepare(*line.split(" "))
-
-    def prepare(self, kind, *words):
-        work = dict(word.split("=", 1) for word in words)
-        self.folder = work["folder"]
-        try:
-            model, images = layer_model(work) if kind == "layer" else network_model(work)
-        except Cannot as error:
-            return f"cannot {error}"
-        ncnn = self.library
+    def __init__(self, library, model, images, threads):
+        self.library = ncnn = library
         option = ctypes.c_void_p(ncnn.option_create())
-        ncnn.option_set_num_threads(option, int(work["threads"]))
+        ncnn.option_set_num_threads(option, threads)
         for precision in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
             getattr(ncnn, "option_set_use_" + precision)(option, 0)
         self.net = ctypes.c_void_p(ncnn.net_create())
         ncnn.net_set_option(self.net, option)
         if ncnn.net_load_param_memory(self.net, model.text().encode()) != 0:
-            return "cannot load the network"
+            raise Cannot("load the network")
         self.weights = np.concatenate(model.weights or [np.zeros(1, np.float32)])  # which ncnn goes on reading
         if ncnn.net_load_model_memory(self.net, self.weights.ctypes.data_as(ctypes.c_void_p)) != self.weights.nbytes:
-            return "cannot load the weights"
+            raise Cannot("load the weights")
         self.last = f"blob{len(model.layers) - 1}".encode()
         self.images = [self.mat(image) for image in images]
-        self.outputs = [ctypes.c_void_p() for _ in images]
-        return f"ready ncnn {ncnn.version().decode()}" + "".join(f" ({remark})" for remark in self.remark)
+        self.mats = [ctypes.c_void_p() for _ in images]
 
     def mat(self, image):
         channels, rows, columns = image.shape
@@ -168,7 +144,7 @@ class Peer:
         ncnn, net, pointer = self.library, self.net, ctypes.c_void_p
         create, destroy = ncnn.extractor_create, ncnn.extractor_destroy
         give, take = ncnn.extractor_input, ncnn.extractor_extract
-        for image, output in zip(self.images, self.outputs):
+        for image, output in zip(self.images, self.mats):
             if output:
                 ncnn.mat_destroy(output)
             extractor = pointer(create(net))
@@ -176,12 +152,20 @@ class Peer:
                 sys.exit("ncnn.py: ncnn failed on an image")
             destroy(extractor)
 
+    def outputs(self, _):
+        return np.stack([self.floats(mat).copy() for mat in self.mats])
+
+
+def prepare(work):
+    network = Network(library, *(layer_model(work) if work.kind == "layer" else network_model(work)), int(work["threads"]))
+    name = " ".join(["ncnn", library.version().decode(), *(f"({remark})" for remark in sys.argv[2:])])
+    return name, network.run, network.outputs
+
 
 if len(sys.argv) < 2:
     sys.exit(__doc__)
 try:
-    peer = Peer(sys.argv[1], sys.argv[2:])
+    library = Library(sys.argv[1])
 except OSError as error:
     sys.exit(f"ncnn.py: {error}")
-for line in sys.stdin:
-    print(peer.answer(line.strip()), flush=True)
+serve(prepare)

@@ -9,18 +9,18 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from protocol import Work
+
 
 def layer_model(work):
     """One Conv node, "images" to "logits", with the weights of the work's folder."""
-    numbers = {key: [int(number) for number in text.split(",")] for key, text in work.items() if text[0].isdigit()}
-    (channels,), (outputs,), (groups,), kernel = (numbers[key] for key in ("channels", "outputs", "groups", "kernel"))
-    weights = np.fromfile(work["folder"] + "/weights.f32", np.float32).reshape(outputs, channels // groups, *kernel)
-    node = helper.make_node("Conv", ["images", "weights"], ["logits"], kernel_shape=kernel, pads=numbers["padding"],
-                            strides=numbers["stride"], dilations=numbers["dilation"], group=groups)
-    maps = [*numbers["batch"], channels, *numbers["height"], *numbers["width"]]
+    node = helper.make_node("Conv", ["images", "weights"], ["logits"], kernel_shape=work.numbers("kernel"),
+                            pads=work.numbers("padding"), strides=work.numbers("stride"),
+                            dilations=work.numbers("dilation"), group=int(work["groups"]))
+    maps = [int(work[key]) for key in ("batch", "channels", "height", "width")]
     graph = helper.make_graph([node], "layer", [helper.make_tensor_value_info("images", TensorProto.FLOAT, maps)],
                               [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
-                              [numpy_helper.from_array(weights, "weights")])
+                              [numpy_helper.from_array(work.weights(), "weights")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = min(model.ir_version, 8)
     return model.SerializeToString()
@@ -42,6 +42,5 @@ def network_model(work):
         return pathlib.Path(folder + "/network.onnx").read_bytes()
 
 
-kind, *words = sys.argv[2:]
-work = dict(word.split("=", 1) for word in words)
-pathlib.Path(sys.argv[1]).write_bytes(layer_model(work) if kind == "layer" else network_model(work))
+work = Work(*sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_bytes(layer_model(work) if work.kind == "layer" else network_model(work))

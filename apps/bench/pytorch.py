@@ -4,10 +4,7 @@ training step (forward, loss, backward, Adam) or inference. P2(ecp) becomes what
 stride 2. The protocol is in README.md of this folder."""
 import pathlib
 import sys
-import time
 import warnings
-
-import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib/python"))
 try:
@@ -16,6 +13,7 @@ try:
 except ImportError as error:
     torch = error
 import fftconv
+from protocol import Cannot, serve
 
 
 def convolution(layer):
@@ -75,45 +73,27 @@ def network_work(work):
 
 
 def layer_work(work):
-    numbers = {key: [int(number) for number in text.split(",")] for key, text in work.items() if text[0].isdigit()}
-    top, left, bottom, right = numbers["padding"]
+    top, left, bottom, right = work.numbers("padding")
     if (top, left) != (bottom, right):
-        return None
-    (batch,), (channels,), (outputs,), (groups,) = (numbers[key] for key in ("batch", "channels", "outputs", "groups"))
-    images, weights = (torch.from_numpy(np.fromfile(f"{work['folder']}/{name}.f32", np.float32)) for name in ("x", "weights"))
-    images = images.reshape(batch, channels, *numbers["height"], *numbers["width"])
-    weights = weights.reshape(outputs, channels // groups, *numbers["kernel"])
+        raise Cannot("pad each side differently")
+    images, weights = torch.from_numpy(work.images()), torch.from_numpy(work.weights())
+    stride, dilation, (groups,) = work.numbers("stride"), work.numbers("dilation"), work.numbers("groups")
 
     def forward():
         with torch.inference_mode():
-            return nn.functional.conv2d(images, weights, None, numbers["stride"], (top, left), numbers["dilation"], groups)
+            return nn.functional.conv2d(images, weights, None, stride, (top, left), dilation, groups)
 
     return forward
 
 
-class Peer:
-    def answer(self, line):
-        if line == "run":
-            start = time.perf_counter()
-            self.result = self.work()
-            return f"{time.perf_counter() - start:.9f}"
-        if line == "result":
-            self.result.numpy().tofile(self.folder + "/y.f32")
-            return "done"
-        return self.prepare(*line.split(" "))
-
-    def prepare(self, kind, *words):
-        if isinstance(torch, ImportError):
-            return "cannot run without PyTorch (python3-torch)"
-        work = dict(word.split("=", 1) for word in words)
-        torch.set_num_threads(int(work["threads"]))
-        torch.manual_seed(1)
-        self.folder = work["folder"]
-        self.work = layer_work(work) if kind == "layer" else network_work(work)
-        return f"ready PyTorch {torch.__version__}" if self.work else "cannot pad each side differently"
+def prepare(work):
+    if isinstance(torch, ImportError):
+        raise Cannot("run without PyTorch (python3-torch)")
+    torch.set_num_threads(int(work["threads"]))
+    torch.manual_seed(1)
+    run = layer_work(work) if work.kind == "layer" else network_work(work)
+    return f"PyTorch {torch.__version__}", run, lambda result: result.numpy()
 
 
 warnings.filterwarnings("ignore", message="Lazy modules")
-peer = Peer()
-for line in sys.stdin:
-    print(peer.answer(line.strip()), flush=True)
+serve(prepare)
