@@ -50,10 +50,12 @@ Tensor random_gradient() {
     return gradient;
 }
 
-const std::vector<std::string> texts = {
-    "2x16x16:8C3-MP2-9C3-P2-6FC-3Softmax", "3x18x14:8C3-8C3-MP2-9C3v-P2(average)-5FC-3Softmax",
-    "2x12x12:8C3+BN-MP2-8C3+BN-6FC+BN-3Softmax", "9x10x10:8C3+BN-P2(random)-8C3-P2(random)-3Softmax",
-    "9x12x12:8C3-P2(ecp)-8C3+BN-P2-3Softmax"};
+const std::vector<std::string> texts = {"2x16x16:8C3-MP2-9C3-P2-6FC-3Softmax",
+                                        "3x18x14:8C3-8C3-MP2-9C3v-P2(average)-5FC-3Softmax",
+                                        "2x12x12:8C3+BN-MP2-8C3+BN-6FC+BN-3Softmax",
+                                        "2x15x13:8C3+BN-MP2-8C3+BN-P2(average)-8C3+BN-P2-3Softmax",
+                                        "9x10x10:8C3+BN-P2(random)-8C3-P2(random)-3Softmax",
+                                        "9x12x12:8C3-P2(ecp)-8C3+BN-P2-3Softmax"};
 
 }  // namespace
 
@@ -120,6 +122,20 @@ BOOST_AUTO_TEST_CASE(poolings_and_relus_cost_no_pass_of_their_own) {
         const bool own = layer.layer.starts_with("conv") || layer.layer.starts_with("dense") ||
                          layer.layer == "relu3";  // behind a dense layer
         BOOST_CHECK_EQUAL(layer.forward > 0, own);
+    }
+}
+
+// In training a normalisation does what follows it, there and back.
+BOOST_AUTO_TEST_CASE(behind_a_normalisation_neither_do_they) {
+    Network network = make(texts[2]);
+    const Tensor x = random_tensor(network.architecture().input, batch, "x");
+    const PassContext training{.training = true};
+    network.forward(x, training);
+    network.backward(x, random_gradient(), training);
+    for (const LayerProfile& layer : network.profile()) {
+        const bool own = !layer.layer.starts_with("pool") && !layer.layer.starts_with("relu");
+        BOOST_CHECK_EQUAL(layer.forward > 0, own);
+        BOOST_CHECK_EQUAL(layer.backward > 0, own);
     }
 }
 

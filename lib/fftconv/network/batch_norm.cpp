@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fftconv/convolution/spectral/tile_pooling.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
+#include "fftconv/network/scratch.hpp"
 
 namespace fftconv {
 namespace {
@@ -37,8 +39,8 @@ Channel channel_of(const Tensor& x, const PassContext& context) {
     return {std::size_t(x.height()) * x.width(), x.batch_stride(), context.valid_of(x)};
 }
 
-double channel_sum(const Channel& channel, const Tensor& x, int c) {
-    return valid_sum(channel, [from = x.pixel(c, 0, 0)](std::size_t i) { return from[i]; });
+double channel_sum(const Channel& channel, const float* from) {
+    return valid_sum(channel, [from](std::size_t i) { return from[i]; });
 }
 
 double channel_squares(const Channel& channel, const Tensor& x, int c, float mean) {
@@ -48,16 +50,53 @@ double channel_squares(const Channel& channel, const Tensor& x, int c, float mea
 }
 
 /// Σ dy · x̂.
-double channel_product(const Channel& channel, const Tensor& x, const Tensor& dy, int c, float mean,
+double channel_product(const Channel& channel, const Tensor& x, const float* dy, int c, float mean,
                        float inverse) {
-    return valid_sum(channel, [in = x.pixel(c, 0, 0), from = dy.pixel(c, 0, 0), mean,
-                               inverse](std::size_t i) { return from[i] * ((in[i] - mean) * inverse); });
+    return valid_sum(channel, [in = x.pixel(c, 0, 0), dy, mean, inverse](std::size_t i) {
+        return dy[i] * ((in[i] - mean) * inverse);
+    });
+}
+
+std::size_t channel_floats(const Tensor& x) {
+    return x.size() / x.channels();
+}
+
+/// A channel behind a pooling, of which `first` is the first float.
+template <class Float, class Byte>
+tile_pooling::Pooled<Float, Byte> pooled_channel(Float* first, const Tensor& maps, int c, Byte* winners) {
+    return {first, winners ? winners + c * channel_floats(maps) : nullptr,
+            std::ptrdiff_t(maps.width()) * maps.batch_stride(), maps.batch_stride()};
+}
+
+/// What a pooling and a ReLU make of a channel's outputs, which lie as in a tensor.
+void pool_channel(const float* outputs, MapShape maps, int c, const Epilogue& epilogue, Tensor& y) {
+    tile_pooling::pool(outputs, maps.width, y.batch_stride(), {maps.height, y.height()},
+                       {maps.width, y.width()}, epilogue,
+                       pooled_channel(y.pixel(c, 0, 0), y, c, epilogue.winners));
+}
+
+/// The gradient to a channel's outputs, as they lie in a tensor, from that to what a pooling and a ReLU made
+/// of them: dy itself, or in memory of the calling thread.
+const float* gradient_of_outputs(MapShape maps, const Tensor& y, const Tensor& dy, int c,
+                                 const Epilogue& epilogue) {
+    const std::size_t behind = channel_floats(dy);
+    const float *gradient = dy.pixel(c, 0, 0), *outputs = y.pixel(c, 0, 0);
+    float* memory = scratch(behind + std::size_t(maps.height) * maps.width * dy.batch_stride());
+    if (epilogue.relu) {
+        for (std::size_t i = 0; i < behind; ++i) memory[i] = outputs[i] <= 0 ? 0.0f : gradient[i];
+        gradient = memory;
+    }
+    if (epilogue.pooling == Pooling::none) return gradient;
+    tile_pooling::unpool(pooled_channel(gradient, dy, c, static_cast<const std::uint8_t*>(epilogue.winners)),
+                         {maps.height, dy.height()}, {maps.width, dy.width()}, epilogue, dy.batch_stride(),
+                         maps.width, dy.batch_stride(), memory + behind);
+    return memory + behind;
 }
 
 }  // namespace
 
 BatchNorm::BatchNorm(std::string name, MapShape input)
-    : Layer(std::move(name), input),
+    : FusingLayer(std::move(name), input),
       scale_("scale", {input.channels}, 1, false),
       shift_("shift", {input.channels}, 0, false),
       running_mean_{"running_mean", {input.channels}, std::vector<float>(input.channels, 0.0f)},
@@ -103,12 +142,16 @@ float BatchNorm::offset(int c) const {
     return shift_.value[c] - mean_[c] * factor(c);
 }
 
-void BatchNorm::normalise(int c, const Tensor& x, Tensor& y) const {
+void BatchNorm::normalise(int c, const Tensor& x, bool relu, float* __restrict y) const {
     const float factor = this->factor(c), offset = this->offset(c);
     const float* from = x.pixel(c, 0, 0);
-    float* __restrict to = y.pixel(c, 0, 0);
-    const std::size_t floats = x.size() / x.channels();
-    for (std::size_t i = 0; i < floats; ++i) to[i] = factor * from[i] + offset;
+    const auto fill = [&](const auto& of) {
+        for (std::size_t i = 0; i < channel_floats(x); ++i) y[i] = of(factor * from[i] + offset);
+    };
+    if (relu)
+        fill([](float value) { return value <= 0 ? 0.0f : value; });
+    else
+        fill([](float value) { return value; });
 }
 
 void BatchNorm::use_running(int c) {
@@ -133,32 +176,39 @@ bool BatchNorm::follow(Epilogue& epilogue, const PassContext& context) {
     return true;
 }
 
-void BatchNorm::forward(const Tensor& x, Tensor& y, const PassContext& context) {
+bool BatchNorm::fuses(const Epilogue& epilogue, int batch, const PassContext&) {
+    return epilogue.factor.empty() && padded_batch(batch) % 8 == 0;
+}
+
+void BatchNorm::forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
+                              const Epilogue& epilogue) {
     const Channel channel = channel_of(x, context);
     const bool of_batch = context.training || context.recalibration > 0;
     const float share = context.recalibration > 0 ? 1.0f / float(context.recalibration) : running_share;
     if (of_batch) require_values(channel.count());
     parallel_for(threads(), x.channels(), [&](int c) {
         if (of_batch) {
-            set_mean(c, channel_sum(channel, x, c), channel.count());
+            set_mean(c, channel_sum(channel, x.pixel(c, 0, 0)), channel.count());
             set_variance(c, channel_squares(channel, x, c, mean_[c]), channel.count(), share);
         } else {
             use_running(c);
         }
-        normalise(c, x, y);
+        if (epilogue.pooling == Pooling::none) return normalise(c, x, epilogue.relu, y.pixel(c, 0, 0));
+        float* outputs = scratch(channel_floats(x));
+        normalise(c, x, false, outputs);
+        pool_channel(outputs, x.maps(), c, epilogue, y);
     });
 }
 
 /// In training mean and deviation depend on x too: dx = f (dy − mean(dy) − x̂ · mean(dy · x̂)).
-void BatchNorm::backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+void BatchNorm::backward(int c, const Tensor& x, const float* dy, Tensor& dx, const PassContext& context,
                          double sum, double product, double count) const {
     const Channel channel = channel_of(x, context);
     const float mean = mean_[c], inverse = inverse_deviation_[c], factor = scale_.value[c] * inverse;
     const float slope = context.training ? float(product / count) * inverse * factor : 0.0f;
     const float offset = context.training ? mean * slope - float(sum / count) * factor : 0.0f;
     for (std::size_t p = 0; p < channel.pixels; ++p) {
-        const float *x_lanes = x.pixel(c, 0, 0) + p * channel.stride,
-                    *dy_lanes = dy.pixel(c, 0, 0) + p * channel.stride;
+        const float *x_lanes = x.pixel(c, 0, 0) + p * channel.stride, *dy_lanes = dy + p * channel.stride;
         float* __restrict dx_lanes = dx.pixel(c, 0, 0) + p * channel.stride;
         for (int n = 0; n < channel.valid; ++n)
             dx_lanes[n] = factor * dy_lanes[n] - slope * x_lanes[n] + offset;
@@ -166,21 +216,23 @@ void BatchNorm::backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, c
     }
 }
 
-void BatchNorm::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
-                         const PassContext& context) {
+void BatchNorm::backward_fused(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                               const PassContext& context, const Epilogue& epilogue) {
     const Channel channel = channel_of(x, context);
     parallel_for(threads(), x.channels(), [&](int c) {
-        const double sum = channel_sum(channel, dy, c);
-        const double product = channel_product(channel, x, dy, c, mean_[c], inverse_deviation_[c]);
+        const float* gradient =
+            epilogue.empty() ? dy.pixel(c, 0, 0) : gradient_of_outputs(x.maps(), y, dy, c, epilogue);
+        const double sum = channel_sum(channel, gradient);
+        const double product = channel_product(channel, x, gradient, c, mean_[c], inverse_deviation_[c]);
         shift_.gradient[c] = float(sum);
         scale_.gradient[c] = float(product);
-        if (dx) backward(c, x, dy, *dx, context, sum, product, channel.count());
+        if (dx) backward(c, x, gradient, *dx, context, sum, product, channel.count());
     });
 }
 
 void BatchNorm::sum(const Tensor& x, const PassContext& context, std::span<double> sums) const {
     parallel_for(threads(), x.channels(),
-                 [&](int c) { sums[c] = channel_sum(channel_of(x, context), x, c); });
+                 [&](int c) { sums[c] = channel_sum(channel_of(x, context), x.pixel(c, 0, 0)); });
 }
 
 void BatchNorm::set_mean(std::span<const double> sums, double count) {
@@ -198,15 +250,15 @@ void BatchNorm::set_variance(std::span<const double> squares, double count) {
 }
 
 void BatchNorm::normalise(const Tensor& x, Tensor& y) const {
-    parallel_for(threads(), x.channels(), [&](int c) { normalise(c, x, y); });
+    parallel_for(threads(), x.channels(), [&](int c) { normalise(c, x, false, y.pixel(c, 0, 0)); });
 }
 
 void BatchNorm::sum_gradients(const Tensor& x, const Tensor& dy, const PassContext& context,
                               std::span<double> sums, std::span<double> products) const {
     parallel_for(threads(), x.channels(), [&](int c) {
         const Channel channel = channel_of(x, context);
-        sums[c] = channel_sum(channel, dy, c);
-        products[c] = channel_product(channel, x, dy, c, mean_[c], inverse_deviation_[c]);
+        sums[c] = channel_sum(channel, dy.pixel(c, 0, 0));
+        products[c] = channel_product(channel, x, dy.pixel(c, 0, 0), c, mean_[c], inverse_deviation_[c]);
     });
 }
 
@@ -218,7 +270,7 @@ void BatchNorm::set_gradients(std::span<const double> sums, std::span<const doub
 void BatchNorm::backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
                          std::span<const double> sums, std::span<const double> products, double count) const {
     parallel_for(threads(), x.channels(),
-                 [&](int c) { backward(c, x, dy, dx, context, sums[c], products[c], count); });
+                 [&](int c) { backward(c, x, dy.pixel(c, 0, 0), dx, context, sums[c], products[c], count); });
 }
 
 }  // namespace fftconv

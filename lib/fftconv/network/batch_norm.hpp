@@ -10,17 +10,21 @@ namespace FFTCONV_PUBLIC fftconv {
 /// shift. Training uses mean and variance of the batch's valid images and moves the running ones towards
 /// them; otherwise the running ones are used. A recalibration (PassContext::recalibration) normalises as
 /// training does, and the running statistics become the mean over its batches so far.
-class BatchNorm : public Layer {
+class BatchNorm : public FusingLayer {
   public:
     /// Scales start at one, offsets at zero.
     BatchNorm(std::string name, MapShape input);
 
     MapShape output_maps() const override { return input_maps(); }
+    /// Any pooling and ReLU, channel by channel, for batches that fill vectors.
+    bool fuses(const Epilogue& epilogue, int batch, const PassContext& context) override;
     /// @throws ShapeError when a channel has one value only and its variance is wanted.
-    void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
+    void forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
+                       const Epilogue& epilogue) override;
     /// For the same x as the last forward, whose batch statistics are kept.
-    void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
-                  const PassContext& context) override;
+    void backward_fused(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                        const PassContext& context, const Epilogue& epilogue) override;
+    bool takes_relu_back() const override { return true; }
     /// In passes forward only, outside training.
     bool follow(Epilogue& epilogue, const PassContext& context) override;
     std::vector<Parameter*> parameters() override { return {&scale_, &shift_}; }
@@ -70,9 +74,9 @@ class BatchNorm : public Layer {
     void use_running(int c);
     float factor(int c) const;
     float offset(int c) const;
-    void normalise(int c, const Tensor& x, Tensor& y) const;
-    void backward(int c, const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
-                  double sum, double product, double count) const;
+    void normalise(int c, const Tensor& x, bool relu, float* y) const;
+    void backward(int c, const Tensor& x, const float* dy, Tensor& dx, const PassContext& context, double sum,
+                  double product, double count) const;
 
     Parameter scale_, shift_;                      ///< (C)
     Buffer running_mean_, running_variance_;       ///< (C)

@@ -50,7 +50,7 @@ float sum_of_map(const Tensor& maps, int channel, bool pooled) {
 
 ConvolutionLayer::ConvolutionLayer(std::string name, const std::string& engine, const ConvolutionShape& shape,
                                    const ConvolutionOptions& options, bool with_bias)
-    : Layer(std::move(name), {shape.in_channels, shape.height, shape.width}),
+    : FusingLayer(std::move(name), {shape.in_channels, shape.height, shape.width}),
       engine_name_(engine),
       options_(options),
       engine_(make_engine(engine, shape, options)),
@@ -131,13 +131,9 @@ void ConvolutionLayer::update_engine() {
     if (with_bias_) engine_->set_bias(bias_.value);
 }
 
-bool ConvolutionLayer::fuses(const Epilogue& epilogue, int batch) {
+bool ConvolutionLayer::fuses(const Epilogue& epilogue, int batch, const PassContext&) {
     update_engine();
     return engine_->fuses(epilogue, batch);
-}
-
-void ConvolutionLayer::forward(const Tensor& x, Tensor& y, const PassContext& context) {
-    forward_fused(x, y, context, {});
 }
 
 void ConvolutionLayer::forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
@@ -147,13 +143,8 @@ void ConvolutionLayer::forward_fused(const Tensor& x, Tensor& y, const PassConte
     engine_->forward_fused(x, y, epilogue);
 }
 
-void ConvolutionLayer::backward(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
-                                const PassContext&) {
-    backward_fused(x, dy, dx, {});
-}
-
-void ConvolutionLayer::backward_fused(const Tensor& x, const Tensor& dy, Tensor* dx,
-                                      const Epilogue& epilogue) {
+void ConvolutionLayer::backward_fused(const Tensor& x, const Tensor&, const Tensor& dy, Tensor* dx,
+                                      const PassContext&, const Epilogue& epilogue) {
     update_engine();
     const std::optional<MapsView> to = dx ? std::optional<MapsView>(*dx) : std::nullopt;
     engine_->backward_fused(x, dy, to ? &*to : nullptr, weight_.gradient, epilogue);

@@ -12,7 +12,7 @@ namespace FFTCONV_PUBLIC fftconv {
 /// Convolution on any engine; with ConvolutionOptions::mode set it is easy convolution pooling (ECP):
 /// convolution and mode-K pooling in one. Weights (O, C, k, k), bias (O). A kernel whose weights are all held
 /// at zero is absent from every pass of the engine.
-class ConvolutionLayer : public Layer {
+class ConvolutionLayer : public FusingLayer {
   public:
     /// `engine` is one of engine_names; with "auto" engine and tile are chosen again for each mask, by the
     /// share of kernels that it leaves. @throws UsageError, ShapeError as make_engine does.
@@ -20,15 +20,15 @@ class ConvolutionLayer : public Layer {
                      const ConvolutionOptions& options, bool with_bias = true);
 
     MapShape output_maps() const override { return engine_->output_maps(); }
-    void forward(const Tensor& x, Tensor& y, const PassContext& context) override;
-    void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
-                  const PassContext& context) override;
-    /// Whether the engine does what follows, with these masks and so many images.
-    bool fuses(const Epilogue& epilogue, int batch);
+    /// Whether the engine does what follows, with these masks.
+    bool fuses(const Epilogue& epilogue, int batch, const PassContext& context) override;
     /// As ConvolutionEngine::forward_fused.
-    void forward_fused(const Tensor& x, Tensor& y, const PassContext& context, const Epilogue& epilogue);
+    void forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
+                       const Epilogue& epilogue) override;
     /// As ConvolutionEngine::backward_fused; also the gradient to the bias.
-    void backward_fused(const Tensor& x, const Tensor& dy, Tensor* dx, const Epilogue& epilogue);
+    void backward_fused(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                        const PassContext& context, const Epilogue& epilogue) override;
+    bool takes_relu_back() const override { return false; }
     std::vector<Parameter*> parameters() override;
     void set_threads(int threads) override;
 

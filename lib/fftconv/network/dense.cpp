@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "fftconv/convolution/simd/matrix_product.hpp"
-#include "fftconv/core/aligned.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/threads.hpp"
+#include "fftconv/network/scratch.hpp"
 
 namespace fftconv {
 namespace {
@@ -53,13 +53,6 @@ bool fills_vectors(const Tensor& x) {
 
 bool few_images(const Tensor& x) {
     return x.batch_stride() <= matrix_product::most_few_columns;
-}
-
-/// Memory of the calling thread.
-float* scratch(std::size_t floats) {
-    thread_local AlignedFloats memory;
-    if (memory.size() < floats) memory.resize(floats);
-    return memory.data();
 }
 
 /// out (rows, columns; rows out_stride floats apart) = a · b.

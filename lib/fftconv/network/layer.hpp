@@ -100,4 +100,32 @@ class Layer {
     int threads_ = 1;
 };
 
+/// A layer that can do what follows it while its outputs are in cache, and the way back through it.
+class FusingLayer : public Layer {
+  public:
+    using Layer::Layer;
+
+    /// Whether forward_fused and backward_fused do what follows, in such a pass over so many images.
+    virtual bool fuses(const Epilogue& epilogue, int batch, const PassContext& context) = 0;
+    /// y of what follows; epilogue.winners, where given, are written for the way back. The caller has asked
+    /// fuses().
+    virtual void forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
+                               const Epilogue& epilogue) = 0;
+    /// As `backward`, from y and dy behind what follows: behind its pooling, and behind its ReLU too where
+    /// takes_relu_back().
+    virtual void backward_fused(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                                const PassContext& context, const Epilogue& epilogue) = 0;
+    /// Whether backward_fused is given the gradient behind a ReLU that forward_fused did, or the one before
+    /// it.
+    virtual bool takes_relu_back() const = 0;
+
+    void forward(const Tensor& x, Tensor& y, const PassContext& context) final {
+        forward_fused(x, y, context, {});
+    }
+    void backward(const Tensor& x, const Tensor& y, const Tensor& dy, Tensor* dx,
+                  const PassContext& context) final {
+        backward_fused(x, y, dy, dx, context, {});
+    }
+};
+
 }  // namespace fftconv

@@ -185,20 +185,22 @@ const Tensor& Network::forward(const Tensor& x, const PassContext& context, std:
     return activations_[output_of_[last - 1]];
 }
 
-/// As many of the layers behind a convolution as its engine does too.
+/// As many of the layers behind this one as it can do too.
 void Network::fuse(std::size_t layer, std::size_t last, int batch, const PassContext& context) {
     Fused& fused = fused_[layer];
     fused.end = 0;
     fused.epilogue = {};
-    auto* convolution = dynamic_cast<ConvolutionLayer*>(layers_[layer].get());
-    for (std::size_t end = layer + 1; convolution && end < last; fused.end = ++end) {
+    fused.undone = false;
+    auto* first = dynamic_cast<FusingLayer*>(layers_[layer].get());
+    for (std::size_t end = layer + 1; first && end < last; fused.end = ++end) {
         Epilogue epilogue = fused.epilogue;
-        if (!layers_[end]->follow(epilogue, context) || !convolution->fuses(epilogue, batch)) return;
+        if (!layers_[end]->follow(epilogue, context) || !first->fuses(epilogue, batch, context)) return;
         fused.epilogue = epilogue;
+        fused_[end].undone = !epilogue.relu || first->takes_relu_back();
     }
 }
 
-/// A layer, or a convolution and what it does of those behind it.
+/// A layer, and what it does of those behind it.
 void Network::forward_layers(std::size_t first, std::size_t end, const Tensor& x,
                              const PassContext& context) {
     const ScopedSeconds stopwatch(profile_[first].forward);
@@ -210,12 +212,7 @@ void Network::forward_layers(std::size_t first, std::size_t end, const Tensor& x
         fused.winners.resize(y.size());
         fused.epilogue.winners = fused.winners.data();
     }
-    dynamic_cast<ConvolutionLayer&>(*layers_[first]).forward_fused(x, y, context, fused.epilogue);
-}
-
-/// Is this the pooling of a convolution that backward_fused takes care of?
-bool Network::pooled_before(std::size_t layer) const {
-    return layer > 0 && fused_[layer - 1].end > layer && fused_[layer - 1].epilogue.pooling != Pooling::none;
+    dynamic_cast<FusingLayer&>(*layers_[first]).forward_fused(x, y, context, fused.epilogue);
 }
 
 void Network::backward(const Tensor& images, const Tensor& gradient, const PassContext& context) {
@@ -224,14 +221,16 @@ void Network::backward(const Tensor& images, const Tensor& gradient, const PassC
     const Tensor* dy = &gradient;
     int free = 0;  // of the two gradient tensors, the one that dy is not
     for (std::size_t i = layers_.size(); i-- > 0;) {
-        if (pooled_before(i)) continue;
+        if (fused_[i].undone) continue;
         const ScopedSeconds stopwatch(profile_[i].backward);
+        const Fused& fused = fused_[i];
         const Tensor& x = input_of(i, images);
         const bool in_place = layers_[i]->in_place() && dy != &gradient;
         Tensor* dx = i == 0 ? nullptr : in_place ? &gradients_[1 - free] : &gradients_[free];
         if (dx && !in_place) dx->reshape(x.maps(), x.batch());
-        if (fused_[i].epilogue.pooling != Pooling::none)
-            dynamic_cast<ConvolutionLayer&>(*layers_[i]).backward_fused(x, *dy, dx, fused_[i].epilogue);
+        if (fused.end && fused_[i + 1].undone)
+            dynamic_cast<FusingLayer&>(*layers_[i])
+                .backward_fused(x, activations_[output_of_[fused.end - 1]], *dy, dx, context, fused.epilogue);
         else
             layers_[i]->backward(x, activations_[output_of_[i]], *dy, dx, context);
         if (!in_place) free = 1 - free;

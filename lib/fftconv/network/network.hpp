@@ -108,17 +108,17 @@ class Network {
     std::size_t workspace_bytes() const;
 
   private:
-    /// What a convolution did of the layers behind it in the last forward pass.
+    /// What a layer did of those behind it in the last forward pass.
     struct Fused {
         std::size_t end = 0;  ///< the layer behind the last of them; 0: nothing
         Epilogue epilogue;
         std::vector<std::uint8_t> winners;
+        bool undone = false;  ///< the other way round: one before this layer does its backward pass
     };
 
     void initialise_weights();
     void fuse(std::size_t layer, std::size_t last, int batch, const PassContext& context);
     void forward_layers(std::size_t first, std::size_t end, const Tensor& x, const PassContext& context);
-    bool pooled_before(std::size_t layer) const;
     const Tensor& input_of(std::size_t layer, const Tensor& images) const;
 
     Architecture architecture_;

@@ -214,13 +214,13 @@ void unpool_tile(D d, const Pooled<const float, const std::uint8_t>& dy, const E
         }
 }
 
-/// Calls run(tag) with vectors no wider than the lanes.
+/// Calls run(tag) with vectors of which the lanes are a multiple.
 template <class Run>
 HWY_INLINE void with_vectors_of(int lanes, const Run& run) {
-    if (lanes == 8)
-        run(hn::CappedTag<float, 8>());
-    else
+    if (lanes % 16 == 0)
         run(hn::CappedTag<float, 16>());
+    else
+        run(hn::CappedTag<float, 8>());
 }
 
 void Activate(float* tile, std::size_t floats, float factor, float offset, bool relu) {

@@ -8,8 +8,8 @@
 
 namespace fftconv {
 
-/// What follows a convolution, between a tile (T, T, lanes) in cache and the maps: eight or sixteen images
-/// side by side, as they lie in a tensor.
+/// What follows a convolution, between a tile (T, T, lanes) in cache and the maps: a multiple of eight images
+/// side by side, as they lie in a tensor. A whole channel of a tensor is such a tile too.
 namespace tile_pooling {
 
 /// One axis: the tile's entries first … first + count − 1 are pixels pixel … pixel + count − 1 of the
@@ -19,6 +19,8 @@ struct Extent {
 
     /// Of a row of a tiling's table.
     Extent(const int* pixels, int tile, int pooled_pixels);
+    /// Of whole maps.
+    Extent(int pixels, int pooled_pixels) : count(pixels), pooled(pooled_pixels) {}
 
     /// Windows that have a pixel among these: first_window ≤ i < end_window.
     int first_window(int edge) const { return edge == 3 && pixel > 0 ? (pixel - 1) / 2 : pixel / 2; }
