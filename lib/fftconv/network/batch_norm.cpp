@@ -75,15 +75,22 @@ void pool_channel(const float* outputs, MapShape maps, int c, const Epilogue& ep
                        pooled_channel(y.pixel(c, 0, 0), y, c, epilogue.winners));
 }
 
+void rectify_gradient(const float* y, const float* dy, std::size_t floats, float* __restrict dx) {
+    for (std::size_t i = 0; i < floats; ++i) {
+        const float gradient = dy[i];  // read whether wanted or not: a mispredicted branch costs more
+        dx[i] = y[i] <= 0 ? 0.0f : gradient;
+    }
+}
+
 /// The gradient to a channel's outputs, as they lie in a tensor, from that to what a pooling and a ReLU made
 /// of them: dy itself, or in memory of the calling thread.
 const float* gradient_of_outputs(MapShape maps, const Tensor& y, const Tensor& dy, int c,
                                  const Epilogue& epilogue) {
     const std::size_t behind = channel_floats(dy);
-    const float *gradient = dy.pixel(c, 0, 0), *outputs = y.pixel(c, 0, 0);
+    const float* gradient = dy.pixel(c, 0, 0);
     float* memory = scratch(behind + std::size_t(maps.height) * maps.width * dy.batch_stride());
     if (epilogue.relu) {
-        for (std::size_t i = 0; i < behind; ++i) memory[i] = outputs[i] <= 0 ? 0.0f : gradient[i];
+        rectify_gradient(y.pixel(c, 0, 0), gradient, behind, memory);
         gradient = memory;
     }
     if (epilogue.pooling == Pooling::none) return gradient;
