@@ -208,8 +208,8 @@ void BatchNorm::forward_fused(const Tensor& x, Tensor& y, const PassContext& con
 }
 
 /// In training mean and deviation depend on x too: dx = f (dy − mean(dy) − x̂ · mean(dy · x̂)).
-void BatchNorm::backward(int c, const Tensor& x, const float* dy, Tensor& dx, const PassContext& context,
-                         double sum, double product, double count) const {
+void BatchNorm::input_gradient(int c, const Tensor& x, const float* dy, Tensor& dx,
+                               const PassContext& context, double sum, double product, double count) const {
     const Channel channel = channel_of(x, context);
     const float mean = mean_[c], inverse = inverse_deviation_[c], factor = scale_.value[c] * inverse;
     const float slope = context.training ? float(product / count) * inverse * factor : 0.0f;
@@ -233,7 +233,7 @@ void BatchNorm::backward_fused(const Tensor& x, const Tensor& y, const Tensor& d
         const double product = channel_product(channel, x, gradient, c, mean_[c], inverse_deviation_[c]);
         shift_.gradient[c] = float(sum);
         scale_.gradient[c] = float(product);
-        if (dx) backward(c, x, gradient, *dx, context, sum, product, channel.count());
+        if (dx) input_gradient(c, x, gradient, *dx, context, sum, product, channel.count());
     });
 }
 
@@ -274,10 +274,12 @@ void BatchNorm::set_gradients(std::span<const double> sums, std::span<const doub
     std::copy(products.begin(), products.end(), scale_.gradient.begin());
 }
 
-void BatchNorm::backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
-                         std::span<const double> sums, std::span<const double> products, double count) const {
-    parallel_for(threads(), x.channels(),
-                 [&](int c) { backward(c, x, dy.pixel(c, 0, 0), dx, context, sums[c], products[c], count); });
+void BatchNorm::input_gradient(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+                               std::span<const double> sums, std::span<const double> products,
+                               double count) const {
+    parallel_for(threads(), x.channels(), [&](int c) {
+        input_gradient(c, x, dy.pixel(c, 0, 0), dx, context, sums[c], products[c], count);
+    });
 }
 
 }  // namespace fftconv

@@ -57,8 +57,8 @@ class BatchNorm : public FusingLayer {
     /// Gradients of offset and scale, from Σ dy and Σ dy·x̂ of each channel.
     void set_gradients(std::span<const double> sums, std::span<const double> products);
     /// dx in training, from the sums over the whole batch.
-    void backward(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
-                  std::span<const double> sums, std::span<const double> products, double count) const;
+    void input_gradient(const Tensor& x, const Tensor& dy, Tensor& dx, const PassContext& context,
+                        std::span<const double> sums, std::span<const double> products, double count) const;
 
     /// Images that a batch must have at least for statistics: two where a map is one pixel.
     int fewest_images() const { return input_maps().height * input_maps().width > 1 ? 1 : 2; }
@@ -75,8 +75,8 @@ class BatchNorm : public FusingLayer {
     float factor(int c) const;
     float offset(int c) const;
     void normalise(int c, const Tensor& x, bool relu, float* y) const;
-    void backward(int c, const Tensor& x, const float* dy, Tensor& dx, const PassContext& context, double sum,
-                  double product, double count) const;
+    void input_gradient(int c, const Tensor& x, const float* dy, Tensor& dx, const PassContext& context,
+                        double sum, double product, double count) const;
 
     Parameter scale_, shift_;                      ///< (C)
     Buffer running_mean_, running_variance_;       ///< (C)

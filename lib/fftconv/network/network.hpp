@@ -42,7 +42,7 @@ struct NamedParameter {
 };
 
 /// A layer's seconds in forward and backward passes and, of a convolution, those of the engine's phases. What
-/// a convolution does of the layers behind it is part of its own.
+/// a layer does of those behind it is part of its own.
 struct LayerProfile {
     /// Its name.
     std::string layer;

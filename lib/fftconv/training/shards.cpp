@@ -231,8 +231,8 @@ void ShardedPass::backward_norm(BatchNorm& norm, std::size_t layer, std::uint64_
     norm.set_gradients(sums, products);
     for (auto& shard : own_)
         if (shard->valid && shard->dx)
-            norm.backward(shard->input_of(layer, output_of_), *shard->dy, *shard->dx, context(*shard, step),
-                          sums, products, count);
+            norm.input_gradient(shard->input_of(layer, output_of_), *shard->dy, *shard->dx,
+                                context(*shard, step), sums, products, count);
 }
 
 }  // namespace fftconv
