@@ -86,18 +86,20 @@ void rectify_gradient(const float* y, const float* dy, std::size_t floats, float
 /// of them: dy itself, or in memory of the calling thread.
 const float* gradient_of_outputs(MapShape maps, const Tensor& y, const Tensor& dy, int c,
                                  const Epilogue& epilogue) {
-    const std::size_t behind = channel_floats(dy);
+    const bool pooled = epilogue.pooling != Pooling::none;
+    const std::size_t rectified = epilogue.relu ? channel_floats(dy) : 0,
+                      unpooled = pooled ? std::size_t(maps.height) * maps.width * dy.batch_stride() : 0;
     const float* gradient = dy.pixel(c, 0, 0);
-    float* memory = scratch(behind + std::size_t(maps.height) * maps.width * dy.batch_stride());
+    float* memory = scratch(rectified + unpooled);
     if (epilogue.relu) {
-        rectify_gradient(y.pixel(c, 0, 0), gradient, behind, memory);
+        rectify_gradient(y.pixel(c, 0, 0), gradient, rectified, memory);
         gradient = memory;
     }
-    if (epilogue.pooling == Pooling::none) return gradient;
+    if (!pooled) return gradient;
     tile_pooling::unpool(pooled_channel(gradient, dy, c, static_cast<const std::uint8_t*>(epilogue.winners)),
                          {maps.height, dy.height()}, {maps.width, dy.width()}, epilogue, dy.batch_stride(),
-                         maps.width, dy.batch_stride(), memory + behind);
-    return memory + behind;
+                         maps.width, dy.batch_stride(), memory + rectified);
+    return memory + rectified;
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ class Layer {
     /// Whether forward may be given x as its y, and backward dy as its dx with y for x: the network then
     /// spends neither memory nor bandwidth on a second tensor.
     virtual bool in_place() const { return false; }
-    /// Adds itself to what follows a convolution, where the layer can be done there in this pass: false, and
+    /// Adds itself to what follows a FusingLayer, where the layer can be done there in this pass: false, and
     /// nothing added, where not. What it points to is good until the next call.
     virtual bool follow(Epilogue& /*epilogue*/, const PassContext& /*context*/) { return false; }
     /// What training changes; owned by the layer.

@@ -29,7 +29,8 @@ void Recalibration::prepare() {
     images_.start(0);
     while (const Batch* batch = int(kept_.size()) < batches_ ? images_.next() : nullptr) {
         if (batch->valid < batch->images.batch() && !kept_.empty()) break;
-        const PassContext context{.valid = batch->valid, .recalibration = int(kept_.size()) + 1};
+        const PassContext context{
+            .valid = batch->valid, .forward_only = true, .recalibration = int(kept_.size()) + 1};
         kept_.push_back({first_ > 0 ? network_.forward(batch->images, context, 0, first_) : batch->images,
                          {},
                          batch->valid});
@@ -41,7 +42,8 @@ void Recalibration::run() {
     if (last_ == 0) return;
     if (!prepared_) prepare();
     for (std::size_t i = 0; i < kept_.size() && first_ < last_; ++i)
-        network_.forward(kept_[i].images, {.valid = kept_[i].valid, .recalibration = int(i) + 1}, first_,
+        network_.forward(kept_[i].images,
+                         {.valid = kept_[i].valid, .forward_only = true, .recalibration = int(i) + 1}, first_,
                          last_);
 }
 
