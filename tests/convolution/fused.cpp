@@ -21,7 +21,7 @@ struct Case {
 };
 
 /// Tiles that hold the image, that cut windows, odd outputs, several blocks,
-/// few channels, images that do not fill the lanes. The spatial engine: sums of one block of terms and of
+/// few channels, images that do not fill the lanes, of which two tiles do. The spatial engine: sums of one block of terms and of
 /// two.
 std::vector<Case> cases() {
     const auto layer = [](int in, int out, PerAxis size, PerAxis kernel, Padding padding, int batch) {
@@ -41,6 +41,8 @@ std::vector<Case> cases() {
             {layer(2, 3, {12, 12}, 5, 0, 16), 12},
             {layer(9, 4, {9, 11}, 3, 1, 8), 0, 0.3},
             {layer(8, 3, {10, 10}, 3, 1, 3)},
+            {layer(9, 6, {16, 13}, 3, 1, 6), 8},
+            {layer(8, 4, {21, 15}, 3, 1, 8), 9, 0.4},
             {layer(3, 6, {16, 13}, 3, 1, 16), 0, 1, "spatial"},
             {layer(30, 5, {8, 9}, 3, 1, 21), 0, 1, "spatial"}};
 }
@@ -273,15 +275,15 @@ BOOST_AUTO_TEST_CASE(which_layers_fuse_what) {
     };
     const std::vector<Case> all = cases();
     for (const Case& of : all) BOOST_TEST(fuses(of, {.relu = true}));
-    for (std::size_t i : {0, 1, 2, 3, 4, 6})
+    for (std::size_t i : {0, 1, 2, 3, 4, 6, 8, 9})
         BOOST_TEST(fuses(all[i], {.pooling = Pooling::maximum, .window = 3}));
     BOOST_TEST(!fuses(all[7], {.pooling = Pooling::maximum}));  // tiles of few images
     BOOST_TEST(fuses(all[0], {.pooling = Pooling::average}));
     ConvolutionShape dilated = all[0].shape;
     dilated.dilation = 2;
     BOOST_TEST(!fuses({dilated}, {.pooling = Pooling::maximum}));
-    BOOST_TEST(!fuses(all[8], {.pooling = Pooling::maximum}));  // spatial
-    BOOST_TEST(!fuses({all[8].shape, 0, 0.4, "spatial"}, {.relu = true}));
+    BOOST_TEST(!fuses(all[10], {.pooling = Pooling::maximum}));  // spatial
+    BOOST_TEST(!fuses({all[10].shape, 0, 0.4, "spatial"}, {.relu = true}));
     BOOST_TEST(!make_engine("direct", all[0].shape, {})->fuses({.relu = true}, 9));
 }
 

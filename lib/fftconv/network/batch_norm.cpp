@@ -70,7 +70,7 @@ tile_pooling::Pooled<Float, Byte> pooled_channel(Float* first, const Tensor& map
 
 /// What a pooling and a ReLU make of a channel's outputs, which lie as in a tensor.
 void pool_channel(const float* outputs, MapShape maps, int c, const Epilogue& epilogue, Tensor& y) {
-    tile_pooling::pool(outputs, maps.width, y.batch_stride(), {maps.height, y.height()},
+    tile_pooling::pool({outputs, maps.width, y.batch_stride(), y.batch_stride()}, {maps.height, y.height()},
                        {maps.width, y.width()}, epilogue,
                        pooled_channel(y.pixel(c, 0, 0), y, c, epilogue.winners));
 }
@@ -96,10 +96,13 @@ const float* gradient_of_outputs(MapShape maps, const Tensor& y, const Tensor& d
         gradient = memory;
     }
     if (!pooled) return gradient;
+    float* outputs = memory + rectified;
+    std::fill_n(outputs, unpooled, 0.0f);
+    const int lanes = dy.batch_stride();
     tile_pooling::unpool(pooled_channel(gradient, dy, c, static_cast<const std::uint8_t*>(epilogue.winners)),
-                         {maps.height, dy.height()}, {maps.width, dy.width()}, epilogue, dy.batch_stride(),
-                         maps.width, dy.batch_stride(), memory + rectified);
-    return memory + rectified;
+                         {maps.height, dy.height()}, {maps.width, dy.width()}, epilogue, lanes,
+                         {outputs, maps.width, lanes, lanes});
+    return outputs;
 }
 
 }  // namespace

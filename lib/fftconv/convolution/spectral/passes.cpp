@@ -258,10 +258,11 @@ void SpectralLayer::put_output(Worker& worker, const LaneGroups& groups, int gro
         scatter(tile, PerAxis(transform.height(), transform.width()), groups, group, output_pixels(),
                 map_of(y, channel), worker.rows, worker.lines.data(), bytes_of(y));
     else
-        groups.for_each_tile(group, [&](int of, int, int image, int, int) {
+        groups.for_each_tile(group, [&](int of, int lane, int image, int, int images) {
+            if (of < 0) return;
             const TilePixels pixels = output_pixels()(of);
             float* first = y.pixel(channel, 0, 0) + image;
-            tile_pooling::pool(tile, transform.width(), groups.lanes,
+            tile_pooling::pool({tile + lane, transform.width(), groups.lanes, images},
                                {pixels.rows, transform.height(), y.height},
                                {pixels.columns, transform.width(), y.width}, epilogue,
                                {first, epilogue.winners ? epilogue.winners + (first - y.data) : nullptr,
@@ -273,7 +274,7 @@ void SpectralLayer::put_output(Worker& worker, const LaneGroups& groups, int gro
 bool SpectralLayer::pools(const Epilogue& epilogue, const Blocks& blocks) const {
     const LayerAxes& axes = geometry.axes;
     if (options.mode != no_mode || axes.vertical.classes * axes.horizontal.classes > 1 ||
-        blocks.groups.tiles_per_group > 1)
+        blocks.groups.batch_stride < 8)
         return false;
     // Where tiles of the same images are not done in order, or a mean is not of one tile.
     if (epilogue.pooling != Pooling::average && !few_channels(blocks)) return true;

@@ -287,14 +287,17 @@ void SpectralLayer::gather_gradient(Worker& worker, const ConstMapsView& dy, int
                                     const Epilogue& epilogue) {
     if (epilogue.pooling == Pooling::none) return gather_map(worker, dy, channel, pixels_of, groups, group);
     tile_io::list_rows(transform.height(), groups, group, pixels_of, worker.rows);
-    groups.for_each_tile(group, [&](int tile, int, int image, int count, int) {
+    const std::size_t row_floats = std::size_t(transform.width()) * groups.lanes;
+    for (int row : worker.rows) std::fill_n(worker.tile.data() + row * row_floats, row_floats, 0.0f);
+    groups.for_each_tile(group, [&](int tile, int lane, int image, int count, int images) {
+        if (tile < 0) return;
         const TilePixels pixels = pixels_of(tile);
         const float* first = dy.pixel(channel, 0, 0) + image;
         tile_pooling::unpool({first, epilogue.winners ? epilogue.winners + (first - dy.data) : nullptr,
                               dy.row_stride, dy.column_stride},
                              {pixels.rows, transform.height(), dy.height},
                              {pixels.columns, transform.width(), dy.width}, epilogue, count,
-                             transform.width(), groups.lanes, worker.tile.data());
+                             {worker.tile.data() + lane, transform.width(), groups.lanes, images});
     });
 }
 

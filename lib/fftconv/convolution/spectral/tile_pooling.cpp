@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace fftconv {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-using tile_pooling::Extent, tile_pooling::Pooled;
+using tile_pooling::Extent, tile_pooling::Pooled, tile_pooling::Images;
 
 template <class D>
 using Bytes = hn::Rebind<std::uint8_t, D>;
@@ -131,21 +131,22 @@ HWY_INLINE void pool_other(D d, const float* tile, int tile_width, int lanes, co
 }
 
 template <class D>
-void pool_tile(D d, const float* tile, int tile_width, int lanes, const Extent& rows, const Extent& columns,
+void pool_tile(D d, const Images<const float>& tile, const Extent& rows, const Extent& columns,
                const Epilogue& epilogue, const Pooled<float, std::uint8_t>& y) {
     const int edge = epilogue.window;
     for (int i = rows.first_window(edge); i < rows.end_window(); ++i)
         for (int j = columns.first_window(edge); j < columns.end_window(); ++j) {
-            const Window window(rows, columns, i, j, edge, tile_width);
+            const Window window(rows, columns, i, j, edge, tile.width);
             if (epilogue.pooling == Pooling::pixel && !window.has(epilogue.pixel / 2, epilogue.pixel % 2))
                 continue;  // another tile's
             const std::ptrdiff_t place = i * y.row + j * y.column;
-            for (int n = 0; n < lanes; n += int(hn::Lanes(d)))
+            for (int n = 0; n < tile.images; n += int(hn::Lanes(d)))
                 if (epilogue.pooling == Pooling::maximum)
-                    pool_maximum(d, tile + n, tile_width, lanes, window, edge, epilogue.relu,
+                    pool_maximum(d, tile.data + n, tile.width, tile.lanes, window, edge, epilogue.relu,
                                  y.data + place + n, y.winners ? y.winners + place + n : nullptr);
                 else
-                    pool_other(d, tile + n, tile_width, lanes, window, epilogue, y.data + place + n);
+                    pool_other(d, tile.data + n, tile.width, tile.lanes, window, epilogue,
+                               y.data + place + n);
         }
 }
 
@@ -193,31 +194,28 @@ HWY_INLINE void unpool_window(D d, hn::Vec<D> gradient, const std::uint8_t* winn
 
 template <class D>
 void unpool_tile(D d, const Pooled<const float, const std::uint8_t>& dy, const Extent& rows,
-                 const Extent& columns, const Epilogue& epilogue, int images, int tile_width, int lanes,
-                 float* tile) {
-    const std::size_t row_floats = std::size_t(tile_width) * lanes;
-    std::fill_n(tile + rows.first * row_floats, rows.count * row_floats, 0.0f);
+                 const Extent& columns, const Epilogue& epilogue, int count, const Images<float>& tile) {
     const int edge = epilogue.window;
     for (int i = rows.first_window(edge); i < rows.end_window(); ++i)
         for (int j = columns.first_window(edge); j < columns.end_window(); ++j) {
-            const Window window(rows, columns, i, j, edge, tile_width);
+            const Window window(rows, columns, i, j, edge, tile.width);
             const std::ptrdiff_t place = i * dy.row + j * dy.column;
-            for (int n = 0; n < lanes; n += int(hn::Lanes(d))) {
+            for (int n = 0; n < tile.images; n += int(hn::Lanes(d))) {
                 __builtin_prefetch(dy.data + place + n +
                                    tile_io::line);  // of the next images, as gather does
                 if (dy.winners) __builtin_prefetch(dy.winners + place + n + tile_io::line);
-                const auto counts = hn::FirstN(d, std::size_t(std::clamp(images - n, 0, int(hn::Lanes(d)))));
+                const auto counts = hn::FirstN(d, std::size_t(std::clamp(count - n, 0, int(hn::Lanes(d)))));
                 unpool_window(d, hn::IfThenElseZero(counts, hn::LoadU(d, dy.data + place + n)),
-                              dy.winners ? dy.winners + place + n : nullptr, epilogue, window, tile + n,
-                              tile_width, lanes);
+                              dy.winners ? dy.winners + place + n : nullptr, epilogue, window, tile.data + n,
+                              tile.width, tile.lanes);
             }
         }
 }
 
-/// Calls run(tag) with vectors of which the lanes are a multiple.
+/// Calls run(tag) with vectors of which the images are a multiple.
 template <class Run>
-HWY_INLINE void with_vectors_of(int lanes, const Run& run) {
-    if (lanes % 16 == 0)
+HWY_INLINE void with_vectors_of(int images, const Run& run) {
+    if (images % 16 == 0)
         run(hn::CappedTag<float, 16>());
     else
         run(hn::CappedTag<float, 8>());
@@ -234,17 +232,15 @@ void Activate(float* tile, std::size_t floats, float factor, float offset, bool 
     }
 }
 
-void Pool(const float* tile, int tile_width, int lanes, const Extent& rows, const Extent& columns,
+void Pool(const Images<const float>& tile, const Extent& rows, const Extent& columns,
           const Epilogue& epilogue, const Pooled<float, std::uint8_t>& y) {
-    with_vectors_of(
-        lanes, [&](auto d) HWY_ATTR { pool_tile(d, tile, tile_width, lanes, rows, columns, epilogue, y); });
+    with_vectors_of(tile.images, [&](auto d) HWY_ATTR { pool_tile(d, tile, rows, columns, epilogue, y); });
 }
 
 void Unpool(const Pooled<const float, const std::uint8_t>& dy, const Extent& rows, const Extent& columns,
-            const Epilogue& epilogue, int images, int tile_width, int lanes, float* tile) {
-    with_vectors_of(lanes, [&](auto d) HWY_ATTR {
-        unpool_tile(d, dy, rows, columns, epilogue, images, tile_width, lanes, tile);
-    });
+            const Epilogue& epilogue, int count, const Images<float>& tile) {
+    with_vectors_of(tile.images,
+                    [&](auto d) HWY_ATTR { unpool_tile(d, dy, rows, columns, epilogue, count, tile); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -274,14 +270,14 @@ void activate(float* tile, std::size_t floats, float factor, float offset, bool 
     HWY_DYNAMIC_DISPATCH(Activate)(tile, floats, factor, offset, relu);
 }
 
-void pool(const float* tile, int tile_width, int lanes, const Extent& rows, const Extent& columns,
+void pool(const Images<const float>& tile, const Extent& rows, const Extent& columns,
           const Epilogue& epilogue, const Pooled<float, std::uint8_t>& y) {
-    HWY_DYNAMIC_DISPATCH(Pool)(tile, tile_width, lanes, rows, columns, epilogue, y);
+    HWY_DYNAMIC_DISPATCH(Pool)(tile, rows, columns, epilogue, y);
 }
 
 void unpool(const Pooled<const float, const std::uint8_t>& dy, const Extent& rows, const Extent& columns,
-            const Epilogue& epilogue, int images, int tile_width, int lanes, float* tile) {
-    HWY_DYNAMIC_DISPATCH(Unpool)(dy, rows, columns, epilogue, images, tile_width, lanes, tile);
+            const Epilogue& epilogue, int count, const Images<float>& tile) {
+    HWY_DYNAMIC_DISPATCH(Unpool)(dy, rows, columns, epilogue, count, tile);
 }
 
 }  // namespace fftconv::tile_pooling

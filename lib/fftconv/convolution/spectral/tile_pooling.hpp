@@ -8,8 +8,8 @@
 
 namespace fftconv {
 
-/// What follows a convolution, between a tile (T, T, lanes) in cache and the maps: a multiple of eight images
-/// side by side, as they lie in a tensor. A whole channel of a tensor is such a tile too.
+/// What follows a convolution, between a tile (T, T, lanes) in cache and the maps of images that lie side by
+/// side, as in a tensor. A whole channel of a tensor is such a tile too.
 namespace tile_pooling {
 
 /// One axis: the tile's entries first … first + count − 1 are pixels pixel … pixel + count − 1 of the
@@ -37,18 +37,26 @@ struct Pooled {
     std::ptrdiff_t row, column;
 };
 
+/// The images of a tile whose maps are pooled: of the `lanes` floats of each pixel the first `images` from
+/// data on, a multiple of eight.
+template <class Float>
+struct Images {
+    Float* data;
+    int width, lanes, images;  ///< width: of the tile
+};
+
 /// value = value · factor + offset, then ReLU where wanted, for every float of a tile.
 void activate(float* tile, std::size_t floats, float factor, float offset, bool relu);
 
 /// Every window that has pixels in the tile to its pixel of y, and ReLU. A maximum with pixels in tiles
 /// before this one, above or to the left, is taken further from what these have left in y.
-void pool(const float* tile, int tile_width, int lanes, const Extent& rows, const Extent& columns,
+void pool(const Images<const float>& tile, const Extent& rows, const Extent& columns,
           const Epilogue& epilogue, const Pooled<float, std::uint8_t>& y);
 
-/// The way back: the gradient to the convolution's outputs, from that to the pooled ones. Writes all columns
-/// of the tile's rows that have pixels, zero where there is no pixel, and in lanes from `images` on.
+/// The way back: adds the gradient to the convolution's outputs, from that to the pooled ones, to a tile, of
+/// its first `count` images.
 void unpool(const Pooled<const float, const std::uint8_t>& dy, const Extent& rows, const Extent& columns,
-            const Epilogue& epilogue, int images, int tile_width, int lanes, float* tile);
+            const Epilogue& epilogue, int count, const Images<float>& tile);
 
 }  // namespace tile_pooling
 }  // namespace fftconv
