@@ -93,6 +93,7 @@ RecordedRun read_baseline(PruneOptions& prune, const Options& options) {
     train.preprocess = run.train.preprocess;
     train.dropout = run.train.dropout;
     train.mode = run.train.mode;
+    train.rate = run.train.rate;  // of which a later pruning of these networks retrains at a share
     if (train.data.empty()) train.data = run.train.data;
     return run;
 }

@@ -17,6 +17,20 @@
 namespace fftconv {
 namespace {
 
+/// What a computation gives, unlike times, wherever it is done.
+const std::vector<std::pair<const char*, double PruningResult::*>> computed_fields{
+    {"requested_ratio", &PruningResult::requested},
+    {"pruned_maps", &PruningResult::pruned_maps},
+    {"pruned_kernels", &PruningResult::pruned_kernels},
+    {"pruned_weights", &PruningResult::pruned_weights},
+    {"validation_mcr_before", &PruningResult::validation_before},
+    {"test_mcr_before", &PruningResult::test_before},
+    {"validation_mcr", &PruningResult::validation_mcr},
+    {"test_mcr", &PruningResult::test_mcr},
+    {"parameters", &PruningResult::parameters},
+    {"direct_macs", &PruningResult::direct_macs},
+    {"spectral_macs", &PruningResult::spectral_macs}};
+
 /// The rows of `from` that `into` has not, where those of the same name agree.
 void join(PruningResults& into, const PruningResults& from, const std::string& file) {
     const auto require_same = [&](const PruningResult& known, const PruningResult& found, const char* field,
@@ -32,9 +46,7 @@ void join(PruningResults& into, const PruningResults& from, const std::string& f
             into.replace(from.of(point.name));
             continue;
         }
-        require_same(*known, point, "pruned_kernels", &PruningResult::pruned_kernels);
-        require_same(*known, point, "validation_mcr", &PruningResult::validation_mcr);
-        require_same(*known, point, "test_mcr", &PruningResult::test_mcr);
+        for (const auto& [field, value] : computed_fields) require_same(*known, point, field, value);
     }
 }
 

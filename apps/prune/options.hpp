@@ -94,6 +94,11 @@ struct PruneOptions {
     std::filesystem::path figures_folder() const;
 };
 
+/// Options that the calls of one run need not have in common.
+inline const std::vector<std::string> differing_between_calls{
+    "threads", "data",          "figures",    "repeat",       "ratio", "criterion",  "budget",  "compact",
+    "points",  "timing-rounds", "checkpoint", "architecture", "plans", "no-control", "overrule"};
+
 /// Binds the options of fftconv-prune to `prune`, which must outlive `options`.
 void add_prune_options(Options& options, PruneOptions& prune);
 

@@ -60,6 +60,13 @@ std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions
 
 namespace {
 
+/// Options that the calls of one run need not have in common, nor the machines that they ran on.
+std::vector<std::string> differing_within_run() {
+    std::vector<std::string> names = differing_between_calls;
+    names.insert(names.end(), {"out", "dataset"});
+    return names;
+}
+
 /// Empty without a mask.
 std::string mask_sha256(const std::string& file) {
     return file.empty() ? "" : sha256_of_file(file);
@@ -89,7 +96,11 @@ class PruningRun {
                    .baseline_sha256 = sha256_of_file(prune.baseline_file()),
                    .preprocessing = Preprocessing::from_arrays(baseline.checkpoint.extra).arrays(),
                    .baseline_rate = baseline.train.rate,
-                   .mode = baseline.train.mode} {
+                   .mode = baseline.train.mode,
+                   .require_configuration =
+                       [&options](const std::string& resolved_toml, const std::string& file) {
+                           options.require_same(resolved_toml, file, differing_within_run());
+                       }} {
         if (stored) take_up(*stored);
         other_tables_ = {
             network_table("baseline", baseline), mask_table(prune.mask),
@@ -132,7 +143,7 @@ class PruningRun {
         if (team().first() && results_.baseline() == nullptr)
             results_.points.push_back(baseline_result(context_, network));
         save();
-        remove_retrainings(results_);  // of points after which an earlier call was killed
+        remove_retrainings(results_);  // where an earlier call was killed between a point and this
         exchange();
     }
 
@@ -197,7 +208,7 @@ class PruningRun {
     }
 
     bool is_known(const PruningPoint& point) const {
-        return results_.find(point.name()) && std::filesystem::exists(checkpoint_file(prune_, point));
+        return results_.find(point.name()) && std::filesystem::exists(checkpoint_file(prune_, point.name()));
     }
 
     /// The points that are missing, and those that they start from: wave after wave, in each those of which
@@ -294,11 +305,12 @@ class PruningRun {
                             result.validation_mcr, result.test_mcr));
     }
 
-    /// Of points whose results are saved.
+    /// Of points whose results are saved, and their networks.
     void remove_retrainings(const PruningResults& found) {
         if (!team().first()) return;
         for (const PruningResult& result : found.points)
-            std::filesystem::remove(retraining_file(prune_, result.name));
+            if (std::filesystem::exists(checkpoint_file(prune_, result.name)))
+                std::filesystem::remove(retraining_file(prune_, result.name));
     }
 
     PruningResults find_budget(const PruningPoint& start) {
@@ -339,8 +351,10 @@ class PruningRun {
 
     PrunedNetwork network_before(const PruningPoint& point) const {
         if (point.trainings() == 1) return baseline_network(point.repeat);
-        const std::filesystem::path file = checkpoint_file(prune_, point.before());
-        return load_network(read_checkpoint(file), file, context_.network_options(point.repeat));
+        const std::filesystem::path file = checkpoint_file(prune_, point.before().name());
+        const Checkpoint stored = read_checkpoint(file);
+        context_.require_own(file, stored.resolved_toml, stored.parent_sha256);
+        return load_network(stored, file, context_.network_options(point.repeat));
     }
 
     /// Of the points that are still to be computed; bisection halves the ratios.

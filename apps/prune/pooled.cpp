@@ -3,8 +3,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <tuple>
+#include <cstdint>
 
 #include "common/records.hpp"
 
@@ -50,16 +51,22 @@ std::string without_repeat(const PruningResult& result) {
     return result.name.substr(0, result.name.rfind("-repeat-"));
 }
 
-/// Whether both rows are one computation: of the same network with the same random numbers.
+/// The seeds of a row's network, masks and retraining, each counted up from the run's.
+std::array<std::uint64_t, 3> seeds_of(const PooledPoint::Sample& sample) {
+    const PruneOptions& prune = sample.run->options;
+    std::array<std::uint64_t, 3> seeds{
+        prune.train.seed, prune.mask_seed ? std::uint64_t(prune.mask_seed) : prune.train.seed,
+        prune.retrain_seed ? std::uint64_t(prune.retrain_seed) : prune.train.seed};
+    for (std::uint64_t& seed : seeds) seed += std::uint64_t(sample.result->repeat);
+    return seeds;
+}
+
+/// Whether both rows of a point are one computation: of the same network with the same random numbers.
 bool same_computation(const PooledPoint::Sample& a, const PooledPoint::Sample& b) {
-    const TrainOptions &one = a.run->options.train, &other = b.run->options.train;
-    const auto seeds = [](const PruneOptions& prune) {
-        return std::tuple(prune.train.seed, prune.mask_seed, prune.retrain_seed);
-    };
     if (a.run->baseline != b.run->baseline) return false;
     if (a.result->is_baseline()) return a.baseline->test_mcr == b.baseline->test_mcr;
-    return a.result->name == b.result->name && one.batch == other.batch &&
-           seeds(a.run->options) == seeds(b.run->options) && a.result->test_mcr == b.result->test_mcr;
+    return a.run->options.train.batch == b.run->options.train.batch && seeds_of(a) == seeds_of(b) &&
+           a.result->test_mcr == b.result->test_mcr;
 }
 
 void add(PooledRuns& group, const PruningRecord& run) {

@@ -1,9 +1,15 @@
 #include "prune/results.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <iterator>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "common/records.hpp"
 #include "fftconv/core/error.hpp"
@@ -32,6 +38,15 @@ const RowFormat<PruningResult> point_format{
      {"dense_time", "ms", &PruningResult::dense_ms},
      {"masked_time", "ms", &PruningResult::masked_ms},
      {"compact_time", "ms", &PruningResult::compact_ms}}};
+
+const std::vector<std::pair<std::string, double PruningResult::*>> percentages{
+    {"pruned_maps", &PruningResult::pruned_maps},
+    {"pruned_kernels", &PruningResult::pruned_kernels},
+    {"pruned_weights", &PruningResult::pruned_weights},
+    {"validation_mcr_before", &PruningResult::validation_before},
+    {"test_mcr_before", &PruningResult::test_before},
+    {"validation_mcr", &PruningResult::validation_mcr},
+    {"test_mcr", &PruningResult::test_mcr}};
 
 const RowFormat<PruningLayerResult> layer_format{
     {{"point", &PruningLayerResult::point}, {"layer", &PruningLayerResult::layer}},
@@ -73,6 +88,39 @@ BudgetRow budget_row(const PruningResult& point) {
             point.pruned_kernels, point.pruned_weights, point.validation_mcr, point.test_mcr};
 }
 
+/// Whether a point's name ends with the ratio that its row says, of the units of its last step.
+bool names_its_ratio(const PruningResult& point) {
+    const std::string name = point.name.substr(0, point.name.rfind("-repeat-"));
+    if (name.find("-step-") != name.npos) return true;  // which names the whole ratio
+    const std::string unit = '-' + point.granularity.substr(point.granularity.rfind('+') + 1) + '-';
+    const std::size_t place = name.rfind(unit);
+    if (place == name.npos) return false;
+    char* end = nullptr;
+    const double ratio = std::strtod(name.c_str() + place + unit.size(), &end);
+    return *end == '\0' && std::abs(100 * ratio - point.requested) < 1e-3;
+}
+
+/// Each point once, under a name that says what its row says, with numbers that a network can have.
+void check_points(const std::vector<PruningResult>& points, const std::string& file) {
+    const std::string field = "/summary/points/";
+    std::set<std::string> names;
+    for (const PruningResult& point : points) {
+        if (!names.insert(point.name).second)
+            throw FileError(file, field + "point", "each point once", point.name + " twice");
+        if (!point.name.starts_with(point.is_baseline() ? "baseline" : point.criterion))
+            throw FileError(file, field + "criterion of " + point.name, "the one that the name begins with",
+                            point.criterion);
+        if (!point.is_baseline() && !point.is_control() && !names_its_ratio(point))
+            throw FileError(file, field + "granularity and requested_ratio of " + point.name,
+                            "those that the name ends with",
+                            fmt::format("{} and {:g} %", point.granularity, point.requested));
+        for (const auto& [name, value] : percentages)
+            if (!(point.*value >= 0 && point.*value <= 100))
+                throw FileError(file, field + name + " of " + point.name, "0 to 100 %",
+                                fmt::format("{:g}", point.*value));
+    }
+}
+
 }  // namespace
 
 const PruningResult* PruningResults::find(const std::string& name) const {
@@ -107,6 +155,7 @@ PruningResults PruningResults::from(const ResultRecord& record, const std::strin
         const auto& values = record.column<double>(file, "points", best_of_column(candidate_counts[n]));
         for (std::size_t i = 0; i < values.size(); ++i) results.points[i].best_of[n] = values[i];
     }
+    check_points(results.points, file);
     if (find_table(record.tables, "layers")) results.layers = layer_format.rows(record, file, "layers");
     if (find_table(record.tables, "candidates"))
         results.candidates = candidate_format.rows(record, file, "candidates");

@@ -1,5 +1,7 @@
 #include "prune/retraining.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 
@@ -51,6 +53,11 @@ void Retraining::restore() {
     const Masks own = trained().masks();
     const auto surviving = surviving_units(trained());
     const Checkpoint stored = read_checkpoint(file);
+    context_.require_own(file, stored.resolved_toml, stored.parent_sha256);
+    if (stored.state.epoch > context_.options.retrain_epochs)
+        throw FileError(file.string(), "/state @epoch",
+                        fmt::format("at most the {} of the retraining", context_.options.retrain_epochs),
+                        std::to_string(stored.state.epoch));
     restore_training(stored, file, record_of(context_.dataset), trained(), *trainer_);
     if (surviving_units(trained()) != surviving)
         throw FileError(file.string(), "/mask", "the masks of " + point_.name(), "others");

@@ -23,11 +23,6 @@ namespace fftconv {
 
 namespace {
 
-/// Options that the calls of one run need not have in common.
-const std::vector<std::string> may_differ{
-    "threads", "data",          "figures",    "repeat",       "ratio", "criterion",  "budget",  "compact",
-    "points",  "timing-rounds", "checkpoint", "architecture", "plans", "no-control", "overrule"};
-
 /// Masks and checkpoints of a run that is replaced; not the network to prune, nor the mask that is given.
 void remove_older_points(const PruneOptions& prune) {
     std::vector<std::filesystem::path> files;
@@ -95,7 +90,7 @@ std::optional<ResultRecord> stored_results(PruneOptions& prune, Options& options
     const bool there = std::filesystem::exists(out);
     if (!prune.train.resume || team().from_first(there ? "there" : "") != "there") return std::nullopt;
     ResultRecord stored = read_results(out);
-    options.resume(stored.resolved_toml, out, may_differ);
+    options.resume(stored.resolved_toml, out, differing_between_calls);
     return stored;
 }
 

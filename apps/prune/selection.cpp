@@ -21,9 +21,9 @@ SearchState stored_search(const PruningContext& context, const PruningPoint& poi
     SearchState state;
     if (!std::filesystem::exists(file)) return state;
     const MaskRecord found = read_masks(file);
+    context.require_own(file, found.resolved_toml, found.checkpoint_sha256);
     const bool same = found.search.criterion == best_of_n && found.search.ratio == step.share_of_left() &&
-                      found.search.granularity == to_string(step.granularity) &&
-                      found.checkpoint_sha256 == context.baseline_sha256;
+                      found.search.granularity == to_string(step.granularity);
     const std::size_t count = std::min(found.search.seed.size(), candidates_of(context, point));
     for (std::size_t i = 0; same && i < count; ++i) {
         if (found.search.seed[i] != candidate_seed(context.mask_seed(point.repeat), i)) break;

@@ -126,7 +126,7 @@ class Step {
         if (search.count() == 0) search = {{context_.mask_seed(point_.repeat)}, {result_.validation_before}};
         store_search(context_, point_, search, pruned_.masks());
         const Trainer* trainer = retraining_ ? &retraining_->trainer() : nullptr;
-        write_checkpoint(checkpoint_file(options_, point_), checkpoint_of(context_, pruned_, trainer));
+        write_checkpoint(checkpoint_file(options_, point_.name()), checkpoint_of(context_, pruned_, trainer));
         if (!options_.compact) return;
         write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"),
                          checkpoint_of(context_, *compact_));
@@ -154,6 +154,20 @@ NetworkOptions PruningContext::network_options(int repeat) const {
     return how;
 }
 
+void PruningContext::require_own(const std::filesystem::path& file, const std::string& configuration,
+                                 const std::string& parent_sha256) const {
+    if (!parent_sha256.empty() && parent_sha256 != baseline_sha256)
+        throw FileError(file.string(), "/parent @checkpoint_sha256",
+                        baseline_sha256 + " (" + options.baseline_file().string() + " as it is now)",
+                        parent_sha256);
+    try {
+        if (require_configuration) require_configuration(configuration, file.string());
+    } catch (const UsageError& error) {
+        throw FileError(file.string(), "/config/resolved_toml", "the configuration of this run",
+                        error.what());
+    }
+}
+
 BatchOptions PruningContext::retraining_batches(int repeat) const {
     BatchOptions batches = options.train.batch_options();
     batches.seed = retraining_seed(repeat);
@@ -178,8 +192,8 @@ std::filesystem::path mask_file(const PruneOptions& options, const std::string& 
     return options.folder() / (point + ".mask.h5");
 }
 
-std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point) {
-    return options.folder() / (point.name() + ".h5");
+std::filesystem::path checkpoint_file(const PruneOptions& options, const std::string& point) {
+    return options.folder() / (point + ".h5");
 }
 
 Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pruned,
@@ -197,6 +211,7 @@ Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pru
         checkpoint.dataset = record_of(context.dataset);
     }
     checkpoint.masks = pruned.masks();
+    checkpoint.parent_sha256 = context.baseline_sha256;
     if (network.has_mode()) {
         checkpoint.state.values["evaluation_mode"] = context.mode.mode;
         checkpoint.state.values["mode_is_drawn"] = context.mode.choice != ModeChoice::fixed;

@@ -25,6 +25,9 @@ struct PruningContext {
     ModeRule mode{};                             ///< of random and ECP poolings, as the baseline has it
     std::vector<std::string> layers{};           ///< that are pruned
     std::function<bool(long images)> worked{};   ///< after a batch or a candidate; false = stop
+    /// Throws UsageError unless a configuration is this run's, but for what its calls need not have in
+    /// common.
+    std::function<void(const std::string& resolved_toml, const std::string& file)> require_configuration{};
     Shards* shards = nullptr;  ///< of each batch of retraining, which all processes do together; null: one
     bool writes = true;        ///< this process writes masks and checkpoints, and times networks
 
@@ -32,6 +35,11 @@ struct PruningContext {
     /// Of masks and of retraining: their own one, else the run's.
     std::uint64_t mask_seed(int repeat) const { return own_seed(options.mask_seed, repeat); }
     std::uint64_t retraining_seed(int repeat) const { return own_seed(options.retrain_seed, repeat); }
+    /// What a file says that a run finds in its folder: the configuration that wrote it, and the digest of
+    /// the network that was pruned (none in files of older versions). @throws FileError unless both are this
+    /// run's
+    void require_own(const std::filesystem::path& file, const std::string& configuration,
+                     const std::string& parent_sha256) const;
     /// How the network of a repeat is computed, and how it is retrained.
     NetworkOptions network_options(int repeat) const;
     BatchOptions retraining_batches(int repeat) const;
@@ -46,7 +54,7 @@ struct PruningContext {
 struct PruningInterrupted {};
 
 std::filesystem::path mask_file(const PruneOptions& options, const std::string& point);
-std::filesystem::path checkpoint_file(const PruneOptions& options, const PruningPoint& point);
+std::filesystem::path checkpoint_file(const PruneOptions& options, const std::string& point);
 
 /// A network of this run as its files have it; with its trainer also what resuming needs.
 Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pruned,

@@ -1,5 +1,6 @@
 // fftconv-prune from the outside: a run, its files, interruption and resume, wrong usage.
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstdlib>
 
 #include "apps/app.hpp"
@@ -253,6 +254,81 @@ BOOST_AUTO_TEST_CASE(the_retraining_of_other_masks_is_refused) {
     const CommandResult refused = retraining.resume();
     BOOST_CHECK_EQUAL(refused.status, 1);
     BOOST_CHECK_MESSAGE(contains(refused.output, retraining.file.string() + ": /mask"), refused.output);
+}
+
+// What lies in the folder of a run is its own only if it says so.
+BOOST_AUTO_TEST_CASE(the_retraining_of_another_run_is_refused) {
+    InterruptedRetraining retraining("kernel");
+    const Checkpoint own = retraining.stored;
+    const auto refused = [&](const std::string& field, const auto& alter) {
+        retraining.stored = own;
+        alter(retraining.stored);
+        const CommandResult done = retraining.resume();
+        BOOST_CHECK_EQUAL(done.status, 1);
+        BOOST_CHECK_MESSAGE(contains(done.output, retraining.file.string() + ": " + field), done.output);
+    };
+    refused("/parent @checkpoint_sha256", [](Checkpoint& c) { c.parent_sha256 = std::string(64, 'a'); });
+    refused("/state @epoch", [](Checkpoint& c) { c.state.epoch = 301; });
+    refused("/config/resolved_toml", [](Checkpoint& c) {
+        const std::string rate = "retrain-rate = ";
+        c.resolved_toml.insert(c.resolved_toml.find(rate) + rate.size(), "1");
+    });
+    const std::filesystem::path table = retraining.folder / "p.h5";
+    std::filesystem::remove(table);  // nor without a table that could tell
+    retraining.stored = own;
+    write_checkpoint(retraining.file, own);
+    const CommandResult other =
+        run(command(retraining.folder, retraining.options + " --retrain-rate 0.5 --resume"));
+    BOOST_CHECK_EQUAL(other.status, 1);
+    BOOST_CHECK_MESSAGE(contains(other.output, "/config/resolved_toml"), other.output);
+}
+
+// Each point once, with percentages.
+BOOST_AUTO_TEST_CASE(impossible_rows_are_refused) {
+    const TemporaryFolder folder;
+    BOOST_REQUIRE_EQUAL(run(command(folder, "--ratio 0.5 --criterion l2")).status, 0);
+    const std::filesystem::path file = folder / "p.h5";
+    const ResultRecord whole = read_results(file);
+    const auto refused = [&](const std::string& field, const auto& value, const std::string& said) {
+        const std::string column = field.substr(field.rfind(' ') + 1);
+        ResultRecord altered = whole;
+        for (Table& table : altered.tables)
+            for (Column& each : table.columns)
+                if (table.name == "points" && each.name == column)
+                    std::get<std::vector<std::decay_t<decltype(value)>>>(each.values).at(1) = value;
+        write_results(file, altered);
+        for (const char* call : {" --resume --out ", " --report "}) {
+            const CommandResult done = run(app("prune") + call + file.string());
+            BOOST_CHECK_EQUAL(done.status, 1);
+            BOOST_CHECK_MESSAGE(contains(done.output, file.string() + ": /summary/points/" + field) &&
+                                    contains(done.output, said),
+                                done.output);
+        }
+    };
+    refused("test_mcr", -300.0, "-300");
+    refused("validation_mcr", std::nan(""), "nan");
+    refused("point", std::string("baseline"), "baseline twice");
+    refused("criterion", std::string("taylor"), "taylor");
+    refused("granularity and requested_ratio", 60.0, "60 %");
+}
+
+// A network that was pruned is retrained at the rate of its own baseline, however often it is pruned.
+BOOST_AUTO_TEST_CASE(pruning_again_retrains_at_the_same_rate) {
+    const TemporaryFolder folder;
+    const std::string recipe = "--ratio 0.5 --criterion l2 --no-control --retrain-epochs 1";
+    BOOST_REQUIRE_EQUAL(run(command(folder, recipe + " --rate 0.004")).status, 0);
+    const auto again = [&](const std::string& options) {
+        const std::string out = (folder / "again.h5").string();
+        const CommandResult done =
+            run(app("prune") + " --checkpoint " + (folder / "p.h5.points/l2-kernel-0.5.h5").string() +
+                " --data " + folder.path().string() + " --batch 20 --threads 1 --timing-rounds 1 " + recipe +
+                " --overwrite --out " + out + " " + options);
+        BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+        return read_results(out).curves.front().train_loss;
+    };
+    const auto own = again("");
+    BOOST_CHECK(own == again("--retrain-rate 0.004"));
+    BOOST_CHECK(own != again("--retrain-rate 0.001"));
 }
 
 // Two processes with a part of the points each, joined: the run that was not split.

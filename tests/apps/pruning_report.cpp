@@ -91,7 +91,9 @@ BOOST_AUTO_TEST_CASE(runs_of_one_recipe_are_pooled) {
     PruningResult repeated = point("l2-kernel-0.6-repeat-2", "kernel", 61, 13);
     repeated.repeat = 1;
     one.results.points.push_back(repeated);
-    const std::vector<PruningRecord> runs{one, masks, one, retrained, data, seed, network};
+    PruningRecord second = run(13);  // what the first one's second repeat is
+    second.options.train.seed = one.options.train.seed + 1;
+    const std::vector<PruningRecord> runs{one, masks, one, retrained, data, seed, network, second};
     const std::vector<PooledRuns> groups = pooled(runs);
     BOOST_TEST_REQUIRE(groups.size() == 3u);
     const PooledPoint& pruned = *groups[0].find("l2-kernel-0.6");

@@ -79,6 +79,7 @@ void write_checkpoint(const std::filesystem::path& file, const Checkpoint& check
         storage::write_streams(root, checkpoint.random);
         storage::write_curves(root, checkpoint.curves);
         write_extra(root, checkpoint.extra);
+        storage::write_parent(root, checkpoint.parent_sha256);
     };
     storage::write_file(file, "checkpoint", checkpoint.resolved_toml, checkpoint.dataset, fill);
 }
@@ -96,6 +97,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
     checkpoint.random = storage::read_streams(root);
     checkpoint.curves = storage::read_curves(root);
     if (root.has("extra")) checkpoint.extra = storage::read_arrays(root.group("extra"));
+    checkpoint.parent_sha256 = storage::read_parent(root);
     return checkpoint;
 }
 

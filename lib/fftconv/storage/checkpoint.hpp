@@ -52,6 +52,7 @@ struct Checkpoint {
     /// What the run saw.
     DatasetRecord dataset;
     std::vector<NamedArray> extra;  ///< e.g. "preprocessing/zca"
+    std::string parent_sha256{};    ///< of the file of the network that this one was pruned from, or empty
 
     bool operator==(const Checkpoint&) const = default;
 };

@@ -134,14 +134,22 @@ std::vector<LayerMask> read_layer_masks(const hdf5::Group& root) {
     return masks;
 }
 
+void write_parent(hdf5::Group& root, const std::string& checkpoint_sha256) {
+    if (!checkpoint_sha256.empty())
+        root.create_group("parent").set_attribute("checkpoint_sha256", checkpoint_sha256);
+}
+
+std::string read_parent(const hdf5::Group& root) {
+    return root.has("parent") ? root.group("parent").attribute<std::string>("checkpoint_sha256") : "";
+}
+
 }  // namespace storage
 
 void write_masks(const std::filesystem::path& file, const MaskRecord& record) {
     const auto fill = [&](hdf5::Group& root) {
         write_search(root, record.search);
         storage::write_layer_masks(root, record.masks);
-        if (!record.checkpoint_sha256.empty())
-            root.create_group("parent").set_attribute("checkpoint_sha256", record.checkpoint_sha256);
+        storage::write_parent(root, record.checkpoint_sha256);
     };
     storage::write_file(file, "mask", record.resolved_toml, record.dataset, fill);
 }
@@ -154,8 +162,7 @@ MaskRecord read_masks(const std::filesystem::path& path) {
     record.dataset = storage::read_dataset_record(root);
     record.search = read_search(root);
     record.masks = storage::read_layer_masks(root);
-    if (root.has("parent"))
-        record.checkpoint_sha256 = root.group("parent").attribute<std::string>("checkpoint_sha256");
+    record.checkpoint_sha256 = storage::read_parent(root);
     return record;
 }
 

@@ -44,6 +44,10 @@ std::vector<NamedArray> read_arrays(const hdf5::Group& group);
 void write_layer_masks(hdf5::Group& root, const std::vector<LayerMask>& masks);
 std::vector<LayerMask> read_layer_masks(const hdf5::Group& root);
 
+/// /parent; there is none without a digest.
+void write_parent(hdf5::Group& root, const std::string& checkpoint_sha256);
+std::string read_parent(const hdf5::Group& root);
+
 /// /curves; there is none without curves.
 void write_curves(hdf5::Group& root, const std::vector<Curve>& curves);
 std::vector<Curve> read_curves(const hdf5::Group& root);
