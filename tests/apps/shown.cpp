@@ -358,6 +358,7 @@ BOOST_AUTO_TEST_CASE(the_paper_s_numbers_of_a_page_are_means_over_repeats) {
         PruningResult point = run.results.points[0];
         point.name = name, point.granularity = "kernel", point.criterion = "l2";
         point.repeat = name.ends_with("-repeat-2");
+        point.requested = 100 * std::stod(name.substr(name.find("0.")));
         point.pruned_kernels = kernels, point.test_mcr = mcr;
         run.results.points.push_back(point);
     };
@@ -391,7 +392,7 @@ BOOST_AUTO_TEST_CASE(the_paper_s_numbers_of_a_page_are_means_over_repeats) {
     // Nor one of which less is pruned.
     PruningResult lesser = run.results.points[1];
     PruningLayerResult layer_of_lesser = run.results.layers[0];
-    lesser.name = layer_of_lesser.point = "l2-kernel-0.3", lesser.pruned_kernels = 31;
+    lesser.name = layer_of_lesser.point = "l2-kernel-0.3", lesser.requested = 30, lesser.pruned_kernels = 31;
     run.results.points.insert(run.results.points.begin() + 1, lesser);
     run.results.layers.push_back(layer_of_lesser);
     BOOST_TEST(contains(times_section({source_of(run)}), "<figcaption>Time by layer: l2-kernel-0.7"));
@@ -407,7 +408,7 @@ BOOST_AUTO_TEST_CASE(the_paper_s_numbers_of_a_page_are_means_over_baselines) {
         run.results.points[0].architecture =
             "3x32x32:2x128C3+BN-MP2-2x128C3+BN-MP2-2x256C3+BN-256FC+BN-10Softmax";
         run.results.points[0].test_mcr = baseline;
-        run.results.points[1].name = "l2-kernel-0.7";
+        run.results.points[1].name = "l2-kernel-0.7", run.results.points[1].requested = 70;
         run.results.points[1].pruned_kernels = 70 + double(sources.size());
         run.results.points[1].test_mcr = of_70;
         run.results.points.push_back(run.results.points[1]);
