@@ -412,7 +412,7 @@ BOOST_AUTO_TEST_CASE(the_paper_s_numbers_of_a_page_are_means_over_baselines) {
         run.results.points[1].pruned_kernels = 70 + double(sources.size());
         run.results.points[1].test_mcr = of_70;
         run.results.points.push_back(run.results.points[1]);
-        run.results.points[2].name = "l2-kernel-0.9";
+        run.results.points[2].name = "l2-kernel-0.9", run.results.points[2].requested = 90;
         run.results.points[2].pruned_kernels = 90;
         run.results.points[2].test_mcr = of_90;
         sources.push_back(source_of(run));
