@@ -86,6 +86,14 @@ void require_preprocessing(const RecordedRun& run) {
                         "none");
 }
 
+void require_architecture(const RecordedRun& run) {
+    try {
+        parse_architecture(run.checkpoint.architecture);
+    } catch (const Error& error) {
+        throw FileError(run.file, "/model @architecture", "an architecture", error.what());
+    }
+}
+
 void require_count(const RecordedRun& run, const char* field, std::int64_t recorded, int found) {
     if (recorded != found)
         throw FileError(run.file, std::string("/dataset/") + field, fmt::format("{} images", found),
@@ -118,6 +126,7 @@ RecordedRun read_recorded_run(const std::filesystem::path& file) {
     } catch (const UsageError& error) {
         throw FileError(run.file, "/config/resolved_toml", "a configuration of ours", error.what());
     }
+    require_architecture(run);
     take_mode(run);
     require_preprocessing(run);
     run.train.architecture = run.checkpoint.architecture;

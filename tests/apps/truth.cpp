@@ -94,6 +94,18 @@ BOOST_AUTO_TEST_CASE(what_contradicts_a_checkpoint_is_refused_unless_it_overrule
     bench.fails(prune + "--data " + other.path().string(), 1, net + ": /dataset/sha256");
 }
 
+BOOST_AUTO_TEST_CASE(an_architecture_that_is_none_is_the_file_s_fault) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    Checkpoint altered = read_checkpoint(net);
+    altered.architecture = "1x28x28:4C5v-P2(avg)-10Softmax";
+    write_checkpoint(net, altered);
+    for (const std::string& call : {app("evaluate") + " --threads 1 " + net,
+                                    bench.prune("--checkpoint " + net + " --out " + bench.path("p.h5"))})
+        bench.fails(call, 1, net + ": /model @architecture");
+}
+
 BOOST_AUTO_TEST_CASE(a_pruning_result_records_its_network) {
     const Recorded bench;
     const std::string net = bench.path("n.h5"), out = bench.path("p.h5");
