@@ -17,37 +17,13 @@
 namespace fftconv {
 namespace {
 
-/// What a computation gives, unlike times, wherever it is done.
-const std::vector<std::pair<const char*, double PruningResult::*>> computed_fields{
-    {"requested_ratio", &PruningResult::requested},
-    {"pruned_maps", &PruningResult::pruned_maps},
-    {"pruned_kernels", &PruningResult::pruned_kernels},
-    {"pruned_weights", &PruningResult::pruned_weights},
-    {"validation_mcr_before", &PruningResult::validation_before},
-    {"test_mcr_before", &PruningResult::test_before},
-    {"validation_mcr", &PruningResult::validation_mcr},
-    {"test_mcr", &PruningResult::test_mcr},
-    {"parameters", &PruningResult::parameters},
-    {"direct_macs", &PruningResult::direct_macs},
-    {"spectral_macs", &PruningResult::spectral_macs}};
-
 /// The rows of `from` that `into` has not, where those of the same name agree.
 void join(PruningResults& into, const PruningResults& from, const std::string& file) {
-    const auto require_same = [&](const PruningResult& known, const PruningResult& found, const char* field,
-                                  double PruningResult::*value) {
-        if (known.*value != found.*value)
-            throw FileError(file, "/summary/points/" + std::string(field) + " of " + found.name,
-                            fmt::format("{} as in the files before", known.*value),
-                            fmt::format("{}", found.*value));
-    };
-    for (const PruningResult& point : from.points) {
-        const PruningResult* known = into.find(point.name);
-        if (!known) {
+    for (const PruningResult& point : from.points)
+        if (const PruningResult* known = into.find(point.name))
+            require_same_numbers(*known, point, file);
+        else
             into.replace(from.of(point.name));
-            continue;
-        }
-        for (const auto& [field, value] : computed_fields) require_same(*known, point, field, value);
-    }
 }
 
 /// Which of the n parts files are, by their --points i/n.

@@ -9,7 +9,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <utility>
 
 #include "common/records.hpp"
 #include "fftconv/core/error.hpp"
@@ -38,15 +37,6 @@ const RowFormat<PruningResult> point_format{
      {"dense_time", "ms", &PruningResult::dense_ms},
      {"masked_time", "ms", &PruningResult::masked_ms},
      {"compact_time", "ms", &PruningResult::compact_ms}}};
-
-const std::vector<std::pair<std::string, double PruningResult::*>> percentages{
-    {"pruned_maps", &PruningResult::pruned_maps},
-    {"pruned_kernels", &PruningResult::pruned_kernels},
-    {"pruned_weights", &PruningResult::pruned_weights},
-    {"validation_mcr_before", &PruningResult::validation_before},
-    {"test_mcr_before", &PruningResult::test_before},
-    {"validation_mcr", &PruningResult::validation_mcr},
-    {"test_mcr", &PruningResult::test_mcr}};
 
 const RowFormat<PruningLayerResult> layer_format{
     {{"point", &PruningLayerResult::point}, {"layer", &PruningLayerResult::layer}},
@@ -114,14 +104,22 @@ void check_points(const std::vector<PruningResult>& points, const std::string& f
             throw FileError(file, field + "granularity and requested_ratio of " + point.name,
                             "those that the name ends with",
                             fmt::format("{} and {:g} %", point.granularity, point.requested));
-        for (const auto& [name, value] : percentages)
-            if (!(point.*value >= 0 && point.*value <= 100))
-                throw FileError(file, field + name + " of " + point.name, "0 to 100 %",
-                                fmt::format("{:g}", point.*value));
+        for (const auto& number : point_format.numbers)
+            if (number.unit == "percent" && !(point.*number.member >= 0 && point.*number.member <= 100))
+                throw FileError(file, field + number.name + " of " + point.name, "0 to 100 %",
+                                fmt::format("{:g}", point.*number.member));
     }
 }
 
 }  // namespace
+
+void require_same_numbers(const PruningResult& known, const PruningResult& found, const std::string& file) {
+    for (const auto& number : point_format.numbers)
+        if (number.unit != "ms" && known.*number.member != found.*number.member)
+            throw FileError(file, "/summary/points/" + number.name + " of " + found.name,
+                            fmt::format("{} as in the files before", known.*number.member),
+                            fmt::format("{}", found.*number.member));
+}
 
 const PruningResult* PruningResults::find(const std::string& name) const {
     for (const PruningResult& point : points)

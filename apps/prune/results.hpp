@@ -36,6 +36,9 @@ struct PruningResult {
     }
 };
 
+/// Throws FileError, naming `file`, where rows of one point differ in a number that is no time.
+void require_same_numbers(const PruningResult& known, const PruningResult& found, const std::string& file);
+
 /// One layer of a point.
 struct PruningLayerResult {
     std::string point, layer;

@@ -21,8 +21,8 @@ struct Case {
 };
 
 /// Tiles that hold the image, that cut windows, odd outputs, several blocks,
-/// few channels, images that do not fill the lanes, of which two tiles do. The spatial engine: sums of one block of terms and of
-/// two.
+/// few channels, images that do not fill the lanes, of which two tiles do. The spatial engine: sums of one
+/// block of terms and of two.
 std::vector<Case> cases() {
     const auto layer = [](int in, int out, PerAxis size, PerAxis kernel, Padding padding, int batch) {
         return ConvolutionShape{.batch = batch,

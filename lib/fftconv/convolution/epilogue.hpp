@@ -11,8 +11,8 @@ namespace FFTCONV_PUBLIC fftconv {
 /// it.
 enum class Pooling { none, maximum, average, pixel };
 
-/// What follows a convolution, or a batch normalisation, in a network and can be done while its outputs are in
-/// cache: in this order a factor and an offset per channel (a batch normalisation of inference, behind
+/// What follows a convolution, or a batch normalisation, in a network and can be done while its outputs are
+/// in cache: in this order a factor and an offset per channel (a batch normalisation of inference, behind
 /// convolutions only), pooling with stride 2, ReLU.
 struct Epilogue {
     std::span<const float> factor = {}, offset = {};  ///< (O) each, or both empty
