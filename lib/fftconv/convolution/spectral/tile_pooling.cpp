@@ -215,10 +215,8 @@ void unpool_tile(D d, const Pooled<const float, const std::uint8_t>& dy, const E
 /// Calls run(tag) with vectors of which the images are a multiple.
 template <class Run>
 HWY_INLINE void with_vectors_of(int images, const Run& run) {
-    if (images % 16 == 0)
-        run(hn::CappedTag<float, 16>());
-    else
-        run(hn::CappedTag<float, 8>());
+    if (images % 16 == 0) return run(hn::CappedTag<float, 16>());
+    run(hn::CappedTag<float, 8>());
 }
 
 void Activate(float* tile, std::size_t floats, float factor, float offset, bool relu) {
