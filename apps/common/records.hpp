@@ -17,7 +17,7 @@ struct Label {
 /// A column of numbers, likewise.
 template <class Row>
 struct Quantity {
-    const char *name, *unit;
+    std::string name, unit;
     double Row::*member;
 };
 
