@@ -89,6 +89,10 @@ struct PruneOptions {
     /// @throws UsageError
     void require_distinct_points() const;
     bool has_budget() const { return budget >= 0; }
+    /// Of a repeat: the one of masks or of retraining, where it is not 0, else the run's, counted up.
+    std::uint64_t own_seed(int own, int repeat_index) const {
+        return (own ? std::uint64_t(own) : train.seed) + std::uint64_t(repeat_index);
+    }
     std::filesystem::path folder() const { return train.out + ".points"; }
     std::filesystem::path baseline_file() const;
     std::filesystem::path figures_folder() const;

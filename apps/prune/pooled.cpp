@@ -46,19 +46,12 @@ std::string difference(const Configuration& own, const std::vector<Configuration
     return text;
 }
 
-std::string without_repeat(const PruningResult& result) {
-    if (result.repeat == 0) return result.name;
-    return result.name.substr(0, result.name.rfind("-repeat-"));
-}
-
-/// The seeds of a row's network, masks and retraining, each counted up from the run's.
+/// The seeds of a row's network, masks and retraining.
 std::array<std::uint64_t, 3> seeds_of(const PooledPoint::Sample& sample) {
     const PruneOptions& prune = sample.run->options;
-    std::array<std::uint64_t, 3> seeds{
-        prune.train.seed, prune.mask_seed ? std::uint64_t(prune.mask_seed) : prune.train.seed,
-        prune.retrain_seed ? std::uint64_t(prune.retrain_seed) : prune.train.seed};
-    for (std::uint64_t& seed : seeds) seed += std::uint64_t(sample.result->repeat);
-    return seeds;
+    const int repeat = int(sample.result->repeat);
+    return {prune.own_seed(0, repeat), prune.own_seed(prune.mask_seed, repeat),
+            prune.own_seed(prune.retrain_seed, repeat)};
 }
 
 /// Whether both rows of a point are one computation: of the same network with the same random numbers.
@@ -72,7 +65,7 @@ bool same_computation(const PooledPoint::Sample& a, const PooledPoint::Sample& b
 void add(PooledRuns& group, const PruningRecord& run) {
     group.runs.push_back(&run);
     for (const PruningResult& result : run.results.points) {
-        const std::string name = without_repeat(result);
+        const std::string name = result.name_without_repeat();
         auto found = std::find_if(group.points.begin(), group.points.end(),
                                   [&](const PooledPoint& point) { return point.name == name; });
         if (found == group.points.end()) found = group.points.insert(group.points.end(), {name, {}});

@@ -80,7 +80,7 @@ BudgetRow budget_row(const PruningResult& point) {
 
 /// Whether a point's name ends with the ratio that its row says, of the units of its last step.
 bool names_its_ratio(const PruningResult& point) {
-    const std::string name = point.name.substr(0, point.name.rfind("-repeat-"));
+    const std::string name = point.name_without_repeat();
     if (name.find("-step-") != name.npos) return true;  // which names the whole ratio
     const std::string unit = '-' + point.granularity.substr(point.granularity.rfind('+') + 1) + '-';
     const std::size_t place = name.rfind(unit);

@@ -25,6 +25,7 @@ struct PruningResult {
     std::array<double, candidate_counts.size()> best_of =
         filled();  ///< validation MCR of the best of the first N
 
+    std::string name_without_repeat() const { return name.substr(0, name.rfind("-repeat-")); }
     bool is_baseline() const { return granularity == "none"; }
     bool is_control() const { return criterion == control_criterion; }
 

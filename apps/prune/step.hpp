@@ -33,8 +33,8 @@ struct PruningContext {
 
     std::uint64_t seed(int repeat) const { return options.train.seed + std::uint64_t(repeat); }
     /// Of masks and of retraining: their own one, else the run's.
-    std::uint64_t mask_seed(int repeat) const { return own_seed(options.mask_seed, repeat); }
-    std::uint64_t retraining_seed(int repeat) const { return own_seed(options.retrain_seed, repeat); }
+    std::uint64_t mask_seed(int repeat) const { return options.own_seed(options.mask_seed, repeat); }
+    std::uint64_t retraining_seed(int repeat) const { return options.own_seed(options.retrain_seed, repeat); }
     /// What a file says that a run finds in its folder: the configuration that wrote it, and the digest of
     /// the network that was pruned (none in files of older versions). @throws FileError unless both are this
     /// run's
@@ -44,10 +44,6 @@ struct PruningContext {
     NetworkOptions network_options(int repeat) const;
     BatchOptions retraining_batches(int repeat) const;
     TrainerOptions retraining(int repeat) const;
-
-    std::uint64_t own_seed(int own, int repeat) const {
-        return (own ? std::uint64_t(own) : options.train.seed) + std::uint64_t(repeat);
-    }
 };
 
 /// Thrown when `worked` says stop: what is finished, and where a search or a retraining stands, is in files.

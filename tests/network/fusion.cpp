@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_normalisation_undoes_what_it_did) {
                 Epilogue epilogue;
                 for (std::size_t i = 1; i < layers.size(); ++i)
                     BOOST_REQUIRE(layers[i]->follow(epilogue, context));
-                BOOST_REQUIRE(fused.fuses(epilogue, images, context));
+                BOOST_REQUIRE(fused.fuses(epilogue, images));
 
                 LayerByLayer plain;
                 plain.forward(layers, x, context);

@@ -188,7 +188,7 @@ bool BatchNorm::follow(Epilogue& epilogue, const PassContext& context) {
     return true;
 }
 
-bool BatchNorm::fuses(const Epilogue& epilogue, int batch, const PassContext&) {
+bool BatchNorm::fuses(const Epilogue& epilogue, int batch) {
     return epilogue.factor.empty() && padded_batch(batch) % 8 == 0;
 }
 

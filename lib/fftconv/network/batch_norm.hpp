@@ -17,7 +17,7 @@ class BatchNorm : public FusingLayer {
 
     MapShape output_maps() const override { return input_maps(); }
     /// Any pooling and ReLU, channel by channel, for batches that fill vectors.
-    bool fuses(const Epilogue& epilogue, int batch, const PassContext& context) override;
+    bool fuses(const Epilogue& epilogue, int batch) override;
     /// @throws ShapeError when a channel has one value only and its variance is wanted.
     void forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
                        const Epilogue& epilogue) override;

@@ -131,7 +131,7 @@ void ConvolutionLayer::update_engine() {
     if (with_bias_) engine_->set_bias(bias_.value);
 }
 
-bool ConvolutionLayer::fuses(const Epilogue& epilogue, int batch, const PassContext&) {
+bool ConvolutionLayer::fuses(const Epilogue& epilogue, int batch) {
     update_engine();
     return engine_->fuses(epilogue, batch);
 }

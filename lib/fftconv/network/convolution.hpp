@@ -21,7 +21,7 @@ class ConvolutionLayer : public FusingLayer {
 
     MapShape output_maps() const override { return engine_->output_maps(); }
     /// Whether the engine does what follows, with these masks.
-    bool fuses(const Epilogue& epilogue, int batch, const PassContext& context) override;
+    bool fuses(const Epilogue& epilogue, int batch) override;
     /// As ConvolutionEngine::forward_fused.
     void forward_fused(const Tensor& x, Tensor& y, const PassContext& context,
                        const Epilogue& epilogue) override;

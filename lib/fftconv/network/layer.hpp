@@ -105,8 +105,8 @@ class FusingLayer : public Layer {
   public:
     using Layer::Layer;
 
-    /// Whether forward_fused and backward_fused do what follows, in such a pass over so many images.
-    virtual bool fuses(const Epilogue& epilogue, int batch, const PassContext& context) = 0;
+    /// Whether forward_fused and backward_fused do what follows, of so many images.
+    virtual bool fuses(const Epilogue& epilogue, int batch) = 0;
     /// y of what follows; epilogue.winners, where given, are written for the way back. The caller has asked
     /// fuses().
     virtual void forward_fused(const Tensor& x, Tensor& y, const PassContext& context,

@@ -194,7 +194,7 @@ void Network::fuse(std::size_t layer, std::size_t last, int batch, const PassCon
     auto* first = dynamic_cast<FusingLayer*>(layers_[layer].get());
     for (std::size_t end = layer + 1; first && end < last; fused.end = ++end) {
         Epilogue epilogue = fused.epilogue;
-        if (!layers_[end]->follow(epilogue, context) || !first->fuses(epilogue, batch, context)) return;
+        if (!layers_[end]->follow(epilogue, context) || !first->fuses(epilogue, batch)) return;
         fused.epilogue = epilogue;
         fused_[end].undone = !epilogue.relu || first->takes_relu_back();
     }
