@@ -130,7 +130,8 @@ BOOST_AUTO_TEST_CASE(a_plan_follows_the_share_of_kernels) {
 
 // Either engine is some times faster than the other here; where the machine does much else, in one of several
 // tries.
-BOOST_AUTO_TEST_CASE(the_fastest_is_chosen_for_the_kernels_that_survive) {
+BOOST_AUTO_TEST_CASE(the_fastest_is_chosen_for_the_kernels_that_survive,
+                     *boost::unit_test::enable_if<!FFTCONV_SANITIZED>()) {
     const auto fastest = [](double surviving, const std::string& engine) {
         for (int attempt = 0; attempt < 5; ++attempt) {
             const Memory memory;
