@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "common/team.hpp"
@@ -44,6 +45,14 @@ std::string duration_text(double seconds) {
     return fmt::format("{} s", whole);
 }
 
+std::string epoch_text(const EpochRecord& record, int epochs) {
+    std::string text = fmt::format("epoch {}/{}: loss {:.4f}, training MCR {:.2f} %", record.epoch, epochs,
+                                   record.train_loss, record.train_mcr);
+    if (!std::isnan(record.validation_mcr))
+        text += fmt::format(", validation MCR {:.2f} %", record.validation_mcr);
+    return text + fmt::format(", {:.2f} s", record.train_seconds);
+}
+
 Progress::Progress(long total, long done)
     : total_(total),
       done_before_(done),
@@ -61,6 +70,11 @@ void Progress::advance(long steps) {
     done_ += steps;
     if (!terminal_ || seconds_between(last_draw_, Clock::now()) < 0.1) return;
     draw();
+}
+
+void Progress::skip(long steps) {
+    done_before_ += steps;
+    done_ += steps;
 }
 
 std::string Progress::time_left() const {

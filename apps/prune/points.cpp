@@ -114,6 +114,8 @@ class PruningRun {
         prepare();
         Progress progress(total_work());
         progress_ = &progress;
+        context_.resumed = [&](long images) { progress.skip(images); };
+        context_.tell = [&](const std::string& text) { progress.line(text); };
         if (prune_.has_budget()) {
             compute(before_bisection());
             find_budgets();

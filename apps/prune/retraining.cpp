@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "common/progress.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 
@@ -62,13 +63,17 @@ void Retraining::restore() {
     if (surviving_units(trained()) != surviving)
         throw FileError(file.string(), "/mask", "the masks of " + point_.name(), "others");
     trained().set_masks(own);  // in all that they say, where a file leaves out what follows
-    context_.worked(3L * context_.options.train.batch * long(stored.state.step));
+    context_.resumed(3L * context_.options.train.batch * long(stored.state.step));
 }
 
 void Retraining::train() {
     trainer_->on_batch = [&](const BatchProgress&) {
         save_now_and_then();
         return context_.worked(3L * context_.options.train.batch);
+    };
+    trainer_->on_epoch = [&](const EpochRecord& record) {
+        context_.tell(point_.name() + ": retraining, " + epoch_text(record, context_.options.retrain_epochs));
+        return true;
     };
     if (trainer_->run() != TrainingEnd::interrupted) return;
     save();

@@ -18,13 +18,15 @@ namespace fftconv {
 struct PruningContext {
     const PruneOptions& options;
     const Dataset& dataset;
-    std::function<std::string()> resolved_toml;  ///< with the plans that have been found by now
-    std::string baseline_sha256;                 ///< of the baseline's file
-    std::vector<NamedArray> preprocessing;       ///< of the baseline's checkpoint
-    double baseline_rate = 0;                    ///< learning rate that the baseline was trained with
-    ModeRule mode{};                             ///< of random and ECP poolings, as the baseline has it
-    std::vector<std::string> layers{};           ///< that are pruned
-    std::function<bool(long images)> worked{};   ///< after a batch or a candidate; false = stop
+    std::function<std::string()> resolved_toml;      ///< with the plans that have been found by now
+    std::string baseline_sha256;                     ///< of the baseline's file
+    std::vector<NamedArray> preprocessing;           ///< of the baseline's checkpoint
+    double baseline_rate = 0;                        ///< learning rate that the baseline was trained with
+    ModeRule mode{};                                 ///< of random and ECP poolings, as the baseline has it
+    std::vector<std::string> layers{};               ///< that are pruned
+    std::function<bool(long images)> worked{};       ///< after a batch or a candidate; false = stop
+    std::function<void(long images)> resumed{};      ///< so many of the work are an earlier run's
+    std::function<void(const std::string&)> tell{};  ///< a line of the log
     /// Throws UsageError unless a configuration is this run's, but for what its calls need not have in
     /// common.
     std::function<void(const std::string& resolved_toml, const std::string& file)> require_configuration{};

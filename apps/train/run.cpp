@@ -2,7 +2,6 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -32,14 +31,6 @@ Preprocessing preprocessing_of(const TrainOptions& train, const Dataset& dataset
     PreprocessOptions options;
     options.whitening = train.preprocess == Preprocess::whitening;
     return Preprocessing(dataset.train, options, train.thread_count());
-}
-
-std::string epoch_text(const EpochRecord& record, int epochs) {
-    std::string text = fmt::format("epoch {}/{}: loss {:.4f}, training MCR {:.2f} %", record.epoch, epochs,
-                                   record.train_loss, record.train_mcr);
-    if (!std::isnan(record.validation_mcr))
-        text += fmt::format(", validation MCR {:.2f} %", record.validation_mcr);
-    return text + fmt::format(", {:.2f} s", record.train_seconds);
 }
 
 const std::string last_prefix = "last/";
@@ -115,8 +106,8 @@ class TrainRun {
   private:
     /// False when it was interrupted.
     bool train_epochs() {
-        const long batches = (dataset_.train.count() + train_.batch - 1) / train_.batch;
-        Progress progress(batches * train_.epochs, batches * long(trainer_.history().size()));
+        const long batches = trainer_.batches();
+        Progress progress(batches * train_.epochs, long(trainer_.state().steps));
         progress.describe("training");
         trainer_.on_batch = [&](const BatchProgress&) {
             progress.advance();

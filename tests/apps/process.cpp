@@ -179,6 +179,13 @@ BOOST_AUTO_TEST_CASE(a_bar_fits_its_line) {
     BOOST_TEST(contains(progress.bar(40), "0.0 %"));
 }
 
+BOOST_AUTO_TEST_CASE(what_an_earlier_run_did_does_not_shorten_the_time_left) {
+    Progress progress(1000, 100);
+    progress.skip(400);
+    BOOST_TEST(progress.time_left() == "unknown");
+    BOOST_TEST(contains(progress.bar(80), "50.0 %"));
+}
+
 BOOST_AUTO_TEST_CASE(statistics) {
     BOOST_TEST(median({4, 1, 3}) == 3);
     BOOST_TEST(median({4, 1, 3, 2}) == 2.5);

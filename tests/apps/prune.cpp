@@ -237,6 +237,10 @@ BOOST_AUTO_TEST_CASE(an_interrupted_retraining_resumes_bit_for_bit) {
         BOOST_REQUIRE_MESSAGE(one.status == 0, one.output);
         const CommandResult rest = retraining.resume();
         BOOST_REQUIRE_MESSAGE(rest.status == 0, rest.output);
+        const std::string line = retraining.point + ": retraining, epoch ";
+        BOOST_CHECK_MESSAGE(contains(one.output, line + "1/" + retraining.epochs + ": loss "), one.output);
+        BOOST_CHECK_MESSAGE(contains(rest.output, line + retraining.epochs + "/" + retraining.epochs + ": "),
+                            rest.output);
         const std::string name = "p.h5.points/" + retraining.point + ".h5";
         const Checkpoint a = read_checkpoint(whole / name), b = read_checkpoint(retraining.folder / name);
         BOOST_CHECK_GE(b.curves.at(0).train_seconds.at(0), retraining.mark);
