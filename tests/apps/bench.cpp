@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(ratios_are_drawn) {
 }
 
 /// auto, and what it chooses from: the summary compares them. Gradients to few channels took twenty times as
-/// long as they need, which is judged with room for a busy machine.
+/// long as they need, which is judged with room for a busy machine, and of code without instruments alone.
 BOOST_AUTO_TEST_CASE(auto_is_compared_with_what_it_chooses_from) {
     const TemporaryFolder folder;
     const std::string out = (folder / "bench.h5").string();
@@ -197,7 +197,8 @@ BOOST_AUTO_TEST_CASE(auto_is_compared_with_what_it_chooses_from) {
     const std::vector<std::string> expected{"auto", "fft",     "spatial", "auto",
                                             "fft",  "spatial", "auto",    "fft"};
     BOOST_TEST_REQUIRE((contenders == expected));
-    for (std::size_t layer : {0, 3}) {
+    for (std::size_t layer :
+         FFTCONV_SANITIZED ? std::vector<std::size_t>{} : std::vector<std::size_t>{0, 3}) {
         const double best = std::min(seconds[layer + 1], seconds[layer + 2]);
         BOOST_TEST(seconds[layer] <= 3 * best, result.output);
         BOOST_TEST(seconds[layer + 2] <= 4 * best, result.output);
