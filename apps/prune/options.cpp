@@ -231,6 +231,8 @@ void add_prune_options(Options& options, PruneOptions& prune) {
     options.add_flag("compact", prune.compact, "save the thinner network of each point too");
     options.add("timing-rounds", prune.timing_rounds, between(1, 1000),
                 "passes whose median gives ms per image");
+    options.add_call_flag("time-again", prune.time_again,
+                          "with --resume: also take the times of points that are finished anew");
     add_train_options(options, prune.train);
     add_shards_option(options, prune.train);
     options.add("figures", prune.figures, "folder of the figures; else FILE.figures next to the result")

@@ -59,6 +59,7 @@ struct PruneOptions {
     int candidates = 100, retrain_epochs = 0, repeat = 1, stride = 2, data_batches = 8, timing_rounds = 9;
     double retrain_rate = 0, budget = -1;  ///< budget in percent; negative: none, every ratio
     bool compact = false, overrule = false;
+    bool time_again = false;   ///< points that an earlier call finished too
     bool resumed = false;      ///< options are those that the result file records
     std::string part = "1/1";  ///< "i/n": of the points every n-th, from the i-th (1 …) on
     std::string figures, report;

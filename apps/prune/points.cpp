@@ -18,9 +18,12 @@
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/dataset/preprocess.hpp"
+#include "fftconv/pruning/compact.hpp"
 #include "fftconv/pruning/criteria.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
+#include "prune/origin.hpp"
+#include "prune/point_times.hpp"
 #include "prune/results.hpp"
 #include "prune/retraining.hpp"
 #include "prune/selection.hpp"
@@ -28,16 +31,6 @@
 #include "prune/step.hpp"
 
 namespace fftconv {
-
-void add_given_masks(PrunedNetwork& pruned, const std::string& file) {
-    if (file.empty()) return;
-    try {
-        pruned.set_masks(combine(pruned.masks(), read_masks(file).masks));
-    } catch (const ShapeError& error) {
-        throw FileError(file, "/mask", "masks of the layers of " + to_string(pruned.network.architecture()),
-                        error.what());
-    }
-}
 
 std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions& prune) {
     std::vector<std::string> known, layers = prune.layers;
@@ -67,19 +60,6 @@ std::vector<std::string> differing_within_run() {
     return names;
 }
 
-/// Empty without a mask.
-std::string mask_sha256(const std::string& file) {
-    return file.empty() ? "" : sha256_of_file(file);
-}
-
-/// Which file of --mask the points started from.
-Table mask_table(const std::string& file) {
-    return {"mask",
-            "What was pruned before anything else",
-            {{"file", "", std::vector<std::string>{file}},
-             {"sha256", "", std::vector<std::string>{mask_sha256(file)}}}};
-}
-
 class PruningRun {
   public:
     PruningRun(PruneOptions& prune, const Options& options, const RecordedRun& baseline,
@@ -101,7 +81,7 @@ class PruningRun {
                        [&options](const std::string& resolved_toml, const std::string& file) {
                            options.require_same(resolved_toml, file, differing_within_run());
                        }} {
-        if (stored) take_up(*stored);
+        if (stored) results_ = earlier_results(context_, *stored);
         other_tables_ = {
             network_table("baseline", baseline), mask_table(prune.mask),
             calls_table(stored ? stored->tables : std::vector<Table>{}, context_.resolved_toml())};
@@ -116,6 +96,9 @@ class PruningRun {
         progress_ = &progress;
         context_.resumed = [&](long images) { progress.skip(images); };
         context_.tell = [&](const std::string& text) { progress.line(text); };
+        const bool completed = team().first() && complete_earlier();
+        if (team().from_first(completed ? "completed" : "").empty()) throw PruningInterrupted{};
+        exchange();
         if (prune_.has_budget()) {
             compute(before_bisection());
             find_budgets();
@@ -146,7 +129,6 @@ class PruningRun {
             results_.points.push_back(baseline_result(context_, network));
         save();
         remove_retrainings(results_);  // where an earlier call was killed between a point and this
-        exchange();
     }
 
     /// Every process continues with what the first one has.
@@ -156,39 +138,6 @@ class PruningRun {
         const std::string first = team().from_first({own.begin(), own.end()});
         results_ =
             PruningResults::from(fftconv::record_of(std::vector<char>(first.begin(), first.end())), "");
-    }
-
-    /// Results of an earlier call; they must be of the same network and data.
-    void take_up(const ResultRecord& stored) {
-        if (find_table(stored.tables, "points") == nullptr) return;  // interrupted before the first
-        if (stored.dataset.sha256 != context_.dataset.sha256)
-            throw FileError(prune_.train.out, "/dataset/sha256", context_.dataset.sha256,
-                            stored.dataset.sha256);
-        results_ = PruningResults::from(stored, prune_.train.out);
-        for (const PruningResult& point : results_.points)
-            require_same_baseline(mask_file(prune_, point.name));
-        if (find_table(stored.tables, "baseline"))
-            require_same_baseline(prune_.train.out,
-                                  stored.column<std::string>(prune_.train.out, "baseline", "sha256").at(0));
-        if (find_table(stored.tables, "mask")) require_same_mask(stored);
-    }
-
-    void require_same_mask(const ResultRecord& stored) const {
-        const std::string then = stored.column<std::string>(prune_.train.out, "mask", "sha256").at(0),
-                          now = mask_sha256(prune_.mask);
-        if (then != now)
-            throw FileError(prune_.train.out, "digest of --mask", now + " (" + prune_.mask + " as it is now)",
-                            then);
-    }
-
-    void require_same_baseline(const std::filesystem::path& mask) const {
-        if (std::filesystem::exists(mask)) require_same_baseline(mask, read_masks(mask).checkpoint_sha256);
-    }
-
-    void require_same_baseline(const std::filesystem::path& file, const std::string& sha256) const {
-        if (sha256 != context_.baseline_sha256)
-            throw FileError(file.string(), "digest of the network that was pruned",
-                            context_.baseline_sha256 + " (" + baseline_.file + " as it is now)", sha256);
     }
 
     std::vector<PruningPoint> all_starts() const {
@@ -353,10 +302,50 @@ class PruningRun {
 
     PrunedNetwork network_before(const PruningPoint& point) const {
         if (point.trainings() == 1) return baseline_network(point.repeat);
-        const std::filesystem::path file = checkpoint_file(prune_, point.before().name());
+        return network_of(point.before().name(), point.repeat);
+    }
+
+    /// Of a finished point.
+    PrunedNetwork network_of(const std::string& point, int repeat) const {
+        const std::filesystem::path file = checkpoint_file(prune_, point);
         const Checkpoint stored = read_checkpoint(file);
         context_.require_own(file, stored.resolved_toml, stored.parent_sha256);
-        return load_network(stored, file, context_.network_options(point.repeat));
+        return load_network(stored, file, context_.network_options(repeat));
+    }
+
+    /// What this call asks of points that an earlier one finished: other times, and thinner networks that
+    /// were not saved. Returns false when it is interrupted.
+    bool complete_earlier() {
+        for (const PruningResult& result : std::vector<PruningResult>(results_.points)) {
+            if (interrupted()) return false;
+            if (result.is_baseline()) {
+                if (!prune_.time_again) continue;
+                PrunedNetwork network = baseline_network();
+                PruningResults timed = results_.of(result.name);
+                time_baseline(context_, network, timed.points.front());
+                results_.replace(timed);
+            } else if (std::filesystem::exists(checkpoint_file(prune_, result.name))) {
+                complete_earlier(result);  // one without its network is computed anew
+            }
+        }
+        save();
+        return true;
+    }
+
+    void complete_earlier(const PruningResult& result) {
+        const std::filesystem::path file = compact_file(prune_, result.name);
+        const bool unsaved = prune_.compact && !std::filesystem::exists(file);
+        if (!unsaved && !prune_.time_again) return;
+        PrunedNetwork pruned = network_of(result.name, int(result.repeat));
+        PrunedNetwork thinner = compact(pruned);
+        if (unsaved) write_checkpoint(file, checkpoint_of(context_, thinner));
+        if (!prune_.time_again) return;
+        PruningResults timed = results_.of(result.name);
+        PruningResult& row = timed.points.front();
+        timed.layers = time_point(context_, baseline_.checkpoint, pruned, thinner, row);
+        results_.replace(timed);
+        progress_->line(fmt::format("{}: {:.2f} ms an image, unpruned {:.2f}, thinner {:.2f}", row.name,
+                                    row.masked_ms, row.dense_ms, row.compact_ms));
     }
 
     /// Of the points that are still to be computed; bisection halves the ratios.

@@ -10,9 +10,6 @@
 
 namespace fftconv {
 
-/// What the mask file prunes is pruned too; nothing without a file. @throws FileError
-void add_given_masks(PrunedNetwork& pruned, const std::string& file);
-
 /// The layers to prune, after checks that they are there and have such units: found out now, not after an
 /// hour. @throws UsageError, ShapeError
 std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions& prune);

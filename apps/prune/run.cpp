@@ -14,6 +14,7 @@
 #include "fftconv/pruning/criteria.hpp"
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "prune/baseline.hpp"
+#include "prune/origin.hpp"
 #include "prune/points.hpp"
 #include "prune/selection.hpp"
 #include "prune/step.hpp"
@@ -78,6 +79,8 @@ void require_used_options(const PruneOptions& prune, const Options& options) {
     for (const char* option : {"rate", "epochs", "schedule"})
         require(option, prune.train_baseline,
                 fmt::format("--train, whose training it is of (see --retrain-{})", option));
+    if (prune.time_again && !prune.resumed)
+        throw UsageError("--time-again: without a run to --resume nothing comes of it");
     const std::string reconstruction = to_string(Criterion::reconstruction),
                       inside = to_string(Granularity::intra_kernel);
     require("compensate", any(prune.criteria, reconstruction), "--criterion " + reconstruction);

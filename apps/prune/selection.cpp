@@ -58,24 +58,18 @@ Selection::Selection(const PruningContext& context, const PruningPoint& point, P
       share_(step_.share_of_left()),
       seed_(context.mask_seed(point.repeat)),
       pruned_(pruned),
-      validation_(context.dataset.validation, plain_batches()),
+      validation_(context.dataset.validation, context.plain_batches(pruned.network)),
       training_(context.dataset.train, shuffled_batches()) {}
 
-BatchOptions Selection::plain_batches() const {
-    BatchOptions batches;
-    batches.size = options_.train.batch;
-    return fitted(batches, context_.dataset.train.maps, pruned_.network.architecture().input, true);
-}
-
 BatchOptions Selection::shuffled_batches() const {
-    BatchOptions batches = plain_batches();
+    BatchOptions batches = context_.plain_batches(pruned_.network);
     batches.shuffled = true;
     batches.seed = seed_;
     return batches;
 }
 
 std::vector<std::vector<double>> Selection::scores_of(const std::string& criterion) {
-    Batches images(context_.dataset.train, plain_batches());
+    Batches images(context_.dataset.train, context_.plain_batches(pruned_.network));
     return unit_scores(pruned_, scope_, parse_criterion(criterion), {images, options_.data_batches, seed_});
 }
 
@@ -90,7 +84,7 @@ SearchState Selection::choose() {
 }
 
 void Selection::choose_by_reconstruction() {
-    Batches images(context_.dataset.train, plain_batches());
+    Batches images(context_.dataset.train, context_.plain_batches(pruned_.network));
     Reconstruction reconstruction(pruned_, scope_, images, options_.data_batches);
     pruned_.set_masks(masks_of_least(pruned_, scope_, share_, reconstruction.scores()));
     reconstruction.compensate();

@@ -12,6 +12,7 @@
 #include "fftconv/storage/training_checkpoint.hpp"
 #include "fftconv/training/evaluation.hpp"
 #include "fftconv/training/recalibration.hpp"
+#include "prune/point_times.hpp"
 #include "prune/retraining.hpp"
 #include "prune/selection.hpp"
 
@@ -84,41 +85,9 @@ class Step {
         result_.spectral_macs = cost.spectral_macs;
     }
 
-    /// Times of the baseline, this network, and the thinner one that it amounts to.
     void measure(const Checkpoint& baseline) {
-        PrunedNetwork dense = load_network(baseline, options_.baseline_file(), network_.options());
         compact_ = std::make_unique<PrunedNetwork>(compact(pruned_));
-        result_.architecture = to_string(compact_->network.architecture());
-        selection_.validation().start(0);
-        const Tensor images = selection_.validation().next()->images;
-        const std::vector<Network*> networks{&dense.network, &network_, &compact_->network};
-        milliseconds_per_image(networks, images, 1);
-        for (Network* network : networks) network->reset_profile();
-        const std::vector<double> ms = milliseconds_per_image(networks, images, options_.timing_rounds);
-        result_.dense_ms = ms[0];
-        result_.masked_ms = ms[1];
-        result_.compact_ms = ms[2];
-        add_layers(networks, images.batch() * (options_.timing_rounds + 1));
-    }
-
-    void add_layers(const std::vector<Network*>& networks, int images) {
-        const auto ms = [&](Network& network, const std::string& layer) {
-            for (const LayerProfile& profile : network.profile())
-                if (profile.layer == layer) return 1000 * profile.forward / images;
-            return not_measured;
-        };
-        const std::vector<LayerDensity> densities = pruned_.density();
-        const std::vector<LayerCost> costs = layer_costs(pruned_);
-        for (std::size_t i = 0; i < densities.size(); ++i) {
-            const LayerDensity& d = densities[i];
-            const bool asked = std::count(context_.layers.begin(), context_.layers.end(), d.layer) > 0;
-            found_.layers.push_back({point_.name(), d.layer, double(d.maps), double(d.surviving_maps),
-                                     double(d.kernels), double(d.surviving_kernels),
-                                     asked ? result_.requested : not_measured, 100 * d.kernel_ratio(),
-                                     100 * d.weight_ratio(), costs[i].parameters, costs[i].direct_macs,
-                                     costs[i].spectral_macs, ms(*networks[0], d.layer),
-                                     ms(*networks[1], d.layer), ms(*networks[2], d.layer)});
-        }
+        found_.layers = time_point(context_, baseline, pruned_, *compact_, result_);
     }
 
     void save() {
@@ -127,9 +96,8 @@ class Step {
         store_search(context_, point_, search, pruned_.masks());
         const Trainer* trainer = retraining_ ? &retraining_->trainer() : nullptr;
         write_checkpoint(checkpoint_file(options_, point_.name()), checkpoint_of(context_, pruned_, trainer));
-        if (!options_.compact) return;
-        write_checkpoint(options_.folder() / (point_.name() + ".compact.h5"),
-                         checkpoint_of(context_, *compact_));
+        if (options_.compact)
+            write_checkpoint(compact_file(options_, point_.name()), checkpoint_of(context_, *compact_));
     }
 
     const PruningContext& context_;
@@ -154,12 +122,16 @@ NetworkOptions PruningContext::network_options(int repeat) const {
     return how;
 }
 
+void PruningContext::require_baseline(const std::filesystem::path& file, const std::string& field,
+                                      const std::string& sha256) const {
+    if (!sha256.empty() && sha256 != baseline_sha256)
+        throw FileError(file.string(), field,
+                        baseline_sha256 + " (" + options.baseline_file().string() + " as it is now)", sha256);
+}
+
 void PruningContext::require_own(const std::filesystem::path& file, const std::string& configuration,
                                  const std::string& parent_sha256) const {
-    if (!parent_sha256.empty() && parent_sha256 != baseline_sha256)
-        throw FileError(file.string(), "/parent @checkpoint_sha256",
-                        baseline_sha256 + " (" + options.baseline_file().string() + " as it is now)",
-                        parent_sha256);
+    require_baseline(file, "/parent @checkpoint_sha256", parent_sha256);
     try {
         if (require_configuration) require_configuration(configuration, file.string());
     } catch (const UsageError& error) {
@@ -172,6 +144,12 @@ BatchOptions PruningContext::retraining_batches(int repeat) const {
     BatchOptions batches = options.train.batch_options();
     batches.seed = retraining_seed(repeat);
     return batches;
+}
+
+BatchOptions PruningContext::plain_batches(const Network& network) const {
+    BatchOptions batches;
+    batches.size = options.train.batch;
+    return fitted(batches, dataset.train.maps, network.architecture().input, true);
 }
 
 TrainerOptions PruningContext::retraining(int repeat) const {
@@ -194,6 +172,10 @@ std::filesystem::path mask_file(const PruneOptions& options, const std::string& 
 
 std::filesystem::path checkpoint_file(const PruneOptions& options, const std::string& point) {
     return options.folder() / (point + ".h5");
+}
+
+std::filesystem::path compact_file(const PruneOptions& options, const std::string& point) {
+    return options.folder() / (point + ".compact.h5");
 }
 
 Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pruned,
@@ -240,9 +222,7 @@ PruningResult baseline_result(const PruningContext& context, PrunedNetwork& prun
     result.parameters = cost.parameters;
     result.direct_macs = cost.direct_macs;
     result.spectral_macs = cost.spectral_macs;
-    const Tensor images(network.architecture().input, context.options.train.batch);
-    result.dense_ms = milliseconds_per_image({&network}, images, context.options.timing_rounds)[0];
-    result.masked_ms = result.compact_ms = result.dense_ms;
+    time_baseline(context, pruned, result);
     return result;
 }
 

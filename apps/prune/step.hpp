@@ -37,6 +37,10 @@ struct PruningContext {
     /// Of masks and of retraining: their own one, else the run's.
     std::uint64_t mask_seed(int repeat) const { return options.own_seed(options.mask_seed, repeat); }
     std::uint64_t retraining_seed(int repeat) const { return options.own_seed(options.retrain_seed, repeat); }
+    /// The digest, in a field of a file, of the network that was pruned; empty in files of older versions.
+    /// @throws FileError unless it is that of this run's baseline
+    void require_baseline(const std::filesystem::path& file, const std::string& field,
+                          const std::string& sha256) const;
     /// What a file says that a run finds in its folder: the configuration that wrote it, and the digest of
     /// the network that was pruned (none in files of older versions). @throws FileError unless both are this
     /// run's
@@ -45,6 +49,8 @@ struct PruningContext {
     /// How the network of a repeat is computed, and how it is retrained.
     NetworkOptions network_options(int repeat) const;
     BatchOptions retraining_batches(int repeat) const;
+    /// Images in their order, as `network` takes them.
+    BatchOptions plain_batches(const Network& network) const;
     TrainerOptions retraining(int repeat) const;
 };
 
@@ -53,6 +59,8 @@ struct PruningInterrupted {};
 
 std::filesystem::path mask_file(const PruneOptions& options, const std::string& point);
 std::filesystem::path checkpoint_file(const PruneOptions& options, const std::string& point);
+/// Of the thinner network that a point's amounts to, with --compact.
+std::filesystem::path compact_file(const PruneOptions& options, const std::string& point);
 
 /// A network of this run as its files have it; with its trainer also what resuming needs.
 Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pruned,

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "apps/app.hpp"
+#include "apps/recomputation.hpp"
 #include "fftconv/network/architecture.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/masks.hpp"
@@ -167,6 +168,41 @@ BOOST_AUTO_TEST_CASE(gradual_pruning_and_distillation) {
     const ResultRecord other = read_results(distilled / "p.h5");
     BOOST_CHECK(record.curves[0].train_loss != other.curves[0].train_loss);
     BOOST_CHECK(run(command(folder, "--ratio 0.5 --distil 0.5")).status == 2);  // nothing is retrained
+}
+
+/// Points that an earlier call finished are timed again and get their thinner networks; all else stays.
+BOOST_AUTO_TEST_CASE(finished_points_are_timed_again_and_made_thinner) {
+    const TemporaryFolder folder, at_once;
+    const std::string
+        out = (folder / "p.h5").string(),
+        options = "--granularity feature-map,kernel --ratio 0.5,0.5 --criterion l2 --retrain-epochs 1 ";
+    BOOST_TEST(run(command(folder, options + "--time-again")).status == 2);  // nothing has been timed
+    for (const auto& [where, more] : {std::pair(&folder, ""), {&at_once, "--compact"}})
+        BOOST_TEST_REQUIRE(run(command(*where, options + more)).status == 0);
+    const ResultRecord before = read_results(out);
+    const std::vector<char> all_else = timeless(out);
+    const CommandResult again = run(app("prune") + " --resume --time-again --compact --out " + out);
+    BOOST_TEST_REQUIRE(again.status == 0, again.output);
+    BOOST_TEST((timeless(out) == all_else));
+    const ResultRecord after = read_results(out);
+    for (const char* table : {"points", "layers"})
+        for (const char* column : {"dense_time", "masked_time", "compact_time"}) {
+            const std::vector<double>&then = numbers(before, table, column),
+                  &now = numbers(after, table, column);
+            BOOST_TEST_REQUIRE(now.size() == then.size());
+            for (std::size_t i = 0; i < now.size(); ++i) {
+                BOOST_TEST(now[i] > 0);
+                BOOST_TEST(now[i] != then[i], table << ' ' << column << ' ' << i);
+            }
+        }
+    for (const char* point : {"control-2-times", "l2-feature-map-0.5", "l2-feature-map-0.5-kernel-0.5"}) {
+        const std::string file = "p.h5.points/" + std::string(point) + ".compact.h5";
+        BOOST_TEST((read_checkpoint(folder / file).model == read_checkpoint(at_once / file).model));
+    }
+    // Without being asked, a finished point keeps its times.
+    BOOST_TEST_REQUIRE(run(app("prune") + " --resume --out " + out).status == 0);
+    BOOST_TEST(numbers(read_results(out), "points", "masked_time") ==
+               numbers(after, "points", "masked_time"));
 }
 
 // Killed again and again, a little later each time, a run resumes and ends as one that was left alone.

@@ -1,0 +1,64 @@
+#include "prune/point_times.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "fftconv/pruning/cost.hpp"
+#include "fftconv/storage/training_checkpoint.hpp"
+
+namespace fftconv {
+
+namespace {
+
+/// Of a layer, over all of a network's passes since its profile was reset.
+double milliseconds_of(Network& network, const std::string& layer, int images) {
+    for (const LayerProfile& profile : network.profile())
+        if (profile.layer == layer) return 1000 * profile.forward / images;
+    return not_measured;
+}
+
+}  // namespace
+
+std::vector<PruningLayerResult> time_point(const PruningContext& context, const Checkpoint& baseline,
+                                           PrunedNetwork& pruned, PrunedNetwork& thinner,
+                                           PruningResult& result) {
+    const PruneOptions& options = context.options;
+    PrunedNetwork dense = load_network(baseline, options.baseline_file(), pruned.network.options());
+    Batches batches(context.dataset.validation, context.plain_batches(pruned.network));
+    batches.start(0);
+    const Tensor images = batches.next()->images;
+    const std::vector<Network*> networks{&dense.network, &pruned.network, &thinner.network};
+    milliseconds_per_image(networks, images, 1);  // kernel spectra, memory
+    for (Network* network : networks) network->reset_profile();
+    const std::vector<double> ms = milliseconds_per_image(networks, images, options.timing_rounds);
+    result.architecture = to_string(thinner.network.architecture());
+    result.dense_ms = ms[0];
+    result.masked_ms = ms[1];
+    result.compact_ms = ms[2];
+
+    const int passed = images.batch() * (options.timing_rounds + 1);
+    const std::vector<LayerDensity> densities = pruned.density();
+    const std::vector<LayerCost> costs = layer_costs(pruned);
+    std::vector<PruningLayerResult> rows;
+    for (std::size_t i = 0; i < densities.size(); ++i) {
+        const LayerDensity& d = densities[i];
+        const bool asked = std::ranges::count(context.layers, d.layer) > 0;
+        rows.push_back({result.name, d.layer, double(d.maps), double(d.surviving_maps), double(d.kernels),
+                        double(d.surviving_kernels), asked ? result.requested : not_measured,
+                        100 * d.kernel_ratio(), 100 * d.weight_ratio(), costs[i].parameters,
+                        costs[i].direct_macs, costs[i].spectral_macs,
+                        milliseconds_of(dense.network, d.layer, passed),
+                        milliseconds_of(pruned.network, d.layer, passed),
+                        milliseconds_of(thinner.network, d.layer, passed)});
+    }
+    return rows;
+}
+
+void time_baseline(const PruningContext& context, PrunedNetwork& baseline, PruningResult& result) {
+    const Tensor images(baseline.network.architecture().input, context.options.train.batch);
+    result.dense_ms =
+        milliseconds_per_image({&baseline.network}, images, context.options.timing_rounds).front();
+    result.masked_ms = result.compact_ms = result.dense_ms;
+}
+
+}  // namespace fftconv
