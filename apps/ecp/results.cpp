@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "common/records.hpp"
+
 namespace fftconv {
 
 namespace {
@@ -40,6 +42,29 @@ std::string convolution_column(const std::string& network, const std::string& en
     std::string name = network + "_" + engine + (easy ? "_ecp" : "_full");
     std::replace(name.begin(), name.end(), '-', '_');
     return name;
+}
+
+std::vector<EcpTraining> unfinished_trainings(const EcpOptions& options, const ResultRecord& record) {
+    std::vector<EcpTraining> unfinished;
+    for (int repeat = 0; repeat < options.repeat; ++repeat)
+        for (const EcpTraining& training : options.trainings(repeat)) {
+            const auto whole = [&](const Curve& curve) {
+                return curve.method == training.name() && int(curve.epoch.size()) >= options.epochs;
+            };
+            if (std::ranges::none_of(record.curves, whole)) unfinished.push_back(training);
+        }
+    return unfinished;
+}
+
+std::vector<std::string> missing_parts(const EcpOptions& options, const ResultRecord& record) {
+    std::vector<std::string> missing;
+    for (const EcpTraining& training : unfinished_trainings(options, record))
+        missing.push_back(training.name());
+    const Table* convolutions = find_table(record.tables, convolution_table);
+    const bool side_by_side = find_table(record.tables, trained_apart_table) != nullptr;  // they time none
+    if (!side_by_side && (convolutions ? int(convolutions->rows()) : 0) < options.convolution_rounds)
+        missing.push_back(convolution_table);
+    return missing;
 }
 
 EcpResults EcpResults::read(const std::filesystem::path& file) {

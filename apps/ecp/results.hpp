@@ -18,6 +18,11 @@ std::string convolution_column(const std::string& network, const std::string& en
 /// their times were is not compared.
 inline constexpr const char* trained_apart_table = "trained_apart";
 
+/// The trainings that a run with these options has still to make or to finish.
+std::vector<EcpTraining> unfinished_trainings(const EcpOptions& options, const ResultRecord& record);
+/// Their names, and `convolution_table` while rounds of it are missing.
+std::vector<std::string> missing_parts(const EcpOptions& options, const ResultRecord& record);
+
 /// What a result file of fftconv-ecp says, finished or not. Methods are named as EcpMethod::name does; what
 /// has not been measured is NaN. Times are medians over the epochs of all repeats, and ratios are medians of
 /// the ratios of the same epoch, so that noise of the machine, which hits all methods of an epoch alike,

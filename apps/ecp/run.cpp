@@ -76,7 +76,6 @@ class EcpRun {
     void train_repeat(int repeat, Progress& progress);
     void train_epoch(Training& training, Progress& progress);
     void share_trainings();
-    std::vector<EcpTraining> unfinished() const;
     std::optional<std::vector<char>> train_alone(const EcpTraining& what, Progress& progress,
                                                  const std::function<bool()>& goes_on);
     void run_epoch(Training& training, Progress& progress, const std::function<bool()>& goes_on);
@@ -214,23 +213,10 @@ void EcpRun::restore(Training& training) const {
     std::copy(checkpoint.curves.begin() + 1, checkpoint.curves.end(), training.mode_curves.begin());
 }
 
-/// The trainings that the processes have to share, of all repeats.
-std::vector<EcpTraining> EcpRun::unfinished() const {
-    std::vector<EcpTraining> result;
-    for (int repeat = 0; repeat < ecp_.repeat; ++repeat)
-        for (const EcpTraining& what : ecp_.trainings(repeat)) {
-            const auto done = [&](const Curve& curve) {
-                return curve.method == what.name() && int(curve.epoch.size()) >= ecp_.epochs;
-            };
-            if (std::none_of(record_.curves.begin(), record_.curves.end(), done)) result.push_back(what);
-        }
-    return result;
-}
-
 /// Each training in one of the processes, from its beginning to its end. Methods then do not take turns, and
 /// their times are not to be compared: the file says so, and the pure convolution test is left out.
 void EcpRun::share_trainings() {
-    const std::vector<EcpTraining> trainings = unfinished();
+    const std::vector<EcpTraining> trainings = unfinished_trainings(ecp_, record_);
     for (const EcpTraining& what : trainings) trained_apart_.insert(what.name());
     if (team().first()) prepare_files();
     team().meet();

@@ -55,12 +55,10 @@ class Parts {
 };
 
 void require_every_point(const PruningResults& results, const PruneOptions& options) {
-    if (options.has_budget()) return;  // which points there are was found out by the run
-    for (const PruningPoint& point : options.points())
-        if (!results.find(point.name()))
-            throw Error(
-                "point " + point.name() +
-                " is missing: the run of its part was not finished (fftconv-prune --resume finishes it)");
+    const std::vector<std::string> missing = missing_points(options, results);
+    if (!missing.empty())
+        throw Error("point " + missing.front() +
+                    " is missing: the run of its part was not finished (fftconv-prune --resume finishes it)");
 }
 
 /// The plans of all parts, each "layer<tab>engine<tab>tile" once. @throws FileError on two for one layer: no

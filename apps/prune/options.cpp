@@ -151,6 +151,14 @@ std::vector<PruningPoint> PruneOptions::starts(const std::string& criterion, int
     return points;
 }
 
+std::vector<PruningPoint> PruneOptions::all_starts() const {
+    std::vector<PruningPoint> all;
+    for (int index = 0; index < repeat; ++index)
+        for (const std::string& criterion : criteria)
+            for (const PruningPoint& start : starts(criterion, index)) all.push_back(start);
+    return all;
+}
+
 std::vector<PruningPoint> PruneOptions::controls(int repeat_index) const {
     if (no_control || retrain_epochs == 0) return {};
     PruningPoint control{control_criterion, {}, repeat_index};

@@ -78,6 +78,8 @@ struct PruneOptions {
     /// The points with every ratio but the last step's chosen, without that step, of one criterion and
     /// repeat.
     std::vector<PruningPoint> starts(const std::string& criterion, int repeat_index) const;
+    /// Of all criteria and repeats.
+    std::vector<PruningPoint> all_starts() const;
     /// The last one of the run's control, of a repeat, or nothing: see --no-control.
     std::vector<PruningPoint> controls(int repeat_index) const;
     /// Every point of the run in its order: whole sequences, not those that end before the last step.

@@ -140,20 +140,12 @@ class PruningRun {
             PruningResults::from(fftconv::record_of(std::vector<char>(first.begin(), first.end())), "");
     }
 
-    std::vector<PruningPoint> all_starts() const {
-        std::vector<PruningPoint> all;
-        for (int repeat = 0; repeat < prune_.repeat; ++repeat)
-            for (const std::string& criterion : prune_.criteria)
-                for (const PruningPoint& start : prune_.starts(criterion, repeat)) all.push_back(start);
-        return all;
-    }
-
     /// What does not depend on the budget: the controls, and the steps before the last one.
     std::vector<PruningPoint> before_bisection() const {
         std::vector<PruningPoint> points;
         for (int repeat = 0; repeat < prune_.repeat; ++repeat)
             for (const PruningPoint& control : prune_.controls(repeat)) points.push_back(control);
-        for (const PruningPoint& start : all_starts())
+        for (const PruningPoint& start : prune_.all_starts())
             if (!start.steps.empty()) points.push_back(start);
         return points;
     }
@@ -193,7 +185,7 @@ class PruningRun {
 
     /// The last step at the ratios that bisection asks for, a job for each start.
     void find_budgets() {
-        const std::vector<PruningPoint> starts = all_starts();
+        const std::vector<PruningPoint> starts = prune_.all_starts();
         share(
             int(starts.size()), [&](int job) { return find_budget(starts[std::size_t(job)]); },
             [&](int job) { return halvings() * step_work(context_, starts[std::size_t(job)].criterion); });
@@ -265,19 +257,10 @@ class PruningRun {
     }
 
     PruningResults find_budget(const PruningPoint& start) {
-        const std::vector<double> ratios = prune_.last_ratios();
         const double most = results_.baseline()->validation_mcr + prune_.budget;
-        std::size_t within = 0, beyond = ratios.size();  // of the ratios before `within` the last is good
         PruningResults found;
-        while (within < beyond) {
-            const std::size_t middle = (within + beyond) / 2;
-            const PruningPoint point = prune_.with_ratio(start, ratios[middle]);
-            found.replace(with_parts(point));
-            if (found.find(point.name())->validation_mcr <= most)
-                within = middle + 1;
-            else
-                beyond = middle;
-        }
+        while (const auto point = next_of_bisection(prune_, start, most, found))
+            found.replace(with_parts(*point));
         return found;
     }
 
@@ -360,7 +343,7 @@ class PruningRun {
         long work = 0;
         if (prune_.has_budget()) {
             for (const PruningPoint& point : before_bisection()) count(point);
-            for (const PruningPoint& start : all_starts())
+            for (const PruningPoint& start : prune_.all_starts())
                 work += halvings() * step_work(context_, start.criterion);
         } else {
             for (const PruningPoint& point : prune_.points_of_part()) count(point);

@@ -209,6 +209,41 @@ void PruningResults::replace(const PruningResults& found) {
     curves.insert(curves.end(), found.curves.begin(), found.curves.end());
 }
 
+std::optional<PruningPoint> next_of_bisection(const PruneOptions& options, const PruningPoint& start,
+                                              double most, const PruningResults& known) {
+    const std::vector<double> ratios = options.last_ratios();
+    std::size_t within = 0, beyond = ratios.size();  // of the ratios before `within` the last is good
+    while (within < beyond) {
+        const std::size_t middle = (within + beyond) / 2;
+        PruningPoint point = options.with_ratio(start, ratios[middle]);
+        const PruningResult* result = known.find(point.name());
+        if (result == nullptr) return point;
+        if (result->validation_mcr <= most)
+            within = middle + 1;
+        else
+            beyond = middle;
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> missing_points(const PruneOptions& options, const PruningResults& results) {
+    if (results.baseline() == nullptr) return {"baseline"};
+    std::vector<PruningPoint> wanted;
+    if (options.has_budget()) {
+        for (int repeat = 0; repeat < options.repeat; ++repeat)
+            for (const PruningPoint& control : options.controls(repeat)) wanted.push_back(control);
+        const double most = results.baseline()->validation_mcr + options.budget;
+        for (const PruningPoint& start : options.all_starts())
+            if (auto next = next_of_bisection(options, start, most, results)) wanted.push_back(*next);
+    } else {
+        wanted = options.points_of_part();
+    }
+    std::vector<std::string> missing;
+    for (const PruningPoint& point : wanted)
+        if (results.find(point.name()) == nullptr) missing.push_back(point.name());
+    return missing;
+}
+
 std::vector<BudgetRow> budget_rows(const PruningResults& results, const PruneOptions& options) {
     std::vector<BudgetRow> rows;
     const PruningResult* baseline = results.baseline();

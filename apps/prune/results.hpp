@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,14 @@ struct PruningResults {
     /// @throws FileError when the tables are not those of fftconv-prune.
     static PruningResults from(const ResultRecord& record, const std::string& file);
 };
+
+/// The point that bisection asks for next: of a start's last ratios it looks for the largest whose validation
+/// MCR is at most `most` percent. Nothing once it is found.
+std::optional<PruningPoint> next_of_bisection(const PruneOptions& options, const PruningPoint& start,
+                                              double most, const PruningResults& known);
+/// The names of the points that a run with these options has still to compute; with a budget those that
+/// bisection asks for next.
+std::vector<std::string> missing_points(const PruneOptions& options, const PruningResults& results);
 
 /// The largest ratio found within the budget: of a criterion, a start of the sequence and a repeat.
 struct BudgetRow {

@@ -1,11 +1,16 @@
 #include "results/collect.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 
 #include "common/options.hpp"
 #include "common/process.hpp"
+#include "common/records.hpp"
+#include "ecp/results.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/results.hpp"
+#include "prune/results.hpp"
 
 namespace fftconv {
 namespace {
@@ -22,10 +27,30 @@ bool nested(const std::string& a, const std::string& b) {
     return a.starts_with(b + "/") || b.starts_with(a + "/");
 }
 
+/// Of an app that saves what it has found, and may have been stopped.
+std::vector<std::string> missing_of(const ResultRecord& record, const std::string& file) {
+    const std::string app = app_of(parse_toml(record.resolved_toml, file));
+    if (app == "fftconv-prune" && find_table(record.tables, "points") == nullptr) return {"baseline"};
+    if (app == "fftconv-prune")
+        return missing_points(prune_options_of(record.resolved_toml, file),
+                              PruningResults::from(record, file));
+    if (app == "fftconv-ecp") return missing_parts(ecp_options_of(record.resolved_toml, file), record);
+    return {};
+}
+
+void require_finished(const ResultRecord& record, const std::string& file) {
+    const std::vector<std::string> missing = missing_of(record, file);
+    if (missing.empty()) return;
+    throw Error(fmt::format(
+        "{}: the run is not finished: {} is missing{}; --resume finishes it, and "
+        "--unfinished takes what there is",
+        file, missing.front(), missing.size() > 1 ? fmt::format(", and {} more", missing.size() - 1) : ""));
+}
+
 }  // namespace
 
-void collect_results(const std::filesystem::path& out, const std::vector<std::string>& named,
-                     bool overwrite) {
+void collect_results(const std::filesystem::path& out, const std::vector<std::string>& named, bool overwrite,
+                     bool unfinished) {
     const OutputLock lock(out, true);
     std::vector<Experiment> experiments;
     if (std::filesystem::exists(out)) experiments = read_experiments(out);
@@ -38,6 +63,7 @@ void collect_results(const std::filesystem::path& out, const std::vector<std::st
         std::vector<Experiment> found = read_experiments(file);
         if (found.size() != 1 || !found.front().name.empty())
             throw FileError(file, "/ @kind", "'result'", "'collection'");
+        if (!unfinished) require_finished(found.front().record, file);
         found.front().name = name;
         const auto same = std::find_if(experiments.begin(), experiments.end(),
                                        [&](const Experiment& known) { return known.name == name; });

@@ -36,6 +36,9 @@ int main(int argc, char** argv) {
         ->type_name("NAME=FILE");
     bool replace = false;
     collect->add_flag("--overwrite", replace, "replace experiments of the same names");
+    bool unfinished = false;
+    collect->add_flag("--unfinished", unfinished,
+                      "take runs that are not finished, as far as they have come");
     std::vector<std::string> compared;
     CLI::App* compare = app.add_subcommand("compare",
                                            "Prints how misclassification rates of results or checkpoints "
@@ -61,6 +64,6 @@ int main(int argc, char** argv) {
         else if (*page)
             fftconv::write_page(html, shown, overwrite);
         else
-            fftconv::collect_results(out, named, replace);
+            fftconv::collect_results(out, named, replace, unfinished);
     });
 }

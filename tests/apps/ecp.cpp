@@ -163,8 +163,13 @@ BOOST_AUTO_TEST_CASE(an_interrupted_run_saves_says_how_to_go_on_and_does) {
         const std::string mark = "everything is saved. Resume with:\n";
         const std::size_t place = stopped.output.find(mark);
         BOOST_TEST_REQUIRE(place != std::string::npos, stopped.output);
+        const std::string collect = app("results") + " collect " + (ecp.folder / "all.h5").string() + " " +
+                                    (signal == "INT" ? "one" : "two") + "=" + (ecp.folder / out).string();
+        const CommandResult early = test::run(collect);
+        BOOST_TEST((early.status == 1 && contains(early.output, "the run is not finished: ")), early.output);
         BOOST_TEST(test::run(stopped.output.substr(place + mark.size())).status == 0);
         ecp.check_same("whole.h5", out);
+        BOOST_TEST(test::run(collect).status == 0);
     }
 }
 

@@ -430,6 +430,26 @@ BOOST_AUTO_TEST_CASE(experiments_are_collected_and_reported) {
     refused("more=" + all, 1, "collection");
     refused("more=absent.h5", 1, "absent.h5");
     BOOST_CHECK_EQUAL(read_experiments(all).size(), 3);
+
+    // Runs that were stopped after so many points, the second in its bisection.
+    const auto stop_after = [&](std::size_t points) {
+        ResultRecord stopped = read_results(part);
+        std::erase_if(stopped.tables,
+                      [](const Table& table) { return table.name == "layers" || table.name == "budget"; });
+        for (Table& table : stopped.tables)
+            for (Column& column : table.columns)
+                if (table.name == "points")
+                    std::visit([&](auto& rows) { rows.resize(points); }, column.values);
+        write_results(part, stopped);
+    };
+    stop_after(1);
+    refused("more=" + part, 1, "not finished: l2-feature-map-0.5 is missing");
+    BOOST_TEST(collect("more=" + part + " --unfinished").status == 0);
+    BOOST_TEST_REQUIRE(
+        run(command(folder, "--ratio 0.25:0.75:0.25 --criterion l2 --budget 100 --overwrite")).status == 0);
+    BOOST_TEST(collect("bisection=" + part).status == 0);
+    stop_after(2);
+    refused("other=" + part, 1, "not finished: l2-kernel-0.");
 }
 
 // Ratios that differ are other points.
