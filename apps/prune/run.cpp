@@ -100,12 +100,13 @@ std::optional<ResultRecord> stored_results(PruneOptions& prune, Options& options
 /// Several processes have one result, one network and one machine's plans.
 void require_for_team(const PruneOptions& prune) {
     if (team().count() == 1) return;
-    if (prune.train_baseline)
-        throw UsageError("--train: expected one process, found " + std::to_string(team().count()) +
-                         ": fftconv-train --shards trains the network on all of them");
-    if (prune.train.measure)
-        throw UsageError("--measure: expected one process, found " + std::to_string(team().count()) +
-                         ": each would time plans of its own");
+    const auto refuse = [](const char* option, const char* why) {
+        throw UsageError(
+            fmt::format("--{}: expected one process, found {}: {}", option, team().count(), why));
+    };
+    if (prune.train_baseline) refuse("train", "fftconv-train --shards trains the network on all of them");
+    if (prune.train.measure) refuse("measure", "each would time plans of its own");
+    if (prune.time_again) refuse("time-again", "the others would be busy while it times");
 }
 
 void prepare_folder(const PruneOptions& prune, const Options& options, bool resumes) {

@@ -303,6 +303,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_once) {
     const CommandResult evaluate = run(mpirun(2) + app("evaluate") + " no.h5");
     BOOST_TEST(evaluate.status == 2, evaluate.output);
     BOOST_TEST(contains(evaluate.output, "start it without mpirun"), evaluate.output);
+    const CommandResult timing = run(mpirun(2) + app("prune") + " --resume --time-again --out p.h5");
+    BOOST_TEST(timing.status == 2, timing.output);
+    BOOST_TEST(contains(timing.output, "--time-again: expected one process, found 2"), timing.output);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
