@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fftconv/core/clock.hpp"
+#include "fftconv/core/flush_to_zero.hpp"
 
 namespace fftconv {
 namespace {
@@ -134,6 +135,7 @@ void Team::wait_for_helpers() {
 
 void Team::help(int worker) {
     works = true;
+    const FlushToZero flush;
     while (!ending_) {
         work(worker);
         wait_for_call(worker);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <thread>
 
+#include "fftconv/core/flush_to_zero.hpp"
 #include "fftconv/core/processor.hpp"
 #include "fftconv/core/team.hpp"
 
@@ -63,6 +64,7 @@ int available_threads() {
 }
 
 void detail::share(int threads, int count, Piece piece, const void* body) {
+    const FlushToZero flush;
     if (threads <= 1 || count <= 1 || Team::at_work()) return count > 0 ? piece(body, 0, 0, count) : void();
     thread_local OwnTeam own;
     own.get().run(std::min(threads, count), count, piece, body);
