@@ -3,9 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 #include <thread>
@@ -36,6 +38,25 @@ BOOST_AUTO_TEST_CASE(parallel_for_runs_every_index_once) {
             parallel_for(threads, count, [&](int index) { ++runs[index]; });
             for (const auto& run : runs) BOOST_TEST(run == 1);
         }
+}
+
+/// Some processors take ten times as long with denormal numbers. The caller's own arithmetic stays as it was.
+BOOST_AUTO_TEST_CASE(bodies_take_denormal_numbers_for_zero) {
+#if defined(__x86_64__)
+    volatile const float small = 1e-20f, denormal = 1e-40f;
+    for (int threads : {1, 2, 3}) {
+        std::vector<float> products(200, NAN), others(200, NAN);
+        parallel_for(threads, 200, [&](int index) {
+            products[std::size_t(index)] = small * small;                // a denormal result
+            others[std::size_t(index)] = denormal * 1e30f;               // a denormal operand
+            std::this_thread::sleep_for(std::chrono::microseconds(20));  // helpers come
+        });
+        BOOST_TEST(std::ranges::count(products, 0.0f) == 200);
+        BOOST_TEST(std::ranges::count(others, 0.0f) == 200);
+        BOOST_TEST(small * small > 0);
+        BOOST_TEST(denormal * 1e30f > 0);
+    }
+#endif
 }
 
 BOOST_AUTO_TEST_CASE(many_short_calls_lose_no_index) {
