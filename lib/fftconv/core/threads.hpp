@@ -18,12 +18,12 @@ void share(int threads, int count, Piece piece, const void* body);
 /// Runs body(index), or body(index, worker), for 0 ≤ index < count on up to `threads` threads: the caller,
 /// worker 0, and those of its team that come in time. Which thread runs which index is not fixed, so a body
 /// must write only what belongs to its index, or to its worker < threads. One of the exceptions that bodies
-/// throw is thrown again when all have ended; other indices may then have been left out.
+/// throw is thrown again when all have ended; other indices may then have been left out. In bodies denormal
+/// numbers are taken for zero (FlushToZero), whatever the number of threads.
 ///
 /// Every thread that calls this has a team of its own, made by the first call and ended with the thread. Its
 /// helpers wait a fraction of a millisecond for more work, then sleep; the caller never waits for one that
-/// has not begun. Inside a body another call runs on one thread. A child process made by fork has no team,
-/// and makes a new one.
+/// has not begun. Inside a body another call runs on one thread. A child process makes a team of its own.
 template <class Body>
 void parallel_for(int threads, int count, const Body& body) {
     detail::share(
