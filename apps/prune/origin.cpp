@@ -1,5 +1,6 @@
 #include "prune/origin.hpp"
 
+#include "common/records.hpp"
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/storage/masks.hpp"
