@@ -311,7 +311,7 @@ class PruningRun {
                 complete_earlier(result);  // one without its network is computed anew
             }
         }
-        save();
+        if (prune_.time_again) save();
         return true;
     }
 

@@ -40,7 +40,8 @@ BOOST_AUTO_TEST_CASE(parallel_for_runs_every_index_once) {
         }
 }
 
-/// Some processors take ten times as long with denormal numbers. The caller's own arithmetic stays as it was.
+/// Some processors take many times as long with denormal numbers. The caller's own arithmetic stays as it
+/// was.
 BOOST_AUTO_TEST_CASE(bodies_take_denormal_numbers_for_zero) {
 #if defined(__x86_64__)
     volatile const float small = 1e-20f, denormal = 1e-40f;

@@ -7,8 +7,9 @@
 namespace fftconv {
 
 /// While it lives, the calling thread takes denormal numbers, those below 2⁻¹²⁶ ≈ 1.2e-38, for zero: operands
-/// and results alike. Weight decay leads the weights of maps that are never active there, and arithmetic with
-/// them takes some processors ten times as long as with others. On x86-64; elsewhere it does nothing.
+/// and results alike. Weight decay leads the weights of maps that are never active there, and layers with
+/// them took nine times as long on an Intel processor (network/README.md). On x86-64; elsewhere it does
+/// nothing.
 class FlushToZero {
   public:
     FlushToZero() {
