@@ -44,16 +44,16 @@ std::vector<std::string> known_plans(std::vector<std::string> plans,
     return plans;
 }
 
-/// Checks without which nothing may be replaced: the network, or what is to be trained and its data.
-void require_baseline(PruneOptions& prune, const Options& options) {
+/// Checks without which nothing may be replaced: the network and its data, which are returned, or what is to
+/// be trained.
+std::optional<Dataset> require_baseline(PruneOptions& prune, const Options& options) {
     if (!prune.train_baseline) {
         const RecordedRun run = read_baseline(prune, options);
         use_plans(known_plans(prune.train.plans, run.train.plans));
         PrunedNetwork network = load_network(run.checkpoint, run.file, prune.train.network_options());
         add_given_masks(network, prune.mask);
         require_units(network, prune);
-        load_recorded_data(run, prune.train.data, prune.train.thread_count());
-        return;
+        return load_recorded_data(run, prune.train.data, prune.train.thread_count());
     }
     use_plans(prune.train.plans);
     const TrainOptions& train = prune.train;
@@ -65,6 +65,7 @@ void require_baseline(PruneOptions& prune, const Options& options) {
     add_given_masks(network, prune.mask);
     require_units(network, prune);
     prune.train.dataset = dataset.key;
+    return std::nullopt;
 }
 
 /// An option that the others leave without effect is a mistake.
@@ -118,13 +119,16 @@ void prepare_folder(const PruneOptions& prune, const Options& options, bool resu
     if (prune.train_baseline) train_baseline(prune);
 }
 
-void prune_baseline(PruneOptions& prune, const Options& options, std::optional<ResultRecord> stored) {
+void prune_baseline(PruneOptions& prune, const Options& options, std::optional<Dataset> loaded,
+                    std::optional<ResultRecord> stored) {
     team().meet();  // every process has read what is there
     if (team().first()) prepare_folder(prune, options, stored.has_value());
     team().meet();
     const RecordedRun baseline = read_baseline(prune, options);
     use_plans(known_plans(prune.train.plans, baseline.train.plans));
-    const Dataset dataset = load_recorded_data(baseline, prune.train.data, prune.train.thread_count());
+    const Dataset dataset = loaded
+                                ? *std::move(loaded)
+                                : load_recorded_data(baseline, prune.train.data, prune.train.thread_count());
     watch_for_interruption();
     compute_points(prune, options, baseline, dataset, std::move(stored));
 }
@@ -144,9 +148,9 @@ void run_pruning(PruneOptions& prune, Options& options) {
     prune.check();
     require_used_options(prune, options);
     if (!stored) take_initial(prune.train, options);
-    require_baseline(prune, options);
+    std::optional<Dataset> loaded = require_baseline(prune, options);
     try {
-        prune_baseline(prune, options, std::move(stored));
+        prune_baseline(prune, options, std::move(loaded), std::move(stored));
     } catch (const PruningInterrupted&) {
         throw Interrupted("interrupted; everything found is saved. Resume with:\n  " +
                           options.command_with("--resume"));

@@ -18,6 +18,7 @@
 #include "fftconv/core/random.hpp"
 #include "fftconv/network/network.hpp"
 #include "fftconv/storage/results.hpp"
+#include "support/release_alone.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -179,8 +180,8 @@ BOOST_AUTO_TEST_CASE(ratios_are_drawn) {
 }
 
 /// auto, and what it chooses from: the summary compares them. Gradients to few channels took twenty times as
-/// long as they need, which is judged with room for a busy machine, and of code without instruments alone.
-BOOST_AUTO_TEST_CASE(auto_is_compared_with_what_it_chooses_from) {
+/// long as they need, which is judged with room for a busy machine.
+BOOST_AUTO_TEST_CASE(auto_is_compared_with_what_it_chooses_from, *in_release_alone) {
     const TemporaryFolder folder;
     const std::string out = (folder / "bench.h5").string();
     const CommandResult result =
@@ -197,8 +198,7 @@ BOOST_AUTO_TEST_CASE(auto_is_compared_with_what_it_chooses_from) {
     const std::vector<std::string> expected{"auto", "fft",     "spatial", "auto",
                                             "fft",  "spatial", "auto",    "fft"};
     BOOST_TEST_REQUIRE((contenders == expected));
-    const std::size_t timed_layers = FFTCONV_SANITIZED ? 0 : 2;
-    for (std::size_t layer = 0; layer < timed_layers; ++layer) {
+    for (std::size_t layer = 0; layer < 2; ++layer) {
         const double* of_layer = &seconds[3 * layer];  // auto, fft, spatial
         const double best = std::min(of_layer[1], of_layer[2]);
         BOOST_TEST(of_layer[0] <= 3 * best, result.output);
@@ -356,7 +356,7 @@ BOOST_AUTO_TEST_CASE(networks_are_timed) {
         BOOST_TEST(contains(result.output, part), part << " is missing from\n" << result.output);
 }
 
-BOOST_AUTO_TEST_CASE(networks_are_timed_as_users_meet_them) {
+BOOST_AUTO_TEST_CASE(networks_are_timed_as_users_meet_them, *in_release_alone) {
     const CommandResult result =
         run(quick + "--network 1x8x8:2C3-P2-3Softmax --batch 2 --threads 1,2 --interruptions");
     BOOST_TEST(result.status == 0, result.output);

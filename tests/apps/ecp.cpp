@@ -11,6 +11,7 @@
 #include "app.hpp"
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/results.hpp"
+#include "support/release_alone.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -114,13 +115,12 @@ BOOST_AUTO_TEST_CASE(random_pooling_and_ecp_of_equal_k_train_alike) {
                boost::test_tools::tolerance(1e-3) << boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_run_killed_at_any_moment_goes_on_bit_for_bit) {
+BOOST_AUTO_TEST_CASE(a_run_killed_at_any_moment_goes_on_bit_for_bit, *in_release_alone) {
     const Ecp ecp;
     const std::string methods = "--method max,ecp --mode per-batch ";
     BOOST_TEST_REQUIRE(test::run(ecp.command("whole.h5", methods)).status == 0);
     int kills = 0;
-    const int most = std::getenv("FFTCONV_TEST_QUICK") ? 6 : 20;
-    for (int delay = 60; kills < most; delay += 45) {
+    for (int delay = 60; kills < 20; delay += 45) {
         const pid_t child = start(ecp.command("killed.h5", methods + ecp.resume("killed.h5")));
         wait_milliseconds(delay);
         ::kill(child, SIGKILL);
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(a_run_killed_at_any_moment_goes_on_bit_for_bit) {
     ecp.check_same("whole.h5", "killed.h5");
 }
 
-BOOST_AUTO_TEST_CASE(a_run_killed_after_its_first_checkpoint_resumes_from_it) {
+BOOST_AUTO_TEST_CASE(a_run_killed_after_its_first_checkpoint_resumes_from_it, *in_release_alone) {
     const Ecp ecp;
     const std::string methods = "--method max,ecp --mode per-batch ";
     BOOST_TEST_REQUIRE(test::run(ecp.command("whole.h5", methods)).status == 0);
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(a_run_killed_after_its_first_checkpoint_resumes_from_it) {
     ecp.check_same("whole.h5", "killed.h5");
 }
 
-BOOST_AUTO_TEST_CASE(an_interrupted_run_saves_says_how_to_go_on_and_does) {
+BOOST_AUTO_TEST_CASE(an_interrupted_run_saves_says_how_to_go_on_and_does, *in_release_alone) {
     const Ecp ecp;
     const std::string methods = "--method max,ecp --mode per-batch ";
     BOOST_TEST_REQUIRE(test::run(ecp.command("whole.h5", methods)).status == 0);

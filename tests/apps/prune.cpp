@@ -9,6 +9,7 @@
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/results.hpp"
+#include "support/release_alone.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -139,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_budget_is_found_by_bisection) {
 
 // Three steps that each prune a fifth of what is left (of 48 kernels 10, 8 and 6), each retrained; the
 // control is retrained as often. Distillation is another training than by labels alone.
-BOOST_AUTO_TEST_CASE(gradual_pruning_and_distillation) {
+BOOST_AUTO_TEST_CASE(gradual_pruning_and_distillation, *in_release_alone) {
     const TemporaryFolder folder, distilled;
     const std::string options = "--ratio 0.488 --criterion l2 --steps 3 --retrain-epochs 1 ";
     for (const auto& [where, more] : {std::pair{&folder, ""}, {&distilled, "--distil 0.7 --temperature 3"}}) {
@@ -171,7 +172,7 @@ BOOST_AUTO_TEST_CASE(gradual_pruning_and_distillation) {
 }
 
 /// Points that an earlier call finished are timed again and get their thinner networks; all else stays.
-BOOST_AUTO_TEST_CASE(finished_points_are_timed_again_and_made_thinner) {
+BOOST_AUTO_TEST_CASE(finished_points_are_timed_again_and_made_thinner, *in_release_alone) {
     const TemporaryFolder folder, at_once;
     const std::string
         out = (folder / "p.h5").string(),
@@ -206,7 +207,7 @@ BOOST_AUTO_TEST_CASE(finished_points_are_timed_again_and_made_thinner) {
 }
 
 // Killed again and again, a little later each time, a run resumes and ends as one that was left alone.
-BOOST_AUTO_TEST_CASE(a_killed_run_goes_on) {
+BOOST_AUTO_TEST_CASE(a_killed_run_goes_on, *in_release_alone) {
     const TemporaryFolder whole, killed;
     const std::string options = "--ratio 0.3:0.6:0.3 --candidates 60 --repeat 2 --retrain-epochs 1";
     const CommandResult one = run(command(whole, options));
@@ -265,7 +266,7 @@ class InterruptedRetraining {
 
 // From where it was, as the mark shows that a retraining made anew would not have; with the weights of the
 // best epoch kept, of masks and of a network that has lost maps.
-BOOST_AUTO_TEST_CASE(an_interrupted_retraining_resumes_bit_for_bit) {
+BOOST_AUTO_TEST_CASE(an_interrupted_retraining_resumes_bit_for_bit, *in_release_alone) {
     for (const std::string granularity : {"kernel", "feature-map"}) {
         const InterruptedRetraining retraining(granularity);
         const TemporaryFolder whole;
@@ -372,7 +373,7 @@ BOOST_AUTO_TEST_CASE(pruning_again_retrains_at_the_same_rate) {
 }
 
 // Two processes with a part of the points each, joined: the run that was not split.
-BOOST_AUTO_TEST_CASE(parts_of_a_run_are_merged) {
+BOOST_AUTO_TEST_CASE(parts_of_a_run_are_merged, *in_release_alone) {
     const TemporaryFolder whole, odd, even, other;
     const std::string options =
         "--granularity feature-map,kernel --ratio 0.5,0.25:0.75:0.25 --criterion l2,random";

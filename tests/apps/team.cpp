@@ -12,6 +12,7 @@
 #include "fftconv/storage/checkpoint.hpp"
 #include "fftconv/storage/masks.hpp"
 #include "fftconv/storage/results.hpp"
+#include "support/release_alone.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -79,7 +80,7 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_same_network_and_tells_i
 }
 
 /// SIGTERM at one of the processes stops all after the batch; another number of them resumes.
-BOOST_AUTO_TEST_CASE(one_that_is_asked_to_stop_stops_all_and_any_number_resumes) {
+BOOST_AUTO_TEST_CASE(one_that_is_asked_to_stop_stops_all_and_any_number_resumes, *in_release_alone) {
     const Train train;
     BOOST_TEST_REQUIRE(run(train.command("whole.h5", "--epochs 150")).status == 0);
     const CommandResult stopped =
@@ -127,7 +128,7 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_prunes_the_same) {
 
 /// With --shards all of them retrain each point: the same bits, sequences, budgets and thinner networks
 /// included.
-BOOST_AUTO_TEST_CASE(any_number_of_processes_retrains_each_point_together) {
+BOOST_AUTO_TEST_CASE(any_number_of_processes_retrains_each_point_together, *in_release_alone) {
     const Prune prune;
     const std::string
         point = ".points/l2-feature-map-0.3-kernel-0.5.h5",
@@ -167,7 +168,7 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_retrains_each_point_together) {
 
 /// SIGTERM at one of them stops all between two batches; another number of processes resumes to the same
 /// bits.
-BOOST_AUTO_TEST_CASE(retraining_together_that_is_stopped_is_resumed_by_any_number) {
+BOOST_AUTO_TEST_CASE(retraining_together_that_is_stopped_is_resumed_by_any_number, *in_release_alone) {
     const Prune prune;
     const std::string options =
         "--shards 3 --criterion l2 --ratio 0.25:0.5:0.25 --retrain-epochs 40 --layers conv1 ";
@@ -188,7 +189,7 @@ BOOST_AUTO_TEST_CASE(retraining_together_that_is_stopped_is_resumed_by_any_numbe
 
 /// A process that is killed ends them all within ten seconds, with a message, and leaves whole files; any
 /// number resumes. So does SIGTERM at a process or at mpirun, which ends with status 3.
-BOOST_AUTO_TEST_CASE(pruning_that_is_killed_or_stopped_is_resumed_by_any_number) {
+BOOST_AUTO_TEST_CASE(pruning_that_is_killed_or_stopped_is_resumed_by_any_number, *in_release_alone) {
     const Prune prune;
     const std::string options =
         "--ratio 0.2:0.8:0.2 --candidates 150 --repeat 2 --retrain-epochs 4 --layers conv1 ";
@@ -232,7 +233,7 @@ BOOST_AUTO_TEST_CASE(signals_at_mpirun_stop_all_with_everything_saved) {
 }
 
 /// Methods and repeats of the EasyConvPooling paper likewise; times of trainings side by side are not told.
-BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_methods) {
+BOOST_AUTO_TEST_CASE(any_number_of_processes_trains_the_methods, *in_release_alone) {
     const Train train;
     const auto command = [&](const std::string& out, const std::string& more) {
         return app("ecp") + " --network one-conv --method max,ecp --mode 0,per-batch --epochs 2 --batch 18 " +

@@ -4,6 +4,7 @@
 
 #include "app.hpp"
 #include "fftconv/storage/checkpoint.hpp"
+#include "support/release_alone.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv;
@@ -48,7 +49,7 @@ BOOST_AUTO_TEST_CASE(a_trained_network_is_evaluated_from_its_checkpoint) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit) {
+BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit, *in_release_alone) {
     const Train train;
     const std::string how =
         "--preprocess whitening --batch-norm --dropout 0.2 --rotation 5 --flip --optimizer rmsprop ";
