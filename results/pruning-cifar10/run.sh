@@ -30,9 +30,21 @@ for seed in $seeds; do
                 # 87 %: the paper's Table 2
                 prune maps-then-kernels "$seed" --granularity feature-map,kernel --ratio 0.3,0.75 --no-control
                 ;;
-            kernels) prune kernels "$seed" --granularity kernel --ratio 0.5:0.9:0.1 --no-control ;;
-            maps) prune maps "$seed" --granularity feature-map --ratio 0.2:0.6:0.1 --no-control ;;
-            groups) prune groups "$seed" --granularity kernel-group --ratio 0.5:0.9:0.2 --no-control ;;
+            kernels)
+                for percent in 90 50 80 60; do
+                    prune "kernels-$percent" "$seed" --granularity kernel --ratio "0.$percent" --no-control
+                done
+                ;;
+            maps) # named by the share of the kernels that goes with them
+                for of in 80:0.584 40:0.2385 70:0.478 50:0.31; do
+                    prune "maps-${of%:*}" "$seed" --granularity feature-map --ratio "${of#*:}" --no-control
+                done
+                ;;
+            groups)
+                for percent in 50 70 90; do
+                    prune "groups-$percent" "$seed" --granularity kernel-group --ratio "0.$percent" --no-control
+                done
+                ;;
             combinations)
                 prune maps-50-then-kernels "$seed" --granularity feature-map,kernel --ratio 0.5,0.75 --no-control
                 prune kernels-then-maps "$seed" --granularity kernel,feature-map --ratio 0.75,0.3 --no-control
@@ -43,12 +55,15 @@ for seed in $seeds; do
 done
 
 # What is whole, so that the table grows as the runs end; the baselines are in each of them.
-declare -A figure=([kernels-70]=4a/kernels_70 [maps-62]=4a/maps_62 [kernels]=4a/kernels [maps]=4a/maps [groups]=4a/groups
-    [maps-then-kernels]=4b/maps_then_kernels [maps-50-then-kernels]=4b/maps_50_then_kernels
-    [kernels-then-maps]=4b/kernels_then_maps)
+figure_of() { # run, without its seed
+    case $1 in
+        *-then-*) echo "4b/${1//-/_}" ;;
+        *) echo "4a/${1//-/_}" ;;
+    esac
+}
 collected=()
 for whole in *.done; do
     run=${whole%.done}
-    collected+=("figure_${figure[${run%-*}]}_${run##*-}=$run.h5")
+    collected+=("figure_$(figure_of "${run%-*}")_${run##*-}=$run.h5")
 done
 "$bin/fftconv-results" collect pruning-cifar10.h5 --overwrite "${collected[@]}"
