@@ -7,5 +7,7 @@ foreach(source IN LISTS app_sources)
   get_filename_component(name ${name} NAME)
   add_dependencies(test_apps fftconv-${name})
 endforeach()
+# Documents show what scripts in Python print.
+set_tests_properties(apps PROPERTIES ENVIRONMENT "PYTHON=${FFTCONV_TEST_PYTHON};PYTHONDONTWRITEBYTECODE=1")
 # It compares times.
 set_tests_properties(apps_timing PROPERTIES RUN_SERIAL TRUE)

@@ -5,8 +5,6 @@ add_test(NAME example_train_and_prune COMMAND example_train_and_prune ${CMAKE_CU
 file(GLOB_RECURSE example_result ${PROJECT_SOURCE_DIR}/results/ecp-mnist.h5)
 add_test(NAME example_read_results COMMAND example_read_results ${example_result})
 set_tests_properties(example_read_results PROPERTIES PASS_REGULAR_EXPRESSION "Table 3: .* rows")
-find_program(FFTCONV_TEST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)  # Debian's, which has the packages
-find_program(FFTCONV_TEST_PYTHON python3)
 set(python_examples ${PROJECT_SOURCE_DIR}/apps/examples)
 add_test(NAME example_results_in_python COMMAND ${FFTCONV_TEST_PYTHON} -B ${python_examples}/results_in_python.py ${example_result})
 add_test(NAME example_from_pytorch COMMAND ${FFTCONV_TEST_PYTHON} -B ${python_examples}/from_pytorch.py

@@ -1,7 +1,5 @@
 # The Python package, with Debian's packages: python3-h5py, python3-numpy, python3-pandas, python3-xarray,
 # python3-onnx. What needs PyTorch or ONNX Runtime runs where those are installed.
-find_program(FFTCONV_TEST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)  # Debian's, which has the packages
-find_program(FFTCONV_TEST_PYTHON python3)
 file(GLOB python_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/python/test_*.py)
 foreach(file IN LISTS python_tests)
   get_filename_component(name ${file} NAME_WE)
