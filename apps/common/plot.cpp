@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <span>
@@ -43,24 +44,36 @@ void write_data(std::ostream& out, const PlotSeries& series, std::size_t index) 
     out << "END\n";
 }
 
+/// Wong's, which colour-blind readers can tell apart (Nature Methods 8, 2011).
+constexpr const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                   "#e69f00", "#56b4e9", "#000000", "#999999"};
+
+/// A band has no width at a single point, which has a bar instead.
 std::string band(const PlotSeries& series, std::size_t index) {
     if (series.low.empty()) return "";
-    return fmt::format(
-        "$data{} using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder "
-        "linecolor {} notitle, ",
-        index, index + 1);
+    const char* how = series.x.size() == 1
+                          ? "using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.4 linewidth 1.5"
+                          : "using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder";
+    return fmt::format("$data{} {} linecolor {} notitle, ", index, how, index + 1);
 }
 
+/// Series beyond the colours have a colour again, with other points and dashes.
 std::string line(const PlotSeries& series, std::size_t index) {
-    const char* how = series.marks                            ? "points pointtype 2 pointsize 1.2"
-                      : series.x.size() > 30 || series.dashed ? "lines"
-                                                              : "linespoints pointtype 7 pointsize 0.4";
+    const std::size_t turn = index / std::size(colours);
+    const std::string how = series.marks ? "points pointtype 2 pointsize 1.2"
+                            : series.x.size() > 30 || series.dashed
+                                ? "lines"
+                                : fmt::format("linespoints pointtype {} pointsize {}",
+                                              turn == 0 ? 7 : 4 + 2 * turn, turn == 0 ? 0.4 : 0.8);
+    const std::string dashes = series.dashed ? "dashtype 2"
+                               : turn > 0    ? fmt::format("dashtype {}", 3 + turn)
+                                             : "";
     return fmt::format("$data{} using 1:2 with {} linecolor {} linewidth 2 {} title {}", index, how,
-                       index + 1, series.dashed ? "dashtype 2" : "", for_gnuplot(series.title));
+                       index + 1, dashes, for_gnuplot(series.title));
 }
 
 /// Limits of an axis that gnuplot would choose badly: it warns of a range without extent, as a single point
-/// has, and puts fractions between a few whole numbers.
+/// has, puts fractions between a few whole numbers, and goes below zero for the band of what never does.
 std::string range(const Plot& plot, const char* axis, std::vector<double> PlotSeries::*values) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
     bool whole = true;
@@ -73,29 +86,29 @@ std::string range(const Plot& plot, const char* axis, std::vector<double> PlotSe
         }
     }
     if (low == high) return fmt::format("set {}range [{}:{}]\n", axis, low - 1, high + 1);
-    return whole && high - low <= 12 ? fmt::format("set {}tics 1\n", axis) : "";
+    const std::string from_zero = low >= 0 ? fmt::format("set {}range [0<*:*]\n", axis) : "";
+    return from_zero + (whole && high - low <= 12 ? fmt::format("set {}tics 1\n", axis) : "");
 }
 
 /// More titles than these stand below the drawing, where they hide none of it.
 constexpr std::size_t few_titles = 4;
 
-/// A gnuplot script; colours are Wong's, which colour-blind readers can tell apart (Nature Methods 8, 2011).
+/// A gnuplot script. The titles below begin a line further down, clear of the axis' label.
 void write_script(std::ostream& out, const Plot& plot) {
-    const std::size_t below = plot.series.size() > few_titles ? 20 * plot.series.size() : 0;
+    const std::size_t below = plot.series.size() > few_titles ? 20 * (plot.series.size() + 1) : 0;
     out << "set terminal svg size 760," << 460 + below << " font 'sans-serif,13' background '#ffffff'\n"
         << "set encoding utf8\n"
         << "set title " << for_gnuplot(plot.title) << " noenhanced\n"
         << "set xlabel " << for_gnuplot(plot.x_label) << " noenhanced\n"
         << "set ylabel " << for_gnuplot(plot.y_label) << " noenhanced\n"
         << "set key "
-        << (below        ? "below left Left reverse vertical maxcols 1"
+        << (below        ? "below left Left reverse vertical maxcols 1 height 1"
             : plot.rises ? "top left Left reverse"
                          : "bottom right")
         << " noenhanced\nset grid linecolor '#dddddd'\nset datafile missing 'NaN'\n";
     out << range(plot, "x", &PlotSeries::x) << range(plot, "y", &PlotSeries::y);
     int index = 0;
-    for (const char* colour :
-         {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"}) {
+    for (const char* colour : colours) {
         out << "set linetype " << ++index << " linecolor rgb '" << colour << "'\n";
     }
     for (std::size_t i = 0; i < plot.series.size(); ++i) write_data(out, plot.series[i], i);

@@ -49,16 +49,21 @@ EcpFigure under_modes(const EcpResults& results, const std::string& number, Pool
 /// The first mode of a family against Max and Average pooling: Figures 7 to 10.
 EcpFigure against_pooling(const EcpResults& results, const std::string& number, const std::string& network,
                           PoolingMethod family, const std::string& subject) {
-    EcpFigure figure{"figure_" + number,
-                     {"Figure " + number + ": " + subject + ", " + network, "epoch", "test accuracy, %", {}}};
+    EcpFigure figure{"figure_" + number, {"", "epoch", "test accuracy, %", {}}};
     bool there = false;
+    std::string others;
     for (const EcpMethod& method : results.methods(network)) {
         const bool first_of_family = method.pooling == family && !there;
         if (method.has_mode() && !first_of_family) continue;
         there = there || first_of_family;
+        if (!method.has_mode())
+            others += (others.empty() ? " against " : " and ") +
+                      std::string(method.pooling == PoolingMethod::max ? "Max" : "Average");
         figure.plot.series.push_back(series(results, network, method));
     }
     if (!there) figure.plot.series.clear();
+    figure.plot.title =
+        "Figure " + number + ": " + subject + others + (others.empty() ? "" : " pooling") + ", " + network;
     return figure;
 }
 
@@ -88,14 +93,12 @@ Table EcpFigure::stored() const {
 
 std::vector<EcpFigure> ecp_figures(const EcpResults& results) {
     const auto random = PoolingMethod::random, ecp = PoolingMethod::ecp;
-    const std::string against = " against Max and Average pooling";
-    std::vector<EcpFigure> figures{
-        under_modes(results, "5", random, "Random pooling under mode K, two-conv"),
-        under_modes(results, "6", ecp, "ECP under mode K, two-conv"),
-        against_pooling(results, "7", "one-conv", random, "Random pooling" + against),
-        against_pooling(results, "8", "two-conv", random, "Random pooling" + against),
-        against_pooling(results, "9", "one-conv", ecp, "ECP" + against),
-        against_pooling(results, "10", "two-conv", ecp, "ECP" + against)};
+    std::vector<EcpFigure> figures{under_modes(results, "5", random, "Random pooling under mode K, two-conv"),
+                                   under_modes(results, "6", ecp, "ECP under mode K, two-conv"),
+                                   against_pooling(results, "7", "one-conv", random, "Random pooling"),
+                                   against_pooling(results, "8", "two-conv", random, "Random pooling"),
+                                   against_pooling(results, "9", "one-conv", ecp, "ECP"),
+                                   against_pooling(results, "10", "two-conv", ecp, "ECP")};
     std::erase_if(figures, [](const EcpFigure& figure) { return figure.plot.series.empty(); });
     for (EcpFigure& figure : figures) figure.plot.title += " (" + results.record().dataset.name + ")";
     return figures;

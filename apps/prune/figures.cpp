@@ -202,10 +202,21 @@ void add_claims(Plot& plot, const std::string& figure, const PooledRuns& runs, b
     }
 }
 
+/// The network as people call it: one of the papers', or one of them at a part of its width; else as it is
+/// written.
+std::string name_of(const PruningResults& results) {
+    if (!results.baseline()) return "";
+    const Architecture own = parse_architecture(results.baseline()->architecture);
+    for (const auto& [name, full] : known_architectures())
+        for (const double width : {1.0, 0.75, 0.5, 0.25, 0.125})
+            if (with_batch_norm(own, false) ==
+                with_batch_norm(with_width(parse_architecture(full), width), false))
+                return width == 1 ? name : fmt::format("{} at {:g} of its width", name, width);
+    return results.baseline()->architecture;
+}
+
 std::string subject_of(const PruningRecord& run) {
-    std::string network = paper_name(run.results);
-    if (network.empty() && run.results.baseline()) network = run.results.baseline()->architecture;
-    return network + ", " + run.dataset;
+    return name_of(run.results) + ", " + run.dataset;
 }
 
 }  // namespace

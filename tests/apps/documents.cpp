@@ -116,8 +116,10 @@ BOOST_AUTO_TEST_CASE(every_table_is_what_its_command_prints) {
             const std::string shown = text.substr(start, text.find("\n<!-- end -->", start) - start);
             const std::string elsewhere =
                 std::regex_replace(command, figures, "--figures " + (folder / "figures").string());
-            const CommandResult printed = run("cd " + root.string() + " && PATH=" + FFTCONV_APPS +
-                                              ":$PATH && " + elsewhere + " 2>/dev/null");
+            const CommandResult printed =
+                run("cd " + root.string() + " && PATH=" + FFTCONV_APPS +
+                    ":$PATH && export PYTHON=" FFTCONV_TEST_PYTHON " PYTHONDONTWRITEBYTECODE=1 && " +
+                    elsewhere + " 2>/dev/null");
             BOOST_TEST(printed.status == 0, command);
             BOOST_TEST(printed.output == shown, document.string() << ": not what `" << command << "` prints");
         }

@@ -1,9 +1,15 @@
 // What the figures of pruning show, from results made by hand.
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <string>
 
+#include "apps/app.hpp"
+#include "common/plot.hpp"
+#include "fftconv/network/architecture.hpp"
 #include "prune/figures.hpp"
 #include "prune/pooled.hpp"
 #include "prune/tables.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fftconv;
 
@@ -36,6 +42,43 @@ PruningRecord record(const std::string& name, std::vector<std::string> granulari
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(pruning_report)
+
+BOOST_AUTO_TEST_CASE(networks_of_the_papers_are_named_at_any_width) {
+    const auto title = [](const std::string& architecture) {
+        PruningRecord made =
+            record("figure_5/kernels", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, 11)});
+        for (PruningResult& result : made.results.points) result.architecture = architecture;
+        return pruning_figures({made}).at(0).plot.title;
+    };
+    const Architecture whole = parse_architecture("cnn-large");
+    BOOST_TEST(title(to_string(whole)) == "cnn-large, images: l2, not retrained");
+    BOOST_TEST(title(to_string(with_batch_norm(with_width(whole, 0.5)))) ==
+               "cnn-large at 0.5 of its width, images: l2, not retrained");
+}
+
+// Nine lines have eight colours: the ninth is drawn with other points. A single point shows its interval.
+BOOST_AUTO_TEST_CASE(lines_are_told_apart_and_a_single_point_has_its_interval) {
+    const test::TemporaryFolder folder;
+    const std::filesystem::path file = folder / "plot.svg";
+    const auto circles = [&](const Plot& plot) {  // the points of the first eight are filled
+        write_svg(plot, file);
+        const std::string svg = test::text_of(file), mark = "xlink:href='#gpPt5'";
+        int found = 0;
+        for (std::size_t at = svg.find(mark); at != svg.npos; at = svg.find(mark, at + 1)) ++found;
+        return found;
+    };
+    Plot plot{"lines", "x", "y", {}};
+    for (int i = 0; i < 8; ++i) plot.series.push_back({std::to_string(i), {1, 2}, {1.0 + i, 2.0 + i}});
+    const int with_eight = circles(plot);
+    plot.series.push_back({"8", {1, 2}, {9, 10}});
+    BOOST_TEST(circles(plot) >= with_eight + 2);
+
+    const auto drawn = [&](std::vector<double> low, std::vector<double> high) {
+        write_svg(Plot{"point", "x", "y", {{"one", {1}, {5}, std::move(low), std::move(high)}}}, file);
+        return test::text_of(file).size();
+    };
+    BOOST_TEST(drawn({4}, {6}) > drawn({}, {}) + 50);
+}
 
 BOOST_AUTO_TEST_CASE(a_sequence_is_drawn_over_the_kernels_that_its_steps_pruned) {
     const PruningRecord sequence =

@@ -629,6 +629,7 @@ BOOST_AUTO_TEST_CASE(the_figures_of_easy_convolution) {
     for (const EcpFigure& figure : ecp_figures(EcpResults(record, options))) {
         if (figure.name != "figure_10") continue;
         seen = true;
+        BOOST_TEST(figure.plot.title.find("Figure 10: ECP against Max pooling, two-conv") == 0u);
         const Table table = figure.stored();
         BOOST_TEST(std::get<std::vector<double>>(table.columns.at(0).values) == (std::vector<double>{1, 2}),
                    boost::test_tools::per_element());
