@@ -45,6 +45,13 @@ bool is_drawn(ModeChoice choice) {
     return choice == ModeChoice::per_epoch || choice == ModeChoice::per_batch;
 }
 
+/// Of fftconv-ecp, whose configuration lists the rules of all its trainings: the one that this training's
+/// name ends with.
+ModeChoice drawn_choice(const Checkpoint& checkpoint) {
+    const std::string name = checkpoint.curves.empty() ? "" : checkpoint.curves.front().method;
+    return name.find("-per-epoch") != name.npos ? ModeChoice::per_epoch : ModeChoice::per_batch;
+}
+
 /// A value of the training state that is one of 0 … `largest`.
 void require_whole(const RecordedRun& run, const char* name, int largest) {
     const auto found = run.checkpoint.state.values.find(name);
@@ -61,7 +68,12 @@ void take_mode(RecordedRun& run) {
     require_whole(run, "mode_is_drawn", 1);
     const auto& values = run.checkpoint.state.values;
     const auto mode = values.find("evaluation_mode"), drawn = values.find("mode_is_drawn");
-    const bool configured = parse_toml(run.checkpoint.resolved_toml, run.file).contains("mode");
+    const Configuration recorded = parse_toml(run.checkpoint.resolved_toml, run.file);
+    const auto rule = recorded.find("mode");
+    const bool configured = rule != recorded.end();
+    const bool of_ecp = configured && std::holds_alternative<std::vector<std::string>>(rule->second);
+    if (of_ecp && drawn != values.end() && drawn->second != 0)
+        run.train.mode = {drawn_choice(run.checkpoint), 0};
     run.any_mode =
         drawn != values.end() ? drawn->second != 0 : is_drawn(run.train.mode.choice) || !configured;
     if (!is_drawn(run.train.mode.choice))
@@ -73,17 +85,24 @@ void take_mode(RecordedRun& run) {
 /// What the configuration names must be there, and fit together.
 void require_preprocessing(const RecordedRun& run) {
     const char* field = "/extra/preprocessing";
-    bool none = true;
     try {
-        none = Preprocessing::from_arrays(run.checkpoint.extra).empty();
+        Preprocessing::from_arrays(run.checkpoint.extra);
     } catch (const ShapeError& error) {
         throw FileError(run.file, field, "arrays of a preprocessing", error.what());
     }
-    if (none && run.train.preprocess != Preprocess::none)
+    const auto has = [&](const char* name) {
+        return std::ranges::any_of(run.checkpoint.extra,
+                                   [&](const NamedArray& array) { return array.name == name; });
+    };
+    const Preprocess found = has("preprocessing/whitening")  ? Preprocess::whitening
+                             : has("preprocessing/contrast") ? Preprocess::contrast
+                                                             : Preprocess::none;
+    const bool whole = found != Preprocess::whitening || has("preprocessing/contrast");
+    if (run.train.preprocess != Preprocess::none && (found != run.train.preprocess || !whole))
         throw FileError(run.file, field,
                         "the arrays of " + preprocess_names.print(run.train.preprocess) +
                             ", which the configuration names",
-                        "none");
+                        whole ? preprocess_names.print(found) : "whitening without preprocessing/contrast");
 }
 
 void require_architecture(const RecordedRun& run) {

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "common/records.hpp"
+#include "fftconv/core/error.hpp"
 
 namespace fftconv {
 
@@ -60,6 +61,9 @@ std::vector<std::string> missing_parts(const EcpOptions& options, const ResultRe
     std::vector<std::string> missing;
     for (const EcpTraining& training : unfinished_trainings(options, record))
         missing.push_back(training.name());
+    for (const Curve& curve : record.curves)  // of methods that an earlier call asked for
+        if (int(curve.epoch.size()) < options.epochs && std::ranges::count(missing, curve.method) == 0)
+            missing.push_back(curve.method);
     const Table* convolutions = find_table(record.tables, convolution_table);
     const bool side_by_side = find_table(record.tables, trained_apart_table) != nullptr;  // they time none
     if (!side_by_side && (convolutions ? int(convolutions->rows()) : 0) < options.convolution_rounds)
@@ -67,9 +71,18 @@ std::vector<std::string> missing_parts(const EcpOptions& options, const ResultRe
     return missing;
 }
 
+void require_test_curves(const ResultRecord& record, const std::string& file) {
+    for (const Curve& curve : record.curves)
+        if (curve.epoch.size() != curve.test_mcr.size())
+            throw FileError(file, "/curves/" + curve.method + "/test_mcr",
+                            fmt::format("a value for each of {} epochs", curve.epoch.size()),
+                            std::to_string(curve.test_mcr.size()));
+}
+
 EcpResults EcpResults::read(const std::filesystem::path& file) {
     ResultRecord record = read_results(file);
     EcpOptions options = ecp_options_of(record.resolved_toml, file.string());
+    require_test_curves(record, file.string());
     return {std::move(record), std::move(options)};
 }
 

@@ -20,7 +20,10 @@ inline constexpr const char* trained_apart_table = "trained_apart";
 
 /// The trainings that a run with these options has still to make or to finish.
 std::vector<EcpTraining> unfinished_trainings(const EcpOptions& options, const ResultRecord& record);
-/// Their names, and `convolution_table` while rounds of it are missing.
+/// Throws FileError, naming `file`, unless every curve has a test MCR for each epoch.
+void require_test_curves(const ResultRecord& record, const std::string& file);
+/// Their names, those of trainings with fewer epochs that earlier calls asked for, and `convolution_table`
+/// while rounds of it are missing.
 std::vector<std::string> missing_parts(const EcpOptions& options, const ResultRecord& record);
 
 /// What a result file of fftconv-ecp says, finished or not. Methods are named as EcpMethod::name does; what

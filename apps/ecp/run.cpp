@@ -82,6 +82,8 @@ class EcpRun {
     void test(Training& training);
     Training make(const EcpTraining& what);
     void restore(Training& training) const;
+    /// @throws UsageError when the curve is longer than this run.
+    void require_no_more_epochs(const std::string& file, const Curve& curve) const;
     void save_checkpoint(const Training& training) const;
     void sort_curves();
     void save_result();
@@ -127,10 +129,8 @@ void EcpRun::take_up(ResultRecord stored) {
     if (stored.dataset.sha256 != record_.dataset.sha256) {
         throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
     }
-    for (const Curve& curve : stored.curves)
-        if (int(curve.epoch.size()) > ecp_.epochs)
-            throw UsageError(fmt::format("{}: --epochs: expected at least the {} that {} has, found {}",
-                                         ecp_.out, curve.epoch.size(), curve.method, ecp_.epochs));
+    require_test_curves(stored, ecp_.out);
+    for (const Curve& curve : stored.curves) require_no_more_epochs(ecp_.out, curve);
     record_.curves = std::move(stored.curves);
     for (Table& table : stored.tables) {
         if (table.name == convolution_table) convolution_times_ = table;
@@ -141,12 +141,12 @@ void EcpRun::take_up(ResultRecord stored) {
     }
 }
 
-/// An older run's, which this one replaces.
+/// An older run's, which this one replaces: all of them, or a later call would take up what it left.
 void EcpRun::clear_checkpoints() const {
-    for (int repeat = 0; repeat < ecp_.repeat; ++repeat) {
-        for (const EcpTraining& each : ecp_.trainings(repeat))
-            std::filesystem::remove(ecp_.checkpoint_file(each));
-    }
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(ecp_.checkpoint_folder()))
+        if (entry.path().extension() == ".h5") files.push_back(entry.path());
+    for (const std::filesystem::path& file : files) std::filesystem::remove(file);
 }
 
 void EcpRun::measure_convolutions() {
@@ -196,6 +196,12 @@ Training EcpRun::make(const EcpTraining& what) {
     return training;
 }
 
+void EcpRun::require_no_more_epochs(const std::string& file, const Curve& curve) const {
+    if (int(curve.epoch.size()) > ecp_.epochs)
+        throw UsageError(fmt::format("{}: --epochs: expected at least the {} that {} has, found {}", file,
+                                     curve.epoch.size(), curve.method, ecp_.epochs));
+}
+
 void EcpRun::restore(Training& training) const {
     const std::filesystem::path file = ecp_.checkpoint_file(training.what);
     const Checkpoint checkpoint = read_checkpoint(file);
@@ -209,6 +215,7 @@ void EcpRun::restore(Training& training) const {
     for (const Curve& curve : checkpoint.curves)
         if (curve.epoch.size() != curve.test_mcr.size() || curve.epoch != checkpoint.curves.front().epoch)
             throw FileError(file.string(), "/curves/" + curve.method, "a test MCR for each epoch", "others");
+    require_no_more_epochs(file.string(), checkpoint.curves.front());
     training.curve = checkpoint.curves.front();
     std::copy(checkpoint.curves.begin() + 1, checkpoint.curves.end(), training.mode_curves.begin());
 }

@@ -25,6 +25,8 @@ RecordedRun chosen_run(RecordedRun run, const EvaluateOptions& evaluate, const O
     if (!run.any_mode && evaluate.mode != "all")
         agree("mode", std::to_string(run.train.mode.mode), evaluate.mode);
     if (!evaluate.dataset.empty()) run.train.dataset = evaluate.dataset;
+    if (evaluate.overrule && (options.given("dataset") || options.given("data") || options.given("limit")))
+        run.checkpoint.dataset.sha256.clear();  // other images are what was asked for
     if (evaluate.mode.size() == 1) run.train.mode.mode = evaluate.mode.front() - '0';
     if (!evaluate.engine.empty()) run.train.engine = evaluate.engine;
     if (options.given("measure")) run.train.measure = evaluate.measure;
@@ -49,7 +51,6 @@ Dataset test_data(const EvaluateOptions& evaluate, const RecordedRun& run, int t
     RecordedRun wanted = run;
     DatasetRecord& recorded = wanted.checkpoint.dataset;
     recorded.n_train = 0;  // how the others were split does not matter here
-    if (evaluate.overrule) recorded.sha256 = "";
     return load_recorded_data(wanted, evaluate.data, threads);
 }
 

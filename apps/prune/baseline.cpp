@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "fftconv/core/error.hpp"
+#include "fftconv/core/random.hpp"
 #include "prune/step.hpp"
 #include "train/run.hpp"
 
@@ -44,7 +45,7 @@ void overrule(RecordedRun& run, const PruneOptions& prune, const Options& option
     if (holds("dataset")) run.train.dataset = prune.train.dataset;
     if (holds("validation")) run.train.validation = prune.train.validation;
     if (holds("limit")) run.train.limit = prune.train.limit;
-    if (holds("mode")) run.train.mode = prune.train.mode;
+    if (holds("mode") && !prune.train_baseline) run.train.mode = prune.train.mode;
     if (holds("dropout")) run.train.dropout = prune.train.dropout;
     run.checkpoint.dataset.n_train = 0;  // another split is what was asked for
     if (holds("dataset")) run.checkpoint.dataset.sha256.clear();
@@ -93,6 +94,8 @@ RecordedRun read_baseline(PruneOptions& prune, const Options& options) {
     train.preprocess = run.train.preprocess;
     train.dropout = run.train.dropout;
     train.mode = run.train.mode;
+    if (run.train.mode.choice == ModeChoice::per_run)  // one K, of all that this run trains, scores and tests
+        run.train.mode = {ModeChoice::fixed, int(RandomStream(train.seed, "mode").below(4))};
     train.rate = run.train.rate;  // of which a later pruning of these networks retrains at a share
     if (train.data.empty()) train.data = run.train.data;
     return run;

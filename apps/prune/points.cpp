@@ -126,7 +126,7 @@ class PruningRun {
         PrunedNetwork network = baseline_network();
         context_.layers = require_units(network, prune_);
         if (team().first() && results_.baseline() == nullptr)
-            results_.points.push_back(baseline_result(context_, network));
+            results_.points.push_back(baseline_result(context_, baseline_.checkpoint, network));
         save();
         remove_retrainings(results_);  // where an earlier call was killed between a point and this
     }
@@ -292,8 +292,25 @@ class PruningRun {
     PrunedNetwork network_of(const std::string& point, int repeat) const {
         const std::filesystem::path file = checkpoint_file(prune_, point);
         const Checkpoint stored = read_checkpoint(file);
-        context_.require_own(file, stored.resolved_toml, stored.parent_sha256);
-        return load_network(stored, file, context_.network_options(repeat));
+        context_.require_own(file, stored.resolved_toml, stored.dataset, stored.parent_sha256);
+        PrunedNetwork pruned = load_network(stored, file, context_.network_options(repeat));
+        if (const PruningResult* result = results_.find(point)) require_masks_of(*result, pruned, file);
+        return pruned;
+    }
+
+    /// Throws FileError when a file has lost other units than its point's row says.
+    void require_masks_of(const PruningResult& result, const PrunedNetwork& pruned,
+                          const std::filesystem::path& file) const {
+        PruningResult found;
+        describe_masks(context_, pruned, found);
+        const auto text = [](const PruningResult& row) {
+            return fmt::format("{} % of the kernels and {} % of the weights pruned", row.pruned_kernels,
+                               row.pruned_weights);
+        };
+        if (text(found) != text(result))
+            throw FileError(file.string(), "/mask",
+                            "that of " + result.name + " (" + prune_.train.out + "): " + text(result),
+                            text(found));
     }
 
     /// What this call asks of points that an earlier one finished: other times, and thinner networks that
@@ -305,13 +322,13 @@ class PruningRun {
                 if (!prune_.time_again) continue;
                 PrunedNetwork network = baseline_network();
                 PruningResults timed = results_.of(result.name);
-                time_baseline(context_, network, timed.points.front());
+                time_baseline(context_, baseline_.checkpoint, network, timed.points.front());
                 results_.replace(timed);
+                save();
             } else if (std::filesystem::exists(checkpoint_file(prune_, result.name))) {
                 complete_earlier(result);  // one without its network is computed anew
             }
         }
-        if (prune_.time_again) save();
         return true;
     }
 
@@ -327,6 +344,7 @@ class PruningRun {
         PruningResult& row = timed.points.front();
         timed.layers = time_point(context_, baseline_.checkpoint, pruned, thinner, row);
         results_.replace(timed);
+        save();
         progress_->line(fmt::format("{}: {:.2f} ms an image, unpruned {:.2f}, thinner {:.2f}", row.name,
                                     row.masked_ms, row.dense_ms, row.compact_ms));
     }

@@ -28,6 +28,9 @@ Configuration recipe_of(const PruningRecord& run) {
     Configuration recipe = options.values();
     for (const std::string& name : not_of_the_recipe) recipe.erase(name);
     recipe["data set"] = run.dataset;
+    constexpr std::size_t told = 12;  // digits of a digest
+    recipe["digest of the data"] = run.data_sha256.substr(0, told);
+    if (!run.mask_sha256.empty()) recipe["mask"] = run.mask_sha256.substr(0, told);  // wherever it lay
     if (const PruningResult* baseline = run.results.baseline()) recipe["network"] = baseline->architecture;
     return recipe;
 }
@@ -80,14 +83,19 @@ void add(PooledRuns& group, const PruningRecord& run) {
 
 PruningRecord pruning_record(const Experiment& experiment, const std::string& file) {
     const ResultRecord& record = experiment.record;
-    const Table* baseline = find_table(record.tables, "baseline");
+    const auto digest = [&](const char* table) {
+        return find_table(record.tables, table) ? record.column<std::string>(file, table, "sha256").at(0)
+                                                : "";
+    };
     return {experiment.name,
             prune_options_of(record.resolved_toml, file),
             PruningResults::from(record, file),
             record.dataset.name,
             fmt::format("fftconv {}, commit {}{}", experiment.header.library_version,
                         experiment.header.git_commit, experiment.header.git_dirty ? " with changes" : ""),
-            baseline ? record.column<std::string>(file, "baseline", "sha256").at(0) : ""};
+            digest("baseline"),
+            record.dataset.sha256,
+            digest("mask")};
 }
 
 std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file) {

@@ -14,8 +14,9 @@ struct PruningRecord {
     PruneOptions options;
     PruningResults results;
     std::string dataset;
-    std::string made_by;   ///< version and commit
-    std::string baseline;  ///< digest of the network that was pruned; empty in older files
+    std::string made_by;                   ///< version and commit
+    std::string baseline;                  ///< digest of the network that was pruned; empty in older files
+    std::string data_sha256, mask_sha256;  ///< of the data, and of --mask; empty: none
 };
 
 /// The record of a result. @throws FileError, UsageError when it is not one of fftconv-prune.

@@ -245,20 +245,29 @@ std::vector<std::string> missing_points(const PruneOptions& options, const Pruni
 }
 
 std::vector<BudgetRow> budget_rows(const PruningResults& results, const PruneOptions& options) {
-    std::vector<BudgetRow> rows;
     const PruningResult* baseline = results.baseline();
-    if (!options.has_budget() || !baseline) return rows;
-    for (const std::string& criterion : options.criteria)
-        for (int repeat = 0; repeat < options.repeat; ++repeat)
-            for (const PruningPoint& start : options.starts(criterion, repeat)) {
-                const PruningResult* largest = nullptr;
-                for (double ratio : options.last_ratios()) {
-                    const PruningResult* point = results.find(options.with_ratio(start, ratio).name());
-                    if (point && point->validation_mcr <= baseline->validation_mcr + options.budget)
-                        largest = point;
-                }
-                if (largest) rows.push_back(budget_row(*largest));
-            }
+    if (!options.has_budget() || !baseline) return {};
+    std::string granularity;  // of whole sequences
+    for (const std::string& each : options.granularities)
+        granularity += (granularity.empty() ? "" : "+") + each;
+    // Of earlier calls too, whose criteria, ratios and repeats this one need not name.
+    std::map<std::string, const PruningResult*>
+        largest;  // by what the names have before the last ratio, and repeat
+    std::vector<std::string> order;
+    for (const PruningResult& point : results.points) {
+        const std::string name = point.name_without_repeat();
+        if (point.is_baseline() || point.is_control() || point.granularity != granularity ||
+            name.find("-step-") != name.npos)
+            continue;
+        const std::string key = fmt::format("{} {}", name.substr(0, name.rfind('-')), point.repeat);
+        if (!largest.contains(key)) order.push_back(key);
+        const PruningResult*& found = largest[key];
+        const bool within = point.validation_mcr <= baseline->validation_mcr + options.budget;
+        if (within && (!found || point.requested > found->requested)) found = &point;
+    }
+    std::vector<BudgetRow> rows;
+    for (const std::string& key : order)
+        if (const PruningResult* point = largest[key]) rows.push_back(budget_row(*point));
     return rows;
 }
 

@@ -54,7 +54,7 @@ void Retraining::restore() {
     const Masks own = trained().masks();
     const auto surviving = surviving_units(trained());
     const Checkpoint stored = read_checkpoint(file);
-    context_.require_own(file, stored.resolved_toml, stored.parent_sha256);
+    context_.require_own(file, stored.resolved_toml, stored.dataset, stored.parent_sha256);
     if (stored.state.epoch > context_.options.retrain_epochs)
         throw FileError(file.string(), "/state @epoch",
                         fmt::format("at most the {} of the retraining", context_.options.retrain_epochs),

@@ -98,6 +98,16 @@ std::optional<ResultRecord> stored_results(PruneOptions& prune, Options& options
     return stored;
 }
 
+/// Points write files of their names into the run's folder, where the network or mask that it starts from may
+/// lie.
+void require_other_names(const PruneOptions& prune) {
+    for (const PruningPoint& whole : prune.points())
+        for (PruningPoint point = whole; !point.steps.empty(); point = point.before())
+            for (const auto& file : {checkpoint_file(prune, point.name()), mask_file(prune, point.name()),
+                                     compact_file(prune, point.name())})
+                require_other_files(file.string(), {prune.checkpoint, prune.mask});
+}
+
 /// Several processes have one result, one network and one machine's plans.
 void require_for_team(const PruneOptions& prune) {
     if (team().count() == 1) return;
@@ -146,6 +156,7 @@ void run_pruning(PruneOptions& prune, Options& options) {
     std::optional<ResultRecord> stored = stored_results(prune, options);
     prune.resumed = stored.has_value();
     prune.check();
+    require_other_names(prune);
     require_used_options(prune, options);
     if (!stored) take_initial(prune.train, options);
     std::optional<Dataset> loaded = require_baseline(prune, options);

@@ -21,7 +21,7 @@ SearchState stored_search(const PruningContext& context, const PruningPoint& poi
     SearchState state;
     if (!std::filesystem::exists(file)) return state;
     const MaskRecord found = read_masks(file);
-    context.require_own(file, found.resolved_toml, found.checkpoint_sha256);
+    context.require_own(file, found.resolved_toml, found.dataset, found.checkpoint_sha256);
     const bool same = found.search.criterion == best_of_n && found.search.ratio == step.share_of_left() &&
                       found.search.granularity == to_string(step.granularity);
     const std::size_t count = std::min(found.search.seed.size(), candidates_of(context, point));
@@ -59,14 +59,7 @@ Selection::Selection(const PruningContext& context, const PruningPoint& point, P
       seed_(context.mask_seed(point.repeat)),
       pruned_(pruned),
       validation_(context.dataset.validation, context.plain_batches(pruned.network)),
-      training_(context.dataset.train, shuffled_batches()) {}
-
-BatchOptions Selection::shuffled_batches() const {
-    BatchOptions batches = context_.plain_batches(pruned_.network);
-    batches.shuffled = true;
-    batches.seed = seed_;
-    return batches;
-}
+      training_(context.dataset.train, context.shuffled_batches(pruned.network, seed_)) {}
 
 std::vector<std::vector<double>> Selection::scores_of(const std::string& criterion) {
     Batches images(context_.dataset.train, context_.plain_batches(pruned_.network));

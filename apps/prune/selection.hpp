@@ -39,7 +39,6 @@ class Selection {
     Batches& training() { return training_; }
 
   private:
-    BatchOptions shuffled_batches() const;
     std::vector<std::vector<double>> scores_of(const std::string& criterion);
     SearchOptions search_options();
     SearchState search();

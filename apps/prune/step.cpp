@@ -75,14 +75,7 @@ class Step {
         result_.granularity = point_.granularity();
         result_.repeat = point_.repeat;
         result_.requested = 100 * point_.steps.back().ratio_so_far();
-        const LayerDensity density = total(pruned_.density(), context_.layers);
-        result_.pruned_maps = 100 * (1 - double(density.surviving_maps) / double(density.maps));
-        result_.pruned_kernels = 100 * density.kernel_ratio();
-        result_.pruned_weights = 100 * density.weight_ratio();
-        const LayerCost cost = total(layer_costs(pruned_));
-        result_.parameters = cost.parameters;
-        result_.direct_macs = cost.direct_macs;
-        result_.spectral_macs = cost.spectral_macs;
+        describe_masks(context_, pruned_, result_);
     }
 
     void measure(const Checkpoint& baseline) {
@@ -115,6 +108,17 @@ class Step {
 
 }  // namespace
 
+void describe_masks(const PruningContext& context, const PrunedNetwork& pruned, PruningResult& result) {
+    const LayerDensity density = total(pruned.density(), context.layers);
+    result.pruned_maps = 100 * (1 - double(density.surviving_maps) / double(density.maps));
+    result.pruned_kernels = 100 * density.kernel_ratio();
+    result.pruned_weights = 100 * density.weight_ratio();
+    const LayerCost cost = total(layer_costs(pruned));
+    result.parameters = cost.parameters;
+    result.direct_macs = cost.direct_macs;
+    result.spectral_macs = cost.spectral_macs;
+}
+
 NetworkOptions PruningContext::network_options(int repeat) const {
     NetworkOptions how = options.train.network_options();
     how.mode = mode.mode;
@@ -130,8 +134,11 @@ void PruningContext::require_baseline(const std::filesystem::path& file, const s
 }
 
 void PruningContext::require_own(const std::filesystem::path& file, const std::string& configuration,
-                                 const std::string& parent_sha256) const {
+                                 const DatasetRecord& data, const std::string& parent_sha256) const {
     require_baseline(file, "/parent @checkpoint_sha256", parent_sha256);
+    if (data.sha256 != dataset.sha256)
+        throw FileError(file.string(), "/dataset/sha256", dataset.sha256 + " (" + dataset.name + ")",
+                        data.sha256 + " (" + data.name + ")");
     try {
         if (require_configuration) require_configuration(configuration, file.string());
     } catch (const UsageError& error) {
@@ -150,6 +157,13 @@ BatchOptions PruningContext::plain_batches(const Network& network) const {
     BatchOptions batches;
     batches.size = options.train.batch;
     return fitted(batches, dataset.train.maps, network.architecture().input, true);
+}
+
+BatchOptions PruningContext::shuffled_batches(const Network& network, std::uint64_t seed) const {
+    BatchOptions batches = plain_batches(network);
+    batches.shuffled = true;
+    batches.seed = seed;
+    return batches;
 }
 
 TrainerOptions PruningContext::retraining(int repeat) const {
@@ -208,8 +222,13 @@ PruningResults prune_point(const PruningContext& context, const PruningPoint& po
     return Step(context, point, pruned).run(baseline);
 }
 
-PruningResult baseline_result(const PruningContext& context, PrunedNetwork& pruned) {
+PruningResult baseline_result(const PruningContext& context, const Checkpoint& baseline,
+                              PrunedNetwork& pruned) {
     Network& network = pruned.network;
+    if (!context.options.mask.empty()) {  // its batch statistics are of maps that are no more
+        Batches training(context.dataset.train, context.shuffled_batches(network, context.mask_seed(0)));
+        recalibrate(network, training, context.options.recalibrate);
+    }
     PruningResult result;
     result.name = "baseline";
     result.criterion = result.granularity = "none";
@@ -218,11 +237,8 @@ PruningResult baseline_result(const PruningContext& context, PrunedNetwork& prun
     result.test_mcr = evaluate_test(network, context.dataset.test).mcr;
     result.validation_before = result.validation_mcr;
     result.test_before = result.test_mcr;
-    const LayerCost cost = total(layer_costs(pruned));
-    result.parameters = cost.parameters;
-    result.direct_macs = cost.direct_macs;
-    result.spectral_macs = cost.spectral_macs;
-    time_baseline(context, pruned, result);
+    describe_masks(context, pruned, result);
+    time_baseline(context, baseline, pruned, result);
     return result;
 }
 

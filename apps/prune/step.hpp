@@ -41,16 +41,18 @@ struct PruningContext {
     /// @throws FileError unless it is that of this run's baseline
     void require_baseline(const std::filesystem::path& file, const std::string& field,
                           const std::string& sha256) const;
-    /// What a file says that a run finds in its folder: the configuration that wrote it, and the digest of
-    /// the network that was pruned (none in files of older versions). @throws FileError unless both are this
-    /// run's
+    /// What a file says that a run finds in its folder: the configuration that wrote it, the data, and the
+    /// digest of the network that was pruned (none in files of older versions). @throws FileError unless all
+    /// are this run's
     void require_own(const std::filesystem::path& file, const std::string& configuration,
-                     const std::string& parent_sha256) const;
+                     const DatasetRecord& data, const std::string& parent_sha256) const;
     /// How the network of a repeat is computed, and how it is retrained.
     NetworkOptions network_options(int repeat) const;
     BatchOptions retraining_batches(int repeat) const;
     /// Images in their order, as `network` takes them.
     BatchOptions plain_batches(const Network& network) const;
+    /// The same in an order of their own, for batch statistics.
+    BatchOptions shuffled_batches(const Network& network, std::uint64_t seed) const;
     TrainerOptions retraining(int repeat) const;
 };
 
@@ -73,8 +75,13 @@ Checkpoint checkpoint_of(const PruningContext& context, const PrunedNetwork& pru
 PruningResults prune_point(const PruningContext& context, const PruningPoint& point, PrunedNetwork& pruned,
                            const Checkpoint& baseline);
 
-/// The row of the network that was given.
-PruningResult baseline_result(const PruningContext& context, PrunedNetwork& pruned);
+/// What is pruned of a network, and what is left to compute, into a row.
+void describe_masks(const PruningContext& context, const PrunedNetwork& pruned, PruningResult& result);
+
+/// The row of the network that was given, with what --mask prunes of it; batch statistics are then taken
+/// anew, as those of the points are.
+PruningResult baseline_result(const PruningContext& context, const Checkpoint& baseline,
+                              PrunedNetwork& pruned);
 
 /// Images that a step takes to compute: candidates, and three passes for each image of retraining.
 long step_work(const PruningContext& context, const std::string& criterion);

@@ -359,7 +359,8 @@ void train_repeats(TrainOptions& train, Options& options) {
 void run_training(TrainOptions& train, Options& options) {
     require_threads(train.thread_count());
     if (!train.resume) take_initial(train, options);
-    require_other_files(train.out, {train.init});
+    for (int repeat = 0; repeat < train.repeat; ++repeat)
+        require_other_files(file_of_repeat(train.out, repeat), {train.init});
     if (train.repeat > 1) return train_repeats(train, options);
     if (is_done(train, options)) return;
     if (team().first()) require_output(train);

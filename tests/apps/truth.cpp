@@ -4,6 +4,7 @@
 #include <string>
 
 #include "apps/app.hpp"
+#include "apps/recorded.hpp"
 #include "common/configuration.hpp"
 #include "fftconv/core/sha256.hpp"
 #include "fftconv/storage/checkpoint.hpp"
@@ -17,32 +18,6 @@ using namespace fftconv;
 using namespace fftconv::test;
 
 namespace {
-
-struct Recorded {
-    TemporaryFolder folder;
-    std::filesystem::path data = write_mnist(folder.path() / "data");
-
-    Recorded() { ::setenv("FFTCONV_DATA", data.c_str(), 1); }
-    ~Recorded() { ::unsetenv("FFTCONV_DATA"); }
-    std::string path(const std::string& name) const { return (folder / name).string(); }
-    void works(const std::string& command) const {
-        const CommandResult done = run(command);
-        BOOST_REQUIRE_MESSAGE(done.status == 0, command << '\n' << done.output);
-    }
-    void fails(const std::string& command, int status, const std::string& part) const {
-        const CommandResult done = run(command);
-        BOOST_CHECK_MESSAGE(done.status == status && contains(done.output, part),
-                            command << "\nstatus " << done.status << '\n'
-                                    << done.output);
-    }
-    std::string train(const std::string& more) const {
-        return app("train") +
-               " --threads 1 --batch 20 --epochs 2 --architecture '1x28x28:4C5v-P2(ecp)-10Softmax' " + more;
-    }
-    std::string prune(const std::string& more) const {
-        return app("prune") + " --threads 1 --batch 20 --criterion l2 --timing-rounds 1 " + more;
-    }
-};
 
 std::string configured(const std::string& toml, const std::string& name) {
     return text_of(parse_toml(toml, "recorded").at(name));
@@ -273,17 +248,19 @@ BOOST_AUTO_TEST_CASE(a_budget_is_judged_by_validation_images) {
     options.ratios = {"0.1:0.3:0.1"};
     options.budget = 1;
     PruningResults results;
-    const auto add_point = [&](const char* name, double validation, double test) {
+    const auto add_point = [&](const char* name, double requested, double validation, double test) {
         PruningResult point;
         point.name = name;
+        point.granularity = requested == 0 ? "none" : "kernel";
+        point.requested = requested;
         point.validation_mcr = validation;
         point.test_mcr = test;
         results.points.push_back(point);
     };
-    add_point("baseline", 10, 10);
-    add_point("l2-kernel-0.1", 10.5, 30);
-    add_point("l2-kernel-0.2", 11, 30);
-    add_point("l2-kernel-0.3", 20, 5);
+    add_point("baseline", 0, 10, 10);
+    add_point("l2-kernel-0.1", 10, 10.5, 30);
+    add_point("l2-kernel-0.2", 20, 11, 30);
+    add_point("l2-kernel-0.3", 30, 20, 5);
     const std::vector<BudgetRow> rows = budget_rows(results, options);
     BOOST_TEST_REQUIRE(rows.size() == 1u);
     BOOST_TEST(rows.front().name == "l2-kernel-0.2");

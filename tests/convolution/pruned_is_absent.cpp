@@ -58,4 +58,25 @@ BOOST_DATA_TEST_CASE(in_every_pass,
     BOOST_TEST(!channel_is_finite(dx, 1));
 }
 
+// With the spectra of pruned kernels at hand (a search of masks), a mask that leaves no kernel is one like
+// any other.
+BOOST_DATA_TEST_CASE(all_of_them_between_masks, engines* boost::unit_test::data::make({2, 20}), engine,
+                     channels) {
+    const ConvolutionShape shape{.batch = 8,
+                                 .in_channels = channels,
+                                 .out_channels = channels,
+                                 .height = 10,
+                                 .width = 10,
+                                 .kernel = 3,
+                                 .padding = 1};
+    ConvolutionTester half(shape), none(shape);
+    auto made = half.density(0.5).make(engine);
+    made->keep_pruned_spectra(true);
+    half.check_passes(*made);
+    made->set_mask(none.density(0).mask());
+    none.check_passes(*made);
+    made->set_mask(half.mask());
+    half.check_passes(*made);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

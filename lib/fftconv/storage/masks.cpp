@@ -101,7 +101,7 @@ MaskSearch read_search(const hdf5::Group& root) {
     search.seed = group.dataset("seed").read<std::uint64_t>();
     const int candidates = int(search.seed.size());
     search.validation_mcr = group.dataset("validation_mcr").read<double>({candidates});
-    storage::check_finite(group.file(), "/search/validation_mcr", search.validation_mcr);
+    storage::check_percentages(group.file(), "/search/validation_mcr", search.validation_mcr);
     if (!(search.ratio >= 0 && search.ratio <= 1))
         throw FileError(group.file(), "/search @ratio", "0 to 1", number_text(search.ratio));
     check_selected(group, search);

@@ -1,6 +1,7 @@
 #include "fftconv/storage/results.hpp"
 
 #include <cmath>
+#include <string_view>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/core/number_text.hpp"
@@ -32,8 +33,12 @@ void check_curve(const std::string& file, const std::string& path, const Curve& 
             throw FileError(file, path + "/epoch", "epochs that ascend from 1 on", number_text(epoch));
         before = epoch;
     }
-    for (const Series& series : all_series)
-        storage::check_finite(file, path + "/" + series.name, curve.*series.values);
+    for (const Series& series : all_series) {
+        const std::string field = path + "/" + series.name;
+        storage::check_finite(file, field, curve.*series.values);
+        if (std::string_view(series.unit) == "percent")
+            storage::check_percentages(file, field, curve.*series.values);
+    }
 }
 
 void write_curve(hdf5::Group group, const Curve& curve) {

@@ -52,6 +52,13 @@ void check_finite(const std::string& file, const std::string& field, std::span<c
     check_all_finite(file, field, values);
 }
 
+void check_percentages(const std::string& file, const std::string& field, std::span<const double> values) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (!(values[i] >= 0 && values[i] <= 100))
+            throw FileError(file, field + "[" + std::to_string(i) + "]", "0 to 100 %",
+                            number_text(values[i]));
+}
+
 void write_arrays(hdf5::Group& group, const std::vector<NamedArray>& arrays) {
     for (const NamedArray& array : arrays) {
         check_finite(group.file(), group.path() + "/" + array.name, array.values);

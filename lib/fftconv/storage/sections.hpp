@@ -36,6 +36,9 @@ DatasetRecord read_dataset_record(const hdf5::Group& root);
 void check_finite(const std::string& file, const std::string& field, std::span<const float> values);
 void check_finite(const std::string& file, const std::string& field, std::span<const double> values);
 
+/// @throws FileError naming the first value that is not 0 to 100, and where it is.
+void check_percentages(const std::string& file, const std::string& field, std::span<const double> values);
+
 /// The arrays below a group, at the paths that their names are; all of their values are finite.
 void write_arrays(hdf5::Group& group, const std::vector<NamedArray>& arrays);
 std::vector<NamedArray> read_arrays(const hdf5::Group& group);

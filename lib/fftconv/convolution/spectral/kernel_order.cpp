@@ -49,10 +49,11 @@ void list_by_channel(KernelOrder& order, int channels) {
     const sparse_sum::KernelList& from = order.by_output;
     sparse_sum::KernelList& to = order.by_channel;
     std::vector<std::vector<int>> of_channel(channels), positions(channels);
+    to.placed = from.placed;
     for (int o = 0; o < from.rows(); ++o)
         for (int e = from.begin[o]; e < from.begin[o + 1]; ++e) {
             of_channel[from.channel[e]].push_back(o);
-            if (!from.position.empty()) positions[from.channel[e]].push_back(from.position[e]);
+            if (from.placed) positions[from.channel[e]].push_back(from.position[e]);
         }
     to.begin.push_back(0);
     for (int v = 0; v < channels; ++v) {
@@ -96,6 +97,7 @@ sparse_sum::KernelList list_by_output(const PhaseKernels& kernels, const std::ve
                                       bool keep_pruned) {
     const int own = kernels.group_channels();
     sparse_sum::KernelList list;
+    list.placed = keep_pruned;
     list.begin.push_back(0);
     for (int o = 0; o < kernels.out_channels; ++o) {
         for (int v = 0; v < own; ++v) {

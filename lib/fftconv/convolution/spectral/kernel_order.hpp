@@ -49,8 +49,7 @@ struct KernelOrder {
     }
     KernelStore& store(Toward side) {
         if (dense) return side == Toward::output ? panels_by_output : panels_by_channel;
-        return side == Toward::output || !list(side).position.empty() ? entries_by_output
-                                                                      : entries_by_channel;
+        return side == Toward::output || list(side).placed ? entries_by_output : entries_by_channel;
     }
     /// Bytes of cached and accumulated spectra.
     std::size_t bytes() const;

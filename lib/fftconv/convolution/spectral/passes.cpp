@@ -38,7 +38,7 @@ SpectralLayer::SpectralLayer(const ConvolutionShape& shape_of, const Convolution
 }
 
 void SpectralLayer::set_kernels(const std::vector<std::uint8_t>& mask) {
-    const bool complete = keep_pruned && !order.by_output.position.empty();  // from the last mask
+    const bool complete = keep_pruned && order.by_output.placed;  // from the last mask
     KernelOrder next = make_kernel_order(geometry.kernels, transform.bins(), mask, keep_pruned,
                                          complete ? &order.entries_by_output : nullptr);
     if (complete) next.entries_by_output = std::move(order.entries_by_output);

@@ -242,7 +242,7 @@ void Sum(bool conjugated, const KernelList& list, const float* weights_re, const
                           2 * std::size_t(slots.slot), std::size_t(slots.slot)};
         const Fetcher fetcher(last ? slots.next : slots.in + (i + 1) * slots.in_stride, slots.in_stride,
                               list.channel.size());
-        if (!list.position.empty())
+        if (list.placed)
             conjugated ? SumSlot<true, true>(list, weights, visit, lanes, fetcher)
                        : SumSlot<false, true>(list, weights, visit, lanes, fetcher);
         else
@@ -437,7 +437,7 @@ void find_shared_panels(KernelList& list) {
 }
 
 std::size_t KernelList::weight_at(int row, int e) const {
-    if (!position.empty()) return position[e];
+    if (placed) return position[e];
     if (!shared[row / panel_rows]) return e;
     const int of_panel = begin[row / panel_rows * panel_rows];
     return of_panel + std::size_t(e - begin[row]) * panel_rows + row % panel_rows;

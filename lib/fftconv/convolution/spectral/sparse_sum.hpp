@@ -18,11 +18,12 @@ inline constexpr int panel_rows = 4;
 
 /// The kernels that survive, row by row: row r sums the entries begin[r] .. begin[r+1]−1; entry e has input
 /// channel channel[e]. Weights stand in list order, [entry]; but where the four rows of a panel, 4g .. 4g+3,
-/// have the same channels and `shared[g]` says so, in panels, [entry of a row][row]. With `position` entry e
-/// has its weight there instead, and no panel is shared.
+/// have the same channels and `shared[g]` says so, in panels, [entry of a row][row]. Where the list is
+/// `placed` entry e has its weight at position[e] instead, and no panel is shared.
 struct KernelList {
     std::vector<int> begin, channel, position;
     std::vector<std::uint8_t> shared;
+    bool placed = false;  ///< said apart: a list of no kernels has no positions either
 
     int rows() const { return int(begin.size()) - 1; }
     bool empty(int row) const { return begin[row] == begin[row + 1]; }
