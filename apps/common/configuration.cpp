@@ -7,6 +7,7 @@
 #include <fstream>
 #include <locale>
 #include <sstream>
+#include <string_view>
 
 #include "fftconv/core/error.hpp"
 #include "fftconv/storage/checkpoint.hpp"
@@ -16,6 +17,8 @@
 namespace fftconv {
 
 namespace {
+
+constexpr std::string_view hdf5_signature = "\x89HDF";
 
 /// The same text whatever the locale.
 std::ostringstream plain_stream() {
@@ -107,6 +110,14 @@ std::string app_of(const Configuration& configuration) {
     return "";
 }
 
+bool is_recorded_configuration(const std::string& file) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(file, ignored)) return false;  // a pipe is read once
+    std::string text(hdf5_signature.size(), '\0');
+    std::ifstream(file, std::ios::binary).read(text.data(), std::streamsize(text.size()));
+    return text == hdf5_signature;
+}
+
 Configuration read_configuration(const std::string& file) {
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored))
@@ -117,7 +128,7 @@ Configuration read_configuration(const std::string& file) {
     std::string text(most + 1, '\0');
     in.read(text.data(), std::streamsize(text.size()));
     text.resize(std::size_t(in.gcount()));
-    if (text.starts_with("\x89HDF")) {
+    if (text.starts_with(hdf5_signature)) {
         Configuration recorded = parse_toml(recorded_toml(file), file);
         recorded[app_key] = app_of(recorded);
         return recorded;

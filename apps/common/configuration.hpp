@@ -28,6 +28,8 @@ std::string app_of(const Configuration& configuration);
 /// records, with its app. @throws UsageError when it cannot be read, FileError when it is a damaged file of
 /// ours.
 Configuration read_configuration(const std::string& file);
+/// Whether a file is one of ours, whatever its name, and not a TOML document.
+bool is_recorded_configuration(const std::string& file);
 
 /// A value as people write it: 0.5, true, text, [a, b].
 std::string text_of(const OptionValue& value);

@@ -276,10 +276,11 @@ void Options::read_config() {
     if (config_.empty()) return;
     const Configuration configuration = read_configuration(config_);
     if (configuration.contains(app_key)) require_own(configuration, "--config: " + config_);
+    const bool recorded = is_recorded_configuration(config_);
     for (const auto& [name, value] : configuration) {
         if (name == app_key) continue;
         const Entry* entry = find(name);
-        if (entry == nullptr && config_.ends_with(".h5")) continue;  // of a version that had other options
+        if (entry == nullptr && recorded) continue;  // of a version that had other options
         if (entry == nullptr)
             throw UsageError(config_ + ": unknown key '" + name +
                              "': keys are the long options without dashes (see --help)");

@@ -118,6 +118,11 @@ bool interrupted() {
     return asked != 0;
 }
 
+std::string behind_links(const std::string& out) {
+    std::error_code ignored;
+    return std::filesystem::is_symlink(out, ignored) ? std::filesystem::weakly_canonical(out).string() : out;
+}
+
 void make_folder(const fs::path& folder) {
     std::error_code problem;
     fs::create_directories(folder, problem);

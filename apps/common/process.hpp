@@ -48,6 +48,9 @@ class OutputLock {
     int descriptor_ = -1;
 };
 
+/// An output that is a symbolic link as the file behind it, so that the folders of its run are next to that.
+std::string behind_links(const std::string& out);
+
 /// Before long work: @throws FileError when something else than a folder has this name.
 void require_folder(const std::filesystem::path& folder);
 

@@ -388,6 +388,7 @@ void run_ecp(EcpOptions& ecp, Options& options) {
     if (ecp.measure && team().count() > 1)
         throw UsageError("--measure: expected one process, found " + std::to_string(team().count()) +
                          ": each would time plans of its own");
+    ecp.out = behind_links(ecp.out);
     require_folder(ecp.figures_folder());
     if (team().first()) require_output(ecp, {ecp.checkpoint_folder()});
     const auto lock = team().first() ? std::make_unique<OutputLock>(ecp.out) : nullptr;

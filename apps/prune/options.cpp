@@ -84,7 +84,12 @@ PruningPoint PruningPoint::before() const {
 std::vector<double> parse_ratios(const std::string& text) {
     const std::vector<std::string> parts = split(text, ':');
     const double first = parse_ratio(parts[0], text);
-    const auto rounded = [](double ratio) { return std::round(ratio * 1e6) / 1e6; };  // as names print them
+    const auto rounded = [&](double ratio) {  // as names print them
+        const double result = std::round(ratio * 1e6) / 1e6;
+        if (result == 0 && ratio > 0)
+            throw UsageError("--ratio: expected 0 or at least 0.000001, found " + text);
+        return result;
+    };
     if (parts.size() == 1) return {rounded(first)};
     if (parts.size() != 3) throw UsageError("--ratio: expected FIRST:LAST:STEP, found " + text);
     const double last = parse_ratio(parts[1], text), step = parse_ratio(parts[2], text);

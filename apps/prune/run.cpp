@@ -148,6 +148,7 @@ void prune_baseline(PruneOptions& prune, const Options& options, std::optional<D
 void run_pruning(PruneOptions& prune, Options& options) {
     require_threads(prune.train.thread_count());
     require_for_team(prune);
+    prune.train.out = behind_links(prune.train.out);
     require_other_files(prune.train.out, {prune.checkpoint, prune.mask});
     require_folder(prune.figures_folder());
     if (team().first()) require_output(prune.train, {prune.folder()});

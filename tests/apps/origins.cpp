@@ -1,6 +1,7 @@
 // What runs start from, and what lies in their folders: it is what it says, and nothing else is taken for it.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <string>
 
 #include "apps/recorded.hpp"
@@ -194,6 +195,18 @@ BOOST_AUTO_TEST_CASE(curves_have_a_test_for_each_epoch) {
     bench.fails(app("ecp") + " --report " + out, 1,
                 "/curves/one-conv-max/test_mcr: expected a value for each of 1");
     bench.fails(app("ecp") + " --resume --out " + out, 1, "/curves/one-conv-max/test_mcr");
+}
+
+BOOST_AUTO_TEST_CASE(a_link_to_the_result_is_the_result) {
+    const Normalised bench;
+    bench.works(bench.pruned("p.h5", "--ratio 0.3"));
+    std::filesystem::create_symlink("p.h5", bench.path("link.h5"));
+    bench.works(app("prune") + " --threads 1 --resume --out " + bench.path("link.h5"));
+    BOOST_TEST(!std::filesystem::exists(bench.path("link.h5.points")));
+    BOOST_TEST(std::filesystem::is_symlink(bench.path("link.h5")));
+    bench.fails(bench.pruned("q.h5", "--ratio 0.0000004"), 2, "--ratio: expected 0 or at least");
+    std::ofstream(bench.path("options.h5")) << "ratios = ['0.3']\n";
+    bench.fails(bench.pruned("q.h5", "--config " + bench.path("options.h5")), 2, "unknown key 'ratios'");
 }
 
 // Runs on other images, or with other masks, are no repeats of each other, whatever their names.
