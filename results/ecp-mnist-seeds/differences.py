@@ -44,8 +44,8 @@ def accuracies():
 def is_compared(method, baseline):
     if not re.search("-(ecp|random)-", method) or method[:8] != baseline[:8] or method == baseline:
         return False
-    if "-ecp-" in baseline:  # one network for every K against one for K = 0
-        return baseline.endswith("-ecp-0") and method.endswith("-ecp-per-batch")
+    if "-ecp-" in baseline:  # another K, or one network for every K, against K = 0
+        return baseline.endswith("-ecp-0") and re.search(r"-ecp-(per-batch|[123])$", method) is not None
     # random pooling and ECP of one K are the same function: what they differ by is the noise of a training
     return "random" not in baseline or method.replace("ecp", "random") == baseline
 
