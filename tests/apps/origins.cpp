@@ -36,6 +36,12 @@ struct Normalised : Recorded {
     }
 };
 
+struct Ecp : Recorded {
+    std::string out = path("e.h5"),
+                ecp = app("ecp") +
+                      " --network one-conv --batch 50 --threads 1 --convolution-rounds 0 --out " + out;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(origins)
@@ -92,10 +98,8 @@ BOOST_AUTO_TEST_CASE(a_k_for_the_run_is_drawn_once) {
 }
 
 BOOST_AUTO_TEST_CASE(a_later_run_takes_nothing_up_that_was_replaced) {
-    const Recorded bench;
-    const std::string out = bench.path("e.h5");
-    const std::string ecp =
-        app("ecp") + " --network one-conv --batch 50 --threads 1 --convolution-rounds 0 --out " + out;
+    const Ecp bench;
+    const std::string &out = bench.out, &ecp = bench.ecp;
     bench.works(ecp + " --method max,ecp --mode 0 --epochs 2");
     bench.works(ecp + " --method max --epochs 1 --overwrite");
     BOOST_TEST(!std::filesystem::exists(out + ".checkpoints/one-conv-ecp-0.h5"));
@@ -106,15 +110,12 @@ BOOST_AUTO_TEST_CASE(a_later_run_takes_nothing_up_that_was_replaced) {
 }
 
 BOOST_AUTO_TEST_CASE(a_k_that_fftconv_ecp_drew_is_drawn_again) {
-    const Recorded bench;
-    const std::string out = bench.path("e.h5");
-    bench.works(app("ecp") +
-                " --network one-conv --batch 50 --threads 1 --convolution-rounds 0 --method ecp " +
-                "--mode 0,per-epoch,per-batch --epochs 1 --out " + out);
+    const Ecp bench;
+    bench.works(bench.ecp + " --method ecp --mode 0,per-epoch,per-batch --epochs 1");
     for (const std::string mode : {"0", "per-epoch", "per-batch"}) {
         const std::string tuned = bench.path(mode + ".h5");
-        bench.works(app("train") + " --threads 1 --epochs 1 --init " + out + ".checkpoints/one-conv-ecp-" +
-                    mode + ".h5 --out " + tuned);
+        bench.works(app("train") + " --threads 1 --epochs 1 --init " + bench.out +
+                    ".checkpoints/one-conv-ecp-" + mode + ".h5 --out " + tuned);
         const Configuration recorded = parse_toml(read_checkpoint(tuned).resolved_toml, tuned);
         BOOST_TEST(fftconv::text_of(recorded.at("mode")) == mode);
     }
@@ -182,11 +183,9 @@ BOOST_AUTO_TEST_CASE(what_a_preprocessing_lacks_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(curves_have_a_test_for_each_epoch) {
-    const Recorded bench;
-    const std::string out = bench.path("e.h5");
-    bench.works(app("ecp") +
-                " --network one-conv --batch 50 --threads 1 --convolution-rounds 0 --method max " +
-                "--epochs 1 --out " + out);
+    const Ecp bench;
+    const std::string& out = bench.out;
+    bench.works(bench.ecp + " --method max --epochs 1");
     ResultRecord record = read_results(out);
     record.curves.at(0).test_mcr = {-40};
     BOOST_CHECK_THROW(write_results(out, record), FileError);

@@ -13,6 +13,16 @@ namespace {
 
 const auto engines = boost::unit_test::data::make({"fft", "direct", "spatial"});
 
+ConvolutionShape square(int channels) {
+    return {.batch = 8,
+            .in_channels = channels,
+            .out_channels = channels,
+            .height = 10,
+            .width = 10,
+            .kernel = 3,
+            .padding = 1};
+}
+
 bool channel_is_finite(const Tensor& maps, int channel) {
     for (int h = 0; h < maps.height(); ++h)
         for (int w = 0; w < maps.width(); ++w)
@@ -28,13 +38,7 @@ BOOST_AUTO_TEST_SUITE(a_pruned_kernel_is_absent)
 BOOST_DATA_TEST_CASE(in_every_pass,
                      engines* boost::unit_test::data::make({2, 12}) * boost::unit_test::data::make({-1, 1}),
                      engine, channels, mode) {
-    const ConvolutionShape shape{.batch = 8,
-                                 .in_channels = channels,
-                                 .out_channels = channels,
-                                 .height = 10,
-                                 .width = 10,
-                                 .kernel = 3,
-                                 .padding = 1};
+    const ConvolutionShape shape = square(channels);
     ConvolutionTester tester(shape);
     tester.mode(mode).mask([](int o, int c) { return o != 0 || c != 0; });
     auto made = tester.make(engine);
@@ -62,13 +66,7 @@ BOOST_DATA_TEST_CASE(in_every_pass,
 // any other.
 BOOST_DATA_TEST_CASE(all_of_them_between_masks, engines* boost::unit_test::data::make({2, 20}), engine,
                      channels) {
-    const ConvolutionShape shape{.batch = 8,
-                                 .in_channels = channels,
-                                 .out_channels = channels,
-                                 .height = 10,
-                                 .width = 10,
-                                 .kernel = 3,
-                                 .padding = 1};
+    const ConvolutionShape shape = square(channels);
     ConvolutionTester half(shape), none(shape);
     auto made = half.density(0.5).make(engine);
     made->keep_pruned_spectra(true);
