@@ -12,6 +12,7 @@
 #include <numeric>
 #include <thread>
 
+#include "common/process.hpp"
 #include "common/team.hpp"
 #include "fftconv/core/version.hpp"
 
