@@ -15,7 +15,7 @@ for seed in $seeds; do
     train "base-$seed" --architecture cnn-large --width 0.5 --dataset cifar-10 --preprocess whitening --batch-norm --batch 128 \
         --optimizer rmsprop --rate 0.001 --schedule cosine --epochs 60 --weight-decay "$decay" --dropout 0.5 \
         --validation 0.2 --keep-best "${augmentation[@]}" --seed "$seed"
-    # Over 88 %: 51 % of the kernels by maps, then three quarters of those that are left.
+    # Over 88 %: half of the kernels by maps, then 77 % of those that are left.
     grow fftconv-prune "maps-then-kernels-$seed" --checkpoint "base-$seed.h5" --layers conv2,conv3,conv4,conv5,conv6,conv7 \
         --granularity feature-map,kernel --ratio 0.3,0.77 --batch 128 --candidates 10 --optimizer rmsprop \
         --weight-decay "$decay" "${augmentation[@]}" --retrain-epochs 12 --seed "$seed" --timing-rounds 3
