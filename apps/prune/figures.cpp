@@ -202,17 +202,22 @@ void add_claims(Plot& plot, const std::string& figure, const PooledRuns& runs, b
     }
 }
 
+/// The paper's network that the results' one is at this part of its width, or nothing.
+std::string paper_name(const PruningResults& results, double width) {
+    if (!results.baseline()) return "";
+    const Architecture own = with_batch_norm(parse_architecture(results.baseline()->architecture), false);
+    for (const auto& [name, full] : known_architectures())
+        if (with_batch_norm(with_width(parse_architecture(full), width), false) == own) return name;
+    return "";
+}
+
 /// The network as people call it: one of the papers', or one of them at a part of its width; else as it is
 /// written.
 std::string name_of(const PruningResults& results) {
-    if (!results.baseline()) return "";
-    const Architecture own = parse_architecture(results.baseline()->architecture);
-    for (const auto& [name, full] : known_architectures())
-        for (const double width : {1.0, 0.75, 0.5, 0.25, 0.125})
-            if (with_batch_norm(own, false) ==
-                with_batch_norm(with_width(parse_architecture(full), width), false))
-                return width == 1 ? name : fmt::format("{} at {:g} of its width", name, width);
-    return results.baseline()->architecture;
+    for (const double width : {1.0, 0.75, 0.5, 0.25, 0.125})
+        if (const std::string name = paper_name(results, width); !name.empty())
+            return width == 1 ? name : fmt::format("{} at {:g} of its width", name, width);
+    return results.baseline() ? results.baseline()->architecture : "";
 }
 
 std::string subject_of(const PruningRecord& run) {
@@ -226,11 +231,7 @@ std::string figure_of(const std::string& experiment) {
 }
 
 std::string paper_name(const PruningResults& results) {
-    if (!results.baseline()) return "";
-    const Architecture own = with_batch_norm(parse_architecture(results.baseline()->architecture), false);
-    for (const auto& [name, full] : known_architectures())
-        if (with_batch_norm(parse_architecture(full), false) == own) return name;
-    return "";
+    return paper_name(results, 1);
 }
 
 std::vector<PruningFigure> pruning_figures(const std::vector<PruningRecord>& runs) {

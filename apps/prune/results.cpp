@@ -247,9 +247,8 @@ std::vector<std::string> missing_points(const PruneOptions& options, const Pruni
 std::vector<BudgetRow> budget_rows(const PruningResults& results, const PruneOptions& options) {
     const PruningResult* baseline = results.baseline();
     if (!options.has_budget() || !baseline) return {};
-    std::string granularity;  // of whole sequences
-    for (const std::string& each : options.granularities)
-        granularity += (granularity.empty() ? "" : "+") + each;
+    const std::string granularity =
+        fmt::format("{}", fmt::join(options.granularities, "+"));  // whole sequences
     // Of earlier calls too, whose criteria, ratios and repeats this one need not name.
     std::map<std::string, const PruningResult*>
         largest;  // by what the names have before the last ratio, and repeat
