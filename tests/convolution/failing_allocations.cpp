@@ -65,7 +65,7 @@ int fail_in_turn(Call call, Check check) {
 }
 
 constexpr ConvolutionShape shape{
-    .batch = 16, .in_channels = 9, .out_channels = 10, .height = 11, .width = 12, .kernel = 3, .padding = 1};
+    .batch = 16, .in_channels = 5, .out_channels = 6, .height = 9, .width = 8, .kernel = 3, .padding = 1};
 
 }  // namespace
 
