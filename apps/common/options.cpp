@@ -250,8 +250,13 @@ bool Options::given(const std::string& name) const {
     return entry->option->count() > 0 || contains(configured_, name);
 }
 
-bool Options::on_command_line(const std::string& name) const {
-    return given(name) && !contains(configured_, name);
+bool Options::chosen(const std::string& name) const {
+    return given(name) && (!contains(configured_, name) || contains(written_, name));
+}
+
+void Options::require_used(const std::string& name, bool used, const std::string& expected) const {
+    if (chosen(name) && !used)
+        throw UsageError(fmt::format("--{}: without {} nothing comes of it", name, expected));
 }
 
 std::string Options::resolved_toml() const {
@@ -288,15 +293,16 @@ void Options::read_config() {
         if (entry->option == nullptr)
             entry->set(value);
         else if (entry->option->count() == 0)
-            configure(*entry, value);
+            configure(*entry, value, recorded);
     }
 }
 
 /// Takes a value of --config's file, with all the checks of the command line.
-void Options::configure(const Entry& entry, const OptionValue& value) {
+void Options::configure(const Entry& entry, const OptionValue& value, bool recorded) {
     configured_.push_back(entry.name);
     try {
         entry.set(value);
+        if (!recorded && text_of(entry.value()) != text_of(entry.initial)) written_.push_back(entry.name);
         if (std::holds_alternative<bool>(value)) return;
         entry.option->add_result(CLI::detail::join(texts_of(value), ","));
         entry.option->run_callback();

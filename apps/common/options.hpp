@@ -119,8 +119,11 @@ class Options {
 
     /// Whether the command line or --config has this option.
     bool given(const std::string& name) const;
-    /// Whether the command line has it.
-    bool on_command_line(const std::string& name) const;
+    /// Whether somebody chose its value: on the command line, or in a TOML file as other than the default.
+    /// (What a run recorded has every option.)
+    bool chosen(const std::string& name) const;
+    /// @throws UsageError when this option was chosen, and without `expected` nothing comes of it.
+    void require_used(const std::string& name, bool used, const std::string& expected) const;
     /// The app and every option's value, sorted by name; a document that --config accepts.
     std::string resolved_toml() const;
     Configuration values() const;
@@ -178,7 +181,7 @@ class Options {
     const Entry* find(const std::string& name) const;
     void require_no_empty_values() const;
     void read_config();
-    void configure(const Entry& entry, const OptionValue& value);
+    void configure(const Entry& entry, const OptionValue& value, bool recorded);
     std::string unknown_option() const;
     int fail(const std::exception& error, int status) const;
     void require_team() const;
@@ -188,6 +191,7 @@ class Options {
     std::string group_ = "Options", config_, examples_;
     std::vector<Entry> entries_;
     std::vector<std::string> configured_;  ///< options that --config's file has
+    std::vector<std::string> written_;     ///< of these, the ones that somebody wrote there
     std::vector<std::string> arguments_;
 };
 

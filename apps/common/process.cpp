@@ -135,6 +135,19 @@ void require_folder(const fs::path& folder) {
         throw FileError(folder.string(), "folder", "one that is there or can be made", "a file");
 }
 
+void remove_results(const fs::path& folder, const std::vector<fs::path>& read) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        std::error_code ignored;
+        const auto is_entry = [&](const fs::path& file) {
+            return fs::equivalent(entry.path(), file, ignored);
+        };
+        if (entry.path().extension() == ".h5" && std::ranges::none_of(read, is_entry))
+            files.push_back(entry.path());
+    }
+    for (const fs::path& file : files) fs::remove(file);
+}
+
 void require_threads(int threads) {
     const int most = std::max(256, 4 * int(std::thread::hardware_concurrency()));
     if (threads > most)

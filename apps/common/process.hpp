@@ -21,6 +21,10 @@ bool interrupted();
 /// Makes the folder and those above it, when they are not there. @throws FileError when it cannot.
 void make_folder(const std::filesystem::path& folder);
 
+/// Removes the folder's HDF5 files, what an older run left there, but not those that are read; empty names
+/// are none.
+void remove_results(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& read = {});
+
 /// Fails now, with a message, where this process cannot have so many threads: the work would be shared by
 /// fewer.
 /// @throws UsageError when it is more than anybody can mean; Error when the system starts fewer.

@@ -195,7 +195,7 @@ void require_mode_is_used(const Options& options, const Architecture& architectu
         const auto* pooling = std::get_if<PoolingSpec>(&layer);
         return pooling && (pooling->method == PoolingMethod::random || pooling->method == PoolingMethod::ecp);
     };
-    if (options.on_command_line("mode") && std::ranges::none_of(architecture.layers, has_mode))
+    if (options.chosen("mode") && std::ranges::none_of(architecture.layers, has_mode))
         throw UsageError("--mode: expected a network with random or ecp pooling, which has a K, found " +
                          to_string(architecture));
 }

@@ -92,7 +92,7 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     TrainerOptions trainer_options() const;
 };
 
-/// @throws UsageError when the command line gives --mode to a network without K.
+/// @throws UsageError when --mode was chosen for a network without K.
 void require_mode_is_used(const Options& options, const Architecture& architecture);
 
 /// Binds the options of fftconv-train to `train`, which must outlive `options`.

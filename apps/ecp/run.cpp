@@ -71,7 +71,6 @@ class EcpRun {
   private:
     void prepare_files();
     void take_up(ResultRecord stored);
-    void clear_checkpoints() const;
     void measure_convolutions();
     void train_repeat(int repeat, Progress& progress);
     void train_epoch(Training& training, Progress& progress);
@@ -120,7 +119,7 @@ long EcpRun::done_batches() const {
 /// an epoch.
 void EcpRun::prepare_files() {
     make_folder(ecp_.checkpoint_folder());
-    if (ecp_.overwrite) clear_checkpoints();
+    if (ecp_.overwrite) remove_results(ecp_.checkpoint_folder());  // all, or a later call would take them up
     record_.resolved_toml = options_.resolved_toml();
     save_result();
 }
@@ -139,14 +138,6 @@ void EcpRun::take_up(ResultRecord stored) {
             for (const std::string& name : std::get<std::vector<std::string>>(table.columns.at(0).values))
                 trained_apart_.insert(name);
     }
-}
-
-/// An older run's, which this one replaces: all of them, or a later call would take up what it left.
-void EcpRun::clear_checkpoints() const {
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(ecp_.checkpoint_folder()))
-        if (entry.path().extension() == ".h5") files.push_back(entry.path());
-    for (const std::filesystem::path& file : files) std::filesystem::remove(file);
 }
 
 void EcpRun::measure_convolutions() {
@@ -400,7 +391,7 @@ void run_ecp(EcpOptions& ecp, Options& options) {
         options.resume(stored->resolved_toml, ecp.out, may_differ);
         require_as_many_repeats(ecp, *stored);
     }
-    if (options.on_command_line("mode") &&
+    if (options.chosen("mode") &&
         std::ranges::none_of(ecp.method_list(), [](const EcpMethod& method) { return method.has_mode(); }))
         throw UsageError("--mode: expected --method random or ecp, which have a K");
     const Dataset dataset = load_dataset(ecp.dataset, ecp.data, {.limit = ecp.limit});

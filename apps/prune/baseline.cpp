@@ -33,8 +33,8 @@ void require_agreement(const RecordedRun& run, const PruneOptions& prune, const 
         given.architecture = run.checkpoint.architecture;
         given.batch_norm = given.batch_norm && !run.train.batch_norm;
     }
-    const bool named = options.given("architecture") || options.on_command_line("width") ||
-                       options.on_command_line("batch-norm");
+    const bool named =
+        options.given("architecture") || options.chosen("width") || options.chosen("batch-norm");
     require_same(run, "architecture", named, run.checkpoint.architecture,
                  to_string(given.network_for(parse_architecture(run.checkpoint.architecture).input)));
 }

@@ -225,8 +225,9 @@ void add_prune_options(Options& options, PruneOptions& prune) {
     options.add("candidates", prune.candidates, between(1, 1e6), "N of best-of-n: random masks tried");
     options.add("layers", prune.layers, "layers to prune, as conv2,conv3; all = every convolution");
     options.add("stride", prune.stride, at_least(1), "of intra-kernel units");
-    options.add("data-batches", prune.data_batches, at_least(1),
-                "training batches that taylor and spectral look at");
+    options.add(
+        "data-batches", prune.data_batches, at_least(1),
+        "training batches that criteria with data look at: taylor, taylor-gamma, spectral, reconstruction");
     options.add("retrain-epochs", prune.retrain_epochs, at_least(0),
                 "after each step, with the mask held; 0 = none");
     options.add("retrain-rate", prune.retrain_rate, at_least(0),

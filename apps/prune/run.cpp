@@ -24,18 +24,6 @@ namespace fftconv {
 
 namespace {
 
-/// Masks and checkpoints of a run that is replaced; not the network to prune, nor the mask that is given.
-void remove_older_points(const PruneOptions& prune) {
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(prune.folder())) {
-        std::error_code ignored;
-        const bool read = std::filesystem::equivalent(entry.path(), prune.checkpoint, ignored) ||
-                          std::filesystem::equivalent(entry.path(), prune.mask, ignored);
-        if (entry.path().extension() == ".h5" && !read) files.push_back(entry.path());
-    }
-    for (const std::filesystem::path& file : files) std::filesystem::remove(file);
-}
-
 /// Those of the calls before this one, and those of the baseline.
 std::vector<std::string> known_plans(std::vector<std::string> plans,
                                      const std::vector<std::string>& baseline) {
@@ -70,23 +58,36 @@ std::optional<Dataset> require_baseline(PruneOptions& prune, const Options& opti
 
 /// An option that the others leave without effect is a mistake.
 void require_used_options(const PruneOptions& prune, const Options& options) {
-    const auto require = [&](const char* option, bool used, const std::string& expected) {
-        if (options.on_command_line(option) && !used)
-            throw UsageError(fmt::format("--{}: without {} nothing comes of it", option, expected));
-    };
     const auto any = [](const std::vector<std::string>& names, const std::string& name) {
         return std::ranges::find(names, name) != names.end();
     };
+    const auto scores_on_data = [](const std::string& criterion) {
+        return criterion != best_of_n && looks_at_data(parse_criterion(criterion));
+    };
+    const std::string reconstruction = to_string(Criterion::reconstruction),
+                      inside = to_string(Granularity::intra_kernel),
+                      search = std::string("--criterion ") + best_of_n;
+    const bool searches = any(prune.criteria, best_of_n), retrains = prune.retrain_epochs > 0,
+               in_steps = (prune.train_baseline && prune.train.schedule.kind == Schedule::Kind::step) ||
+                          (retrains && prune.retrain_schedule == to_string(Schedule::Kind::step));
     for (const char* option : {"rate", "epochs", "schedule"})
-        require(option, prune.train_baseline,
-                fmt::format("--train, whose training it is of (see --retrain-{})", option));
+        options.require_used(option, prune.train_baseline,
+                             fmt::format("--train, whose training it is of (see --retrain-{})", option));
+    for (const char* option : {"schedule-every", "schedule-factor"})
+        options.require_used(option, in_steps, "--retrain-schedule step");
+    for (const char* option : {"retrain-rate", "retrain-share", "retrain-schedule", "retrain-warm-up"})
+        options.require_used(option, retrains, "--retrain-epochs");
+    options.require_used("temperature", prune.distil > 0, "--distil");
     if (prune.time_again && !prune.resumed)
         throw UsageError("--time-again: without a run to --resume nothing comes of it");
-    const std::string reconstruction = to_string(Criterion::reconstruction),
-                      inside = to_string(Granularity::intra_kernel);
-    require("compensate", any(prune.criteria, reconstruction), "--criterion " + reconstruction);
-    require("candidates-from", any(prune.criteria, best_of_n), std::string("--criterion ") + best_of_n);
-    require("stride", any(prune.granularities, inside), "--granularity " + inside);
+    options.require_used("compensate", any(prune.criteria, reconstruction), "--criterion " + reconstruction);
+    options.require_used("candidates", searches, search);
+    options.require_used("candidates-from", searches, search);
+    options.require_used("data-batches",
+                         std::ranges::any_of(prune.criteria, scores_on_data) ||
+                             (searches && scores_on_data(prune.candidates_from)),
+                         "a criterion that looks at data (taylor, spectral, reconstruction)");
+    options.require_used("stride", any(prune.granularities, inside), "--granularity " + inside);
 }
 
 std::optional<ResultRecord> stored_results(PruneOptions& prune, Options& options) {
@@ -122,7 +123,7 @@ void require_for_team(const PruneOptions& prune) {
 
 void prepare_folder(const PruneOptions& prune, const Options& options, bool resumes) {
     make_folder(prune.folder());
-    if (prune.train.overwrite) remove_older_points(prune);
+    if (prune.train.overwrite) remove_results(prune.folder(), {prune.checkpoint, prune.mask});
     if (!resumes)  // so that it can be resumed from now on
         write_results(prune.train.out, {.resolved_toml = options.resolved_toml(),
                                         .tables = {calls_table({}, options.resolved_toml())}});

@@ -263,6 +263,11 @@ std::optional<double> train_network(TrainOptions& train, const Options& options,
 
 namespace {
 
+void require_used_options(const TrainOptions& train, const Options& options) {
+    for (const char* option : {"schedule-every", "schedule-factor"})
+        options.require_used(option, train.schedule.kind == Schedule::Kind::step, "--schedule step");
+}
+
 /// What an interrupted run ends with.
 [[noreturn]] void stop(const Options& options) {
     throw Interrupted("interrupted; everything is saved. Resume with:\n  " +
@@ -361,6 +366,7 @@ void run_training(TrainOptions& train, Options& options) {
     if (!train.resume) take_initial(train, options);
     for (int repeat = 0; repeat < train.repeat; ++repeat)
         require_other_files(file_of_repeat(train.out, repeat), {train.init});
+    if (!train.resume) require_used_options(train, options);
     if (train.repeat > 1) return train_repeats(train, options);
     if (is_done(train, options)) return;
     if (team().first()) require_output(train);

@@ -49,13 +49,6 @@ BOOST_AUTO_TEST_CASE(what_contradicts_a_checkpoint_is_refused_unless_it_overrule
     bench.fails(prune + "--width 2", 2, "--architecture");
     bench.fails(prune + "--batch-norm", 2, "--architecture");
     bench.fails(prune + "--layers conv9", 2, "--layers: expected conv1 or dense1, found conv9");
-    // What the other options leave without effect.
-    bench.fails(prune + "--rate 0.5", 2, "--rate: without --train");
-    bench.fails(prune + "--epochs 3", 2, "--retrain-epochs");
-    bench.fails(prune + "--schedule cosine", 2, "--retrain-schedule");
-    bench.fails(prune + "--compensate --criterion l2", 2, "--compensate: without --criterion reconstruction");
-    bench.fails(prune + "--candidates-from l2 --criterion l2", 2, "without --criterion best-of-n");
-    bench.fails(prune + "--stride 3", 2, "--stride: without --granularity intra-kernel");
     // Scores that such units do not have are no later finding.
     bench.fails(prune + "--granularity feature-map --criterion l2,gamma", 2, "batch normalisation");
     bench.fails(prune + "--granularity feature-map --criterion best-of-n --candidates-from reconstruction", 2,
@@ -67,6 +60,34 @@ BOOST_AUTO_TEST_CASE(what_contradicts_a_checkpoint_is_refused_unless_it_overrule
     write_digits(other.path() / "mnist", "train", 201);
     bench.fails(evaluate + "--data " + other.path().string(), 1, net + ": /dataset/sha256");
     bench.fails(prune + "--data " + other.path().string(), 1, net + ": /dataset/sha256");
+}
+
+BOOST_AUTO_TEST_CASE(options_that_others_leave_without_effect_are_refused) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), again = " --out " + bench.path("t.h5");
+    bench.works(bench.train("--validation 0.2 --out " + net));
+    const std::string prune =
+        bench.prune("--ratio 0.5 --checkpoint " + net + " --out " + bench.path("p.h5") + " ");
+    bench.fails(prune + "--rate 0.5", 2, "--rate: without --train");
+    bench.fails(prune + "--epochs 3", 2, "--retrain-epochs");
+    bench.fails(prune + "--schedule cosine", 2, "--retrain-schedule");
+    bench.fails(prune + "--compensate --criterion l2", 2, "--compensate: without --criterion reconstruction");
+    bench.fails(prune + "--candidates-from l2 --criterion l2", 2, "without --criterion best-of-n");
+    bench.fails(prune + "--stride 3", 2, "--stride: without --granularity intra-kernel");
+    bench.fails(prune + "--schedule-every 3", 2, "--schedule-every: without --retrain-schedule step");
+    bench.fails(prune + "--retrain-share 0.5", 2, "--retrain-share: without --retrain-epochs");
+    bench.fails(prune + "--temperature 2", 2, "--temperature: without --distil");
+    bench.fails(prune + "--criterion l2 --candidates 7", 2, "--candidates: without --criterion best-of-n");
+    bench.fails(prune + "--criterion l2 --data-batches 3", 2, "--data-batches: without a criterion");
+    bench.fails(bench.train("--schedule cosine --schedule-factor 0.5 " + again), 2,
+                "--schedule-factor: without --schedule step");
+    // Nor what a file says, but for the defaults, which files of all options have.
+    const std::string toml = bench.path("options.toml");
+    std::ofstream(toml) << "schedule-every = 3\n";
+    bench.fails(bench.train("--config " + toml + again), 2, "--schedule-every: without --schedule step");
+    std::ofstream(toml) << "schedule-every = 10\n";
+    bench.works(bench.train("--config " + toml + again));
+    BOOST_TEST(!std::filesystem::exists(bench.path("p.h5")));
 }
 
 BOOST_AUTO_TEST_CASE(an_architecture_that_is_none_is_the_file_s_fault) {

@@ -58,6 +58,12 @@ inline std::string to_string(Criterion criterion) {
     return criterion_names.print(criterion);
 }
 
+/// Whether its scores are of batches of data, and not of the network alone.
+constexpr bool looks_at_data(Criterion criterion) {
+    return criterion == Criterion::taylor || criterion == Criterion::taylor_gamma ||
+           criterion == Criterion::spectral || criterion == Criterion::reconstruction;
+}
+
 /// What criteria that look at data see: the first `batches` of them, in order. The random one uses the seed.
 struct CriterionData {
     Batches& images;  ///< of the training set
