@@ -8,10 +8,7 @@ int main(int argc, char** argv) {
         "fftconv-train", "Trains a network, with a checkpoint after each epoch, and tests it at the end.");
     fftconv::add_train_options(options, train);
     fftconv::add_shards_option(options, train);
-    options.group("Training");
-    options.add(
-        "repeat", train.repeat, fftconv::between(1, 1000),
-        "trainings with seeds counted up from --seed, each with a file of its own: FILE-repeat-2.h5, …");
+    fftconv::add_repeat_option(options, train);
     options.example("fftconv-train --architecture two-conv --epochs 5 --out network.h5",
                     "the papers' network");
     options.example("fftconv-train --resume --out network.h5", "what was interrupted, with all its options");

@@ -287,15 +287,16 @@ std::string file_of_repeat(const std::string& out, int repeat) {
     return (file.parent_path() / (name + file.extension().string())).string();
 }
 
-/// One of several trainings, each with a file of its own, whose seed is counted up. Nothing when interrupted.
+/// One of several trainings, each with a file of its own, whose seed is counted up; the first one's file says
+/// how many there are. Nothing when interrupted.
 std::optional<double> train_repeat(const TrainOptions& train, int repeat) {
     TrainOptions own = train;
-    own.repeat = 1;
     own.seed += std::uint64_t(repeat);
     own.out = file_of_repeat(train.out, repeat);
     Options options("fftconv-train", "");
     add_train_options(options, own);
     add_shards_option(options, own);
+    if (repeat == 0) add_repeat_option(options, own);
     const auto lock = lock_output(own.out);
     std::optional<Checkpoint> stored;
     const bool there = std::filesystem::exists(own.out);  // the first process makes it before the others look
@@ -313,7 +314,8 @@ bool is_result_of(const TrainOptions& train, const Options& options, const Check
     const auto finished = stored.state.values.find("finished");
     if (finished == stored.state.values.end() || finished->second == 0) return false;
     try {
-        options.require_same(stored.resolved_toml, train.out, {"threads", "data", "dataset", "out", "plans"});
+        options.require_same(stored.resolved_toml, train.out,
+                             {"threads", "data", "dataset", "out", "plans", "repeat"});
         const Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
         return record_of(dataset) == stored.dataset;
     } catch (const UsageError&) {
@@ -343,9 +345,7 @@ void train_repeats(TrainOptions& train, Options& options) {
         require_output({.out = file_of_repeat(train.out, repeat), .overwrite = train.overwrite});
     if (train.resume) {
         require_output(train);
-        const int repeat = train.repeat;
         options.resume(read_checkpoint(train.out).resolved_toml, train.out, may_differ);
-        train.repeat = repeat;
     }
     std::vector<double> mcr;
     for (int repeat = 0; repeat < train.repeat; ++repeat) {
@@ -359,10 +359,30 @@ void train_repeats(TrainOptions& train, Options& options) {
                mean.mean, mean.deviation);
 }
 
+/// Those that the command asks for, or that it resumes.
+int repeats(const TrainOptions& train, const Options& options) {
+    std::error_code ignored;
+    if (!train.resume || options.given("repeat") || !std::filesystem::is_regular_file(train.out, ignored))
+        return train.repeat;
+    TrainOptions stored;
+    Options of_file("fftconv-train", "");
+    add_repeat_option(of_file, stored);
+    of_file.load(read_checkpoint(train.out).resolved_toml, train.out);
+    return stored.repeat;
+}
+
 }  // namespace
+
+void add_repeat_option(Options& options, TrainOptions& train) {
+    options.group("Training");
+    options.add(
+        "repeat", train.repeat, between(1, 1000),
+        "trainings with seeds counted up from --seed, each with a file of its own: FILE-repeat-2.h5, …");
+}
 
 void run_training(TrainOptions& train, Options& options) {
     require_threads(train.thread_count());
+    train.repeat = repeats(train, options);
     if (!train.resume) take_initial(train, options);
     for (int repeat = 0; repeat < train.repeat; ++repeat)
         require_other_files(file_of_repeat(train.out, repeat), {train.init});

@@ -7,6 +7,9 @@
 
 namespace fftconv {
 
+/// --repeat, of fftconv-train alone.
+void add_repeat_option(Options& options, TrainOptions& train);
+
 /// Trains one network (with --repeat several, with a file each) and tests it at the end; its checkpoint is
 /// replaced after each epoch. Refuses an output that exists, but with --resume or --overwrite, and holds a
 /// lock on it; does nothing where the output is what the same command made.

@@ -325,7 +325,7 @@ BOOST_AUTO_TEST_CASE(resumed_repeats_of_a_training) {
     const Bench bench;
     const std::string how = two_layers + "--batch 16 --validation 0.3 --keep-best ";
     bench.command("train", how + "--repeat 2 --epochs 1 --out " + bench.path("r.h5"));
-    bench.command("train", "--repeat 2 --resume --epochs 2 --out " + bench.path("r.h5"));
+    bench.command("train", "--resume --epochs 2 --out " + bench.path("r.h5"));  // the file says how many
     for (const auto& [file, seed] : {std::pair("r.h5", "1"), {"r-repeat-2.h5", "2"}}) {
         bench.command("train", how + "--overwrite --epochs 2 --seed " + std::string(seed) + " --out " +
                                    bench.path("one.h5"));
