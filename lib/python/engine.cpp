@@ -9,6 +9,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fftconv/convolution/make_engine.hpp"
 #include "fftconv/core/error.hpp"
@@ -21,7 +23,7 @@ namespace {
 using namespace fftconv;
 using Floats = py::array_t<float, 0>;
 using DenseFloats = py::array_t<float, py::array::c_style | py::array::forcecast>;
-using DenseBytes = py::array_t<std::uint8_t, py::array::c_style | py::array::forcecast>;
+using Shape = std::vector<py::ssize_t>;
 
 int extent(const py::array& array, int axis) {
     const py::ssize_t value = array.shape(axis);
@@ -54,16 +56,59 @@ MapsView to_write(Floats& array) {
     return view_of(array, array.mutable_data());  // throws where the array is read-only
 }
 
-/// One number, or a tuple of `counts` numbers.
+std::string text_of(const py::handle& value) {
+    return py::repr(value).cast<std::string>();
+}
+
+/// Of Python or NumPy. @throws ShapeError naming the argument.
+int number_of(const py::handle& value, const char* name) {
+    if (PyIndex_Check(value.ptr())) {
+        const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+        int overflow = 0;
+        const long found = PyLong_AsLongAndOverflow(whole.ptr(), &overflow);
+        if (overflow == 0 && std::in_range<int>(found)) return int(found);
+    }
+    throw ShapeError(std::string("convolution: ") + name + ": expected a whole number, found " +
+                     text_of(value));
+}
+
+/// One number, or a tuple of them.
 template <class Numbers>
 Numbers numbers_of(const py::object& value, const char* name) {
-    if (py::isinstance<py::int_>(value)) return Numbers(value.cast<int>());
-    const auto given = value.cast<std::vector<int>>();
+    if (!py::isinstance<py::sequence>(value) || py::isinstance<py::str>(value))
+        return Numbers(number_of(value, name));
+    std::vector<int> given;
+    for (const py::handle& each : value) given.push_back(number_of(each, name));
     if (given.size() == 2) return Numbers(given[0], given[1]);
     if constexpr (std::is_same_v<Numbers, Padding>)
         if (given.size() == 4) return Numbers(given[0], given[1], given[2], given[3]);
     throw ShapeError(std::string("convolution: ") + name + ": expected one number or a pair, found " +
                      std::to_string(given.size()) + " numbers");
+}
+
+/// @throws ShapeError unless the array has this shape and elements of one of NumPy's kinds.
+void require_array(const py::array& array, const char* name, const Shape& shape, const std::string& kinds) {
+    const Shape found(array.shape(), array.shape() + array.ndim());
+    if (found != shape)
+        throw ShapeError(std::string("convolution: ") + name + ": expected an array of shape " +
+                         text_of(py::tuple(py::cast(shape))) + ", found " +
+                         text_of(py::tuple(py::cast(found))));
+    if (kinds.find(array.dtype().kind()) == std::string::npos)
+        throw ShapeError(std::string("convolution: ") + name + ": expected numbers, found " +
+                         text_of(array.dtype()));
+}
+
+/// A byte for each element: of booleans, or of whole numbers 0 and 1.
+std::vector<std::uint8_t> bytes_of(const py::array& mask) {
+    const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast> values(mask);
+    std::vector<std::uint8_t> bytes;
+    for (py::ssize_t i = 0; i < values.size(); ++i) {
+        const std::int64_t value = values.data()[i];
+        if (value != 0 && value != 1)
+            throw ShapeError("convolution: mask: expected 0 (pruned) or 1, found " + std::to_string(value));
+        bytes.push_back(std::uint8_t(value));
+    }
+    return bytes;
 }
 
 class Convolution {
@@ -72,21 +117,27 @@ class Convolution {
         : engine_(make_engine(engine, shape, options)) {}
 
     /// The same values as before cost a comparison: what was derived from them (spectra) is kept.
-    void set_weights(const DenseFloats& weights) {
-        const std::span<const float> given(weights.data(), std::size_t(weights.size()));
+    void set_weights(const py::array& weights) {
+        require_array(weights, "weights", weight_shape(), "fiu");
+        const DenseFloats dense(weights);
+        const std::span<const float> given(dense.data(), std::size_t(dense.size()));
         const bool same = given.size() == weights_.size() &&
                           std::memcmp(given.data(), weights_.data(), given.size_bytes()) == 0;
-        if (same && !given.empty()) return;
+        if (same) return;
         engine_->set_weights(given);
         weights_.assign(given.begin(), given.end());
     }
-    void set_bias(const std::optional<DenseFloats>& bias) {
-        engine_->set_bias(bias ? std::span(bias->data(), std::size_t(bias->size()))
-                               : std::span<const float>());
+    void set_bias(const std::optional<py::array>& bias) {
+        if (!bias) return engine_->set_bias({});
+        require_array(*bias, "bias", {engine_->shape().out_channels}, "fiu");
+        const DenseFloats dense(*bias);
+        engine_->set_bias({dense.data(), std::size_t(dense.size())});
     }
-    void set_mask(const std::optional<DenseBytes>& mask) {
-        engine_->set_mask(mask ? std::span(mask->data(), std::size_t(mask->size()))
-                               : std::span<const std::uint8_t>());
+    void set_mask(const std::optional<py::array>& mask) {
+        if (!mask) return engine_->set_mask({});
+        const Shape weights = weight_shape();
+        require_array(*mask, "mask", {weights[0], weights[1]}, "biu");
+        engine_->set_mask(bytes_of(*mask));
     }
 
     Floats forward(const Floats& x, std::optional<Floats> out) {
@@ -100,9 +151,7 @@ class Convolution {
         return dx;
     }
     Floats backward_weights(const Floats& x, const Floats& dy) {
-        const ConvolutionShape& shape = engine_->shape();
-        Floats dw(
-            {shape.out_channels, shape.group_channels(), shape.kernel.vertical, shape.kernel.horizontal});
+        Floats dw(weight_shape());
         const std::span<float> all(dw.mutable_data(), std::size_t(dw.size()));
         run([&, of_x = to_read(x), of_y = to_read(dy)] { engine_->backward_weights(of_x, of_y, all); });
         return dw;
@@ -124,6 +173,11 @@ class Convolution {
     std::string text() const { return "<fftconv.Convolution " + to_string(engine_->shape()) + ">"; }
 
   private:
+    /// (O, C/groups, k_h, k_w)
+    Shape weight_shape() const {
+        const ConvolutionShape& shape = engine_->shape();
+        return {shape.out_channels, shape.group_channels(), shape.kernel.vertical, shape.kernel.horizontal};
+    }
     static int batch_of(const Floats& array) {
         if (array.ndim() != 4)
             throw ShapeError("convolution: expected an array (N, C, H, W), found " +
@@ -148,6 +202,12 @@ Convolution make(int in_channels, int out_channels, const py::object& size, cons
                  const py::object& padding, const py::object& stride, const py::object& dilation, int groups,
                  int batch, const std::string& engine, int threads, std::optional<int> mode, int tile,
                  bool fixed_weights, double surviving) {
+    const auto refuse = [](const std::string& what) { throw ShapeError("convolution: " + what); };
+    if (mode && (*mode < 0 || *mode > 3))
+        refuse("mode: expected None or 0 to 3, found " + std::to_string(*mode));
+    if (threads < 0) refuse("threads: expected 0 or more, found " + std::to_string(threads));
+    if (tile != 0 && engine != "fft")
+        refuse("tile: expected with engine 'fft', which has tiles, found '" + engine + "'");
     const auto maps = numbers_of<PerAxis>(size, "size");
     const ConvolutionShape shape{.batch = batch,
                                  .in_channels = in_channels,
@@ -172,7 +232,8 @@ y[o](m, n) = sum of W[o, c](u, v) x[c](s m + d u - p, s n + d v - p) over c, u a
 
 Numbers of kernel, padding, stride and dilation are for both axes, or (vertical, horizontal); padding also (top, left,
 bottom, right). `size` is that of the input maps. `batch` is what the layer is planned for: calls may bring any number of
-images. mode=K computes pixel K of each 2x2 window alone. threads=0 takes all processors.
+images. mode=K computes pixel K of each 2x2 window alone. threads=0 takes all processors. tile: of the engine "fft"; 0
+chooses.
 
 Arrays are float32, (N, C, H, W), of any strides: they are read and written where they lie. A layer is for one thread of
 Python at a time; it lets others run while it works. Raises ValueError on shapes that do not fit.)";

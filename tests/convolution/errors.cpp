@@ -165,7 +165,12 @@ BOOST_DATA_TEST_CASE(tensors_that_were_moved_from_and_empty_batches, made_engine
                           says({"input", "null pointer"}));
     MapsView flat = y;
     flat.channel_stride = 0;
-    BOOST_CHECK_EXCEPTION(made->forward(taken, flat), ShapeError, says({"output", "strides other than 0"}));
+    BOOST_CHECK_EXCEPTION(made->forward(taken, flat), ShapeError,
+                          says({"output", "strides that keep its elements apart"}));
+    MapsView shared = y;  // a row begins where the one before has not ended
+    shared.row_stride -= 1;
+    BOOST_CHECK_EXCEPTION(made->forward(taken, shared), ShapeError,
+                          says({"output", "strides that keep its elements apart"}));
 }
 
 BOOST_AUTO_TEST_CASE(unknown_engines) {

@@ -8,6 +8,7 @@ import numpy as np
 from support import SMALL, Case, accuracy_and_loss, printed_accuracy_and_loss, random_state, run, write_mnist
 
 import fftconv
+import fftconv.hdf5
 
 try:
     import torch
@@ -161,6 +162,65 @@ class Apps(Case):
         path = self.folder / "pruned.h5"
         fftconv.save_checkpoint(path, SMALL, random_state(SMALL, 5), masks=masks)
         self.check(path)
+
+    def test_what_the_apps_refuse_is_not_written(self):
+        """Architectures that are none, numbers that no network has; and altered files, whose digests are right, are not read."""
+        path = self.folder / "none.h5"
+        for architecture in ("1x9x1:2C1-P2-3C1p2-4Softmax", "1x28x28:4FC-2C3-4Softmax", "1x28x28:4FC-P2-4Softmax",
+                             "1x28x28:2C3-4Softmax-5Softmax", "1x28x28:2C3d0-4Softmax", "1x28x28:2C3s0-4Softmax",
+                             "1x28x28:2C3g0-4Softmax", "1x28x28:0x2C3-4Softmax", "1x28x28:0C3-4Softmax", "0x28x28:4Softmax"):
+            with self.subTest(architecture), self.assertRaisesRegex(fftconv.ShapeError, "architecture: "):
+                fftconv.save_checkpoint(path, architecture, {})
+        state = random_state(SMALL)
+        for more in (dict(normalise=(np.nan, 1)), dict(normalise=(0, 1e-45)), dict(masks={"conv2": {"kernel": np.full((6, 4), 0.5)}})):
+            with self.subTest(str(more)), self.assertRaises(fftconv.ShapeError):
+                fftconv.save_checkpoint(path, SMALL, state, **more)
+        spoilt = {name: -values if name.endswith("running_variance") else values for name, values in state.items()}
+        with self.assertRaisesRegex(fftconv.ShapeError, "variances of at least 0"):
+            fftconv.save_checkpoint(path, SMALL, spoilt)
+        self.assertFalse(path.exists())
+
+    def test_altered_files_are_refused_as_the_apps_refuse_them(self):
+        path = self.folder / "altered.h5"
+
+        def mask(file, values):
+            del file["mask/conv2/kernel"]
+            fftconv.hdf5.write_array(file, "mask/conv2/kernel", values, ("out", "in"))
+
+        def weights(file):
+            values = file["model/conv1/weight"][()]
+            values[0, 0, 0, 0] = np.nan
+            file["model/conv1/weight"][...] = values
+            file["model/conv1/weight"].attrs["sha256"] = fftconv.hdf5.digest(values)
+
+        half = np.full((6, 4), 0.5, np.float32)
+        cases = [("conv2/kernel: expected bytes", lambda file: mask(file, half)),
+                 ("@kept", lambda file: file["mask/conv2/kernel"].attrs.modify("kept", np.int64(3))),
+                 ("conv1/weight: expected finite", weights),
+                 ("@evaluation_mode", lambda file: file["state"].attrs.modify("evaluation_mode", 7.0)),
+                 ("@evaluation_mode", lambda file: file["state"].attrs.modify("evaluation_mode", 1.5))]
+        for message, alter in cases:
+            fftconv.save_checkpoint(path, SMALL, random_state(SMALL), masks={"conv2": {"kernel": np.ones((6, 4), bool)}}, mode=1,
+                                    overwrite=True)
+            with h5py.File(path, "r+") as file:
+                alter(file)
+            with self.subTest(message), self.assertRaisesRegex(fftconv.FileError, message):
+                fftconv.predict(path, self.images[:1])
+
+    def test_flipped_bits_are_a_file_error(self):
+        path, flipped = self.folder / "whole.h5", self.folder / "flipped.h5"
+        fftconv.save_checkpoint(path, SMALL, random_state(SMALL))
+        whole, random, refused = path.read_bytes(), np.random.default_rng(1), 0
+        expected = fftconv.state_dict(path)
+        for _ in range(60):
+            data = bytearray(whole)
+            data[random.integers(len(data))] ^= 1 << random.integers(8)
+            flipped.write_bytes(data)
+            try:
+                self.assertArraysEqual(fftconv.state_dict(flipped), expected)
+            except (fftconv.FileError, fftconv.ShapeError):
+                refused += 1
+        self.assertGreater(refused, 20)
 
     def test_normalised_pixels(self):
         path = self.folder / "normalised.h5"

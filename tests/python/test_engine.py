@@ -154,7 +154,18 @@ class Engine(unittest.TestCase):
         layer = self.layer()
         cases = [(lambda: fftconv.Convolution(4, 6, 13, 0), "kernel"), (lambda: fftconv.Convolution(4, 6, 13, 3, engine="gpu"), "gpu"),
                  (lambda: fftconv.Convolution(4, 6, 13, 3, padding=(1, 2, 3)), "padding"),
-                 (lambda: layer.set_weights(self.w[:, :3]), "weights"), (lambda: layer.forward(self.x[0]), r"\(N, C, H, W\)"),
+                 (lambda: layer.set_weights(self.w[:, :3]), "weights"),
+                 (lambda: layer.set_weights(self.w.transpose(2, 3, 1, 0)), r"weights: .*\(6, 4, 5, 5\), found \(5, 5, 4, 6\)"),
+                 (lambda: layer.set_weights(self.w + 1j), "weights: expected numbers"),
+                 (lambda: layer.set_bias(np.ones((1, 6))), "bias"), (lambda: layer.set_bias(np.ones(0)), "bias"),
+                 (lambda: layer.set_mask(np.ones((4, 6), bool)), "mask"), (lambda: layer.set_mask(np.ones((0, 4), bool)), "mask"),
+                 (lambda: layer.set_mask(np.full((6, 4), 0.5)), "mask: expected numbers"),
+                 (lambda: layer.set_mask(np.full((6, 4), 256)), r"mask: expected 0 \(pruned\) or 1, found 256"),
+                 (lambda: fftconv.Convolution(4, 6, 13, 5, engine="spatial", tile=8), "tile"),
+                 (lambda: fftconv.Convolution(4, 6, 13, 5, mode=-1), "mode"), (lambda: fftconv.Convolution(4, 6, 13, 5, threads=-1), "threads"),
+                 (lambda: fftconv.Convolution(4, 6, 13, 5, padding="same"), "padding: expected a whole number, found 'same'"),
+                 (lambda: fftconv.Convolution(4, 6, 13.0, 5), "size"), (lambda: fftconv.Convolution(4, 6, 2**31, 5), "size"),
+                 (lambda: layer.forward(self.x, out=np.lib.stride_tricks.as_strided(np.zeros(9000, np.float32), (3, 6, 13, 11), (9000, 1500, 40, 4))), "keep its elements apart"), (lambda: layer.forward(self.x[0]), r"\(N, C, H, W\)"),
                  (lambda: layer.forward(self.x[:, :3]), "convolution"), (lambda: layer.set_mode(1), "mode"),
                  (lambda: layer.forward(self.x, out=np.zeros((3, 6, 12, 11), np.float32)), "convolution")]
         for call, message in cases:
@@ -166,6 +177,13 @@ class Engine(unittest.TestCase):
         fixed.flags.writeable = False
         with self.assertRaises(ValueError):
             layer.forward(self.x, out=fixed)
+
+    def test_numbers_of_numpy_are_numbers(self):
+        layer = fftconv.Convolution(np.int64(4), 6, np.int32(13), np.int64(5), padding=(np.int64(2), 2))
+        layer.set_weights(self.w.astype(float))
+        layer.set_mask(np.ones((6, 4), np.int64))
+        x = np.ascontiguousarray(np.pad(self.x, ((0, 0), (0, 0), (0, 0), (0, 2))))
+        self.close(layer.forward(x), reference(x, self.w, None, 2))
 
     def test_weights_changed_in_place_are_seen(self):
         layer, weights = self.layer(), self.w.copy()
@@ -219,6 +237,47 @@ class Module(unittest.TestCase):
             x = torch.randn(2, 4, 8, 7, requires_grad=True)
             parameters = [ours.weight] + ([ours.bias] if ours.bias is not None else [])
             self.assertTrue(torch.autograd.gradcheck(lambda x, *_: ours(x), (x, *parameters), eps=0.5, atol=2e-3, rtol=1e-3))
+
+    def test_gradients_of_gradients_are_refused(self):
+        for ours, _ in self.modules():
+            x = torch.randn(2, 4, 8, 7, requires_grad=True)
+            gradient, = torch.autograd.grad(ours(x).pow(2).sum(), x, create_graph=True)
+            with self.assertRaisesRegex(RuntimeError, "once_differentiable"):
+                gradient.norm().backward()
+
+    def test_threads_take_turns(self):
+        from fftconv.torch import SpectralConv2d
+
+        module = SpectralConv2d(4, 6, 5, padding=2, threads=1)
+        images = [torch.randn(8, 4, 24, 24) for _ in range(3)]
+        expected, wrong = [module(x).detach() for x in images], [0] * 3
+
+        def work(i):
+            for _ in range(30):
+                wrong[i] += not torch.equal(module(images[i]).detach(), expected[i])
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        self.assertEqual(wrong, [0] * 3)
+
+    def test_arguments_as_conv2d_has_them(self):
+        import copy
+
+        from fftconv.torch import SpectralConv2d
+
+        for padding, kernel in (("same", (4, 3)), ("valid", 3)):
+            ours, theirs = (made(4, 6, kernel, padding=padding) for made in (SpectralConv2d, torch.nn.Conv2d))
+            theirs.load_state_dict(ours.state_dict())
+            x = torch.randn(2, 4, 9, 8)
+            torch.testing.assert_close(ours(x), theirs(x), atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(ours(x[0]), theirs(x[0]), atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(copy.deepcopy(ours)(x), ours(x), atol=0, rtol=0)
+        for wrong in (torch.ones(1, 4, 9, 8, dtype=torch.long), torch.ones(1, 4, 9, 8, dtype=torch.double)):
+            with self.assertRaisesRegex(TypeError, "float32"):
+                ours(wrong)
+        with self.assertRaisesRegex(ValueError, "mask"):
+            SpectralConv2d(4, 6, 3, mask=np.full((6, 4), 0.5))
 
     def test_training_with_a_mask(self):
         from fftconv.torch import SpectralConv2d

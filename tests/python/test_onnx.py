@@ -178,6 +178,16 @@ class Export(Case):
                 for layer in checkpoint.layers[:-1]:
                     self.assertEqual(np.prod(sizes[layer.name][1:]), np.prod(layer.outputs), (path.name, mode, layer))
 
+    def test_another_k_is_refused(self):
+        architecture = "2x9x8:3C3-P2(ecp)-5Softmax"
+        fftconv.save_checkpoint(self.folder / "k.h5", architecture, random_state(architecture))
+        for mode in (-1, 4, 0.5):
+            for call in (lambda: fftconv.export_onnx(self.folder / "k.h5", self.folder / "k.onnx", mode=mode),
+                         lambda: fftconv.predict(self.folder / "k.h5", np.zeros((1, 2, 9, 8)), mode=mode)):
+                with self.assertRaisesRegex(ValueError, "mode: expected 0 to 3"):
+                    call()
+        self.assertFalse((self.folder / "k.onnx").exists())
+
     def test_an_existing_file_stays(self):
         path = next(self.networks())[0]
         (self.folder / "mine.onnx").write_text("mine")
@@ -246,7 +256,17 @@ class Import(Case):
         np.testing.assert_allclose(fftconv.predict(self.folder / "g.h5", x), y @ values["h"] + 0.25 * values["k"], rtol=1e-4)
 
     def test_what_has_no_place_is_named(self):
-        dense = [("Flatten", [], {}), ("MatMul", ["d"], {})]
+        dense, conv = [("Flatten", [], {}), ("MatMul", ["d"], {})], ("Conv", ["w", "b"], {})
+        square = [("Flatten", [], {}), ("MatMul", ["f"], {})]
+        more = dict(f=np.eye(64, dtype=np.float32), column=np.ones((64, 1), np.float32), one_row=np.int64([1, -1]),
+                    half=np.float32(0.5), yes=np.array(True), s=np.float32([1, 2]))
+
+        def norm(name, value):
+            return "BatchNormalization", ["s"] * 4, {name: value}
+
+        def pool(kind, **how):
+            return kind, [], {"kernel_shape": [2, 2], "strides": [2, 2], **how}
+
         cases = [
             ([("Conv", ["w", "b"], {"group": 2}), ("Relu", [], {}), *dense], "Conv node0: weight"),
             ([("Conv", ["w", "b"], {"auto_pad": "SAME_UPPER", "strides": [2, 2]}), ("Relu", [], {}), *dense], "Conv node0: auto_pad"),
@@ -256,11 +276,49 @@ class Import(Case):
             ([("Conv", ["w", "b"], {}), ("Relu", [], {}), ("AveragePool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}), *dense],
              "AveragePool node2"),
             ([("Conv", ["w", "b"], {}), ("Relu", [], {})], "fully connected layer at the end"),
+            ([("Conv", ["w", "b"], {"kernel_shape": [5, 5]}), ("Relu", [], {}), *dense], "Conv node0: kernel_shape"),
+            ([("Conv", ["w", "b"], {"auto_pad": "VALID", "pads": [1, 1, 1, 1]}), ("Relu", [], {}), *dense], "Conv node0: pads"),
+            ([("Conv", ["w", "b"], {"pads": [0, 0, -1, 0]}), ("Relu", [], {}), *dense], "Conv node0: pads"),
+            ([conv, norm("training_mode", 1), ("Relu", [], {}), *dense], "BatchNormalization node1: training_mode"),
+            ([conv, ("Relu", [], {}), pool("MaxPool", auto_pad="SAME_UPPER"), *dense], "MaxPool node2: auto_pad"),
+            ([conv, pool("AveragePool", auto_pad="SAME_LOWER"), ("Relu", [], {}), *dense], "AveragePool node1: auto_pad"),
+            ([conv, pool("AveragePool", dilations=[2, 2]), ("Relu", [], {}), *dense], "AveragePool node1: dilations"),
+            ([("Relu", [], {"domain": "my.own"}), *dense], "Relu node0: no architecture string"),
+            ([*square, ("Softmax", [], {}), ("Relu", [], {}), ("MatMul", ["f"], {})], "Relu node3: expected nothing behind the Softmax"),
+            ([*square, ("Softmax", [], {"axis": 0})], "Softmax node2: axis"),
+            ([*square, ("Add", ["column"], {})], r"Add node2: bias: expected shape \(64,\)"),
+            ([("Flatten", [], {}), ("Gemm", ["f", "column"], {})], "Gemm node1: bias"),
+            ([("Flatten", [], {}), ("Dropout", ["half", "yes"], {}), ("MatMul", ["f"], {})], "Dropout node1: training_mode"),
+            ([("Reshape", ["one_row"], {}), ("MatMul", ["f"], {})], "Reshape node0"),
         ]
         for nodes, message in cases:
             with self.subTest(message), self.assertRaisesRegex(fftconv.OnnxError, message):
-                fftconv.import_onnx(self.model(self.row(*nodes), self.constants()), self.folder / "g.h5")
+                fftconv.import_onnx(self.model(self.row(*nodes), self.constants(**more)), self.folder / "g.h5")
         self.assertFalse((self.folder / "g.h5").exists())
+
+    def test_the_output_is_that_of_the_last_node(self):
+        for outputs in (["y1"], ["y2", "y1"], []):
+            path = self.model(self.row(("Flatten", [], {}), ("MatMul", ["f"], {}), ("Add", ["e"], {})),
+                              self.constants(f=np.ones((64, 4), np.float32)))
+            model = onnx.load(str(path))
+            del model.graph.output[:]
+            model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs)
+            onnx.save(model, str(path))
+            with self.subTest(outputs), self.assertRaisesRegex(fftconv.OnnxError, r"expected one output, that of the last node \(y2\)"):
+                fftconv.import_onnx(path, self.folder / "g.h5")
+
+    def test_operands_have_their_places(self):
+        """W x is not x W; a sum has no order; constants may be nodes, of numbers too."""
+        flat = helper.make_node("Flatten", ["x"], ["y"])
+        swapped = [flat, helper.make_node("MatMul", ["f", "y"], ["z"], name="swapped")]
+        with self.assertRaisesRegex(fftconv.OnnxError, "MatMul swapped"):
+            fftconv.import_onnx(self.model(swapped, {"f": np.eye(64, dtype=np.float32)}), self.folder / "g.h5")
+        weight = np.random.default_rng(1).random((64, 4), np.float32)
+        nodes = [flat, helper.make_node("MatMul", ["y", "w"], ["z"]), helper.make_node("Constant", [], ["c"], value_float=2.5),
+                 helper.make_node("Add", ["c", "z"], ["out"])]
+        fftconv.import_onnx(self.model(nodes, {"w": weight}), self.folder / "g.h5")
+        x = np.random.default_rng(2).random((3, 1, 8, 8), np.float32)
+        np.testing.assert_allclose(fftconv.predict(self.folder / "g.h5", x), x.reshape(3, 64) @ weight + 2.5, rtol=1e-5)
 
     def test_a_branch_is_named(self):
         nodes = self.row(("Conv", ["w", "b"], {}), ("Relu", [], {})) + [helper.make_node("Relu", ["x"], ["z"], name="branch")]

@@ -1,6 +1,7 @@
 #include "fftconv/convolution/engine.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "fftconv/core/error.hpp"
@@ -68,12 +69,18 @@ void check_maps(const std::string& name, const ConstMapsView& view, MapShape map
 
 /// Elements of what is written must be places of their own.
 void check_written(const std::string& name, const MapsView& view) {
-    const std::pair<int, std::ptrdiff_t> axes[] = {{view.batch, view.image_stride},
-                                                   {view.channels, view.channel_stride},
-                                                   {view.height, view.row_stride},
-                                                   {view.width, view.column_stride}};
-    for (const auto& [extent, stride] : axes)
-        if (extent > 1 && stride == 0) refuse(name, "strides other than 0", "0");
+    std::pair<std::ptrdiff_t, int> axes[] = {{std::abs(view.image_stride), view.batch},
+                                             {std::abs(view.channel_stride), view.channels},
+                                             {std::abs(view.row_stride), view.height},
+                                             {std::abs(view.column_stride), view.width}};
+    std::ranges::sort(axes);
+    std::ptrdiff_t reach = 0;  // from the first element of the axes before to their last
+    for (const auto& [stride, extent] : axes) {
+        if (extent > 1 && stride <= reach)
+            refuse(name, "strides that keep its elements apart, one more than " + std::to_string(reach),
+                   std::to_string(stride));
+        reach += stride * (extent - 1);
+    }
 }
 
 using Addresses = std::pair<std::uintptr_t, std::uintptr_t>;

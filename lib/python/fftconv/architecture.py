@@ -12,9 +12,9 @@ BATCH_NORM_MOMENTUM = 0.1  # share of the batch in the running statistics, PyTor
 POOLINGS = {"MP2": "overlapped-max", "P2": "max", "P2(average)": "average", "P2(random)": "random", "P2(ecp)": "ecp"}
 
 
-PAIR = r"\d+(?:x\d+)?"
-CONVOLUTION = (rf"(?P<outputs>\d+)C(?P<kernel>{PAIR})(?:(?P<valid>v)|p(?P<padding>\d+(?:x\d+(?:x\d+x\d+)?)?))?"
-               rf"(?P<more>(?:s{PAIR}|d{PAIR}|g\d+|dw)*)(?P<norm>\+BN)?")
+PAIR = r"[0-9]+(?:x[0-9]+)?"
+CONVOLUTION = (rf"(?P<outputs>[0-9]+)C(?P<kernel>{PAIR})(?:(?P<valid>v)|p(?P<padding>[0-9]+(?:x[0-9]+(?:x[0-9]+x[0-9]+)?)?))?"
+               rf"(?P<more>(?:s{PAIR}|d{PAIR}|g[0-9]+|dw)*)(?P<norm>\+BN)?")
 
 
 def pair_of(text):
@@ -53,29 +53,38 @@ def parse(text):
 
 class _Builder:
     def __init__(self, text):
-        head = re.match(r"(\d+)x(\d+)x(\d+):", text)
+        head = re.match(r"([0-9]+)x([0-9]+)x([0-9]+):", text)
         if not head:
             raise ShapeError(f"architecture: expected CxHxW: at the start, found {text!r}: the library prints the full form")
         self.maps = tuple(int(extent) for extent in head.groups())
+        self._require(min(self.maps) >= 1, head[0], "maps of at least one pixel")
         self.layers, self.counts = [], {}
         parts = [part for written in text[head.end() :].split("-") for part in _repeated(written)]
         for i, part in enumerate(parts):
             self._add(part, parts[i - 1] if i else "", parts[i + 1] if i + 1 < len(parts) else "")
+            self._require(min(self.maps) >= 1, part, "maps that are left behind it")
+            self._require(i + 1 == len(parts) or "Softmax" not in part, part, "it at the end")
         if not parts or not parts[-1].endswith("Softmax"):
             raise ShapeError(f"architecture: expected a Softmax at the end of {text!r}")
 
     def _add(self, part, before, after):
         convolution = re.fullmatch(CONVOLUTION, part)
-        dense = re.fullmatch(r"(\d+)(FC|Softmax)(\+BN)?", part)
+        dense = re.fullmatch(r"([0-9]+)(FC|Softmax)(\+BN)?", part)
+        in_rows = any(layer.kind == "dense" for layer in self.layers)
+        self._require(dense or not in_rows, part, "a fully connected layer behind another")
         if convolution:
             self._convolution(convolution, POOLINGS.get(after, ""))
         elif dense:
             self._dense(int(dense[1]), bool(dense[3]), dense[2] == "Softmax")
         elif part in POOLINGS:
-            if not re.match(r"\d+C", before):  # behind a convolution it is part of that one's block
+            if not re.match(r"[0-9]+C", before):  # behind a convolution it is part of that one's block
                 self._pooling(POOLINGS[part])
         else:
             raise ShapeError(f"architecture: {part!r} is not known to this package")
+
+    def _require(self, holds, part, expected):
+        if not holds:
+            raise ShapeError(f"architecture: {part!r}: expected {expected}")
 
     def _layer(self, kind, prefix, outputs, arrays=None, **more):
         self.counts[prefix] = self.counts.get(prefix, 0) + 1
@@ -90,6 +99,7 @@ class _Builder:
         stride, dilation = pair_of(more.get("s", "1")), pair_of(more.get("d", "1"))
         groups = channels if "dw" in match["more"] else int(more.get("g", 1))
         padding = self._padding(match, kernel, dilation)
+        self._require(min(outputs, *kernel, *stride, *dilation, groups) >= 1, match[0], "numbers of at least 1")
         height, width = (self._outputs(i, kernel, padding, stride, dilation) for i in (0, 1))
         if min(height, width) < 1 or channels % groups or outputs % groups:
             raise ShapeError(f"architecture: {match[0]!r} does not fit maps of {self.maps}")
@@ -135,6 +145,7 @@ class _Builder:
         self._layer("norm", "norm", self.maps, {name: shape for name in names})
 
     def _dense(self, outputs, norm, last):
+        self._require(outputs >= 1, f"{outputs}{'Softmax' if last else 'FC'}", "at least one neuron")
         arrays = {"weight": (outputs, self.maps[0] * self.maps[1] * self.maps[2])}
         if not norm:
             arrays["bias"] = (outputs,)
@@ -147,5 +158,5 @@ class _Builder:
 
 def _repeated(part):
     """`2x128C3` written out twice."""
-    repeat = re.match(r"(\d+)x", part)
+    repeat = re.match(r"([1-9][0-9]*)x", part)
     return [part[repeat.end() :]] * int(repeat[1]) if repeat else [part]

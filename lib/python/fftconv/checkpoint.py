@@ -52,8 +52,7 @@ def save_checkpoint(path, architecture, state_dict, dataset="", normalise=None, 
     mode: K of random and ecp poolings that the network was trained with; without it the apps take any.
 
     Raises ShapeError when arrays and architecture do not fit, naming both; FileExistsError unless `overwrite`."""
-    if mode not in (None, 0, 1, 2, 3):
-        raise ValueError(f"mode: expected 0 to 3, found {mode}")
+    _check_mode(mode)
     layers = parse(architecture)
     arrays = _arrays_for(layers, _numpy(state_dict))
     _check_masks(masks or {}, arrays)
@@ -86,6 +85,17 @@ def open_checkpoint(path):
         file.close()
         raise hdf5.FileError(path, "/ @kind", "'checkpoint'", repr(file.kind))
     return file
+
+
+def _check_mode(mode):
+    if mode not in (None, 0, 1, 2, 3):
+        raise ValueError(f"mode: expected 0 to 3, found {mode}")
+
+
+def mode_of(checkpoint, mode):
+    """K as asked for, or else the open checkpoint's own. Raises ValueError on another than 0 to 3."""
+    _check_mode(mode)
+    return checkpoint.mode if mode is None else int(mode)
 
 
 class _Borrowed:
@@ -138,6 +148,8 @@ def _check_masks(masks, arrays):
         if f"{layer}/weight" not in arrays:
             raise ShapeError(f"mask of {layer}: the architecture has no layer with weights of this name")
         for granularity, kept in of_layer.items():
+            if not np.isin(kept, (0, 1)).all():
+                raise ShapeError(f"mask of {layer}: {granularity}: expected True or False, or 1 and 0")
             _check_mask_shape(layer, granularity, np.asarray(kept), arrays[f"{layer}/weight"])
 
 
@@ -198,6 +210,8 @@ def _checked(values, shape, name, layer):
         converted = values.astype(np.float32)
     if not np.isfinite(converted).all():
         raise ShapeError(f"state_dict: {name}: expected finite numbers of float32, found others")
+    if name.rpartition(".")[2] in ("running_var", "running_variance") and (converted < 0).any():
+        raise ShapeError(f"state_dict: {name}: expected variances of at least 0, found {converted.min():g}")
     return converted
 
 
@@ -218,9 +232,10 @@ def _renamed(own, names):
 def _normalisation(normalise, maps):
     """x' = (x − mean) / deviation as the file knows it: a mean and a (diagonal) whitening matrix."""
     mean, deviation = (np.broadcast_to(np.asarray(value, np.float32).reshape(-1, 1, 1), maps) for value in normalise)
-    if not (deviation > 0).all():
-        raise ShapeError("normalise: expected deviations above 0")
-    whitening = np.diag((1 / deviation.astype(np.float64)).astype(np.float32).ravel())
+    with np.errstate(over="ignore", divide="ignore"):
+        whitening = np.diag((1 / deviation.astype(np.float64)).astype(np.float32).ravel())
+    if not (np.isfinite(mean).all() and np.isfinite(whitening).all() and (deviation > 0).all()):
+        raise ShapeError("normalise: expected finite means, and deviations above 0 whose inverse float32 holds")
     return {"preprocessing/mean": mean.astype(np.float32), "preprocessing/whitening": whitening}
 
 

@@ -43,6 +43,8 @@ class Record:
         self._group.file.close()
 
     def _child(self, name):
+        if not self._group:
+            raise ValueError(f"{self.path}: the file was closed")
         return hdf5.child(self._group, name, self.path)
 
     def _read(self, name):
@@ -111,7 +113,7 @@ class Checkpoint(Record):
         architecture: float32."""
         expected = {f"{layer.name}/{name}": shape for layer in self.layers for name, shape in layer.arrays.items()}
         model = self._child("model")
-        return {name: hdf5.read_numbers(hdf5.child(model, name, self.path), self.path, np.float32, shape)
+        return {name: hdf5.read_finite(hdf5.child(model, name, self.path), self.path, shape)
                 for name, shape in expected.items()}
 
     @property
@@ -127,7 +129,10 @@ class Checkpoint(Record):
     @property
     def mode(self):
         """K of random and ecp poolings that the file says, or 0."""
-        return int(self.state.get("evaluation_mode", 0))
+        mode = self.state.get("evaluation_mode", 0)
+        if mode not in (0, 1, 2, 3):
+            raise FileError(self.path, "/state @evaluation_mode", "0, 1, 2 or 3", mode)
+        return int(mode)
 
     @property
     def preprocessing(self):
@@ -135,7 +140,7 @@ class Checkpoint(Record):
         if not hdf5.has(self._group, "extra/preprocessing"):
             return {}
         group = self._child("extra/preprocessing")
-        return {name: hdf5.read_numbers(node, self.path, np.float32) for name, node in hdf5.arrays_below(group, self.path)}
+        return {name: hdf5.read_finite(node, self.path) for name, node in hdf5.arrays_below(group, self.path)}
 
     def _summary(self):
         pruned = ", ".join(self.masks)
@@ -283,8 +288,12 @@ def _masks(group, path):
         return found
     for name, dataset in hdf5.arrays_below(hdf5.child(group, "mask", path), path):
         layer, _, granularity = name.rpartition("/")
-        values = hdf5.read_numbers(dataset, path, np.int64)
+        if dataset.dtype.kind not in "iub":
+            raise FileError(path, dataset.name, "bytes", dataset.dtype)
+        values = hdf5.read(dataset, path)
         if not np.isin(values, (0, 1)).all():
             raise FileError(path, dataset.name, "0 (pruned) or 1 (surviving)", values[~np.isin(values, (0, 1))][0])
+        if "kept" in dataset.attrs and dataset.attrs["kept"] != values.sum():
+            raise FileError(path, f"{dataset.name} @kept", f"the {values.sum()} that survive", dataset.attrs["kept"])
         found.setdefault(layer, {})[granularity] = values.astype(bool)
     return found

@@ -1,5 +1,6 @@
 """How fftconv lays out HDF5 files (the schema of lib/fftconv/storage): reading with checks, writing in the same way."""
 
+import contextlib
 import datetime
 import hashlib
 import io
@@ -34,9 +35,21 @@ def open_for_reading(path):
         file = h5py.File(path, "r", locking=False)  # files are replaced whole, so readers need no lock
     except OSError as error:
         raise FileError(path, "opening", "a whole HDF5 file", error) from error
-    check_header(file, path)
-    check_members(file, path, required=schema_of(file) >= MEMBERS_SINCE)
+    with damage_named(path, "/"):
+        check_header(file, path)
+        check_members(file, path, required=schema_of(file) >= MEMBERS_SINCE)
     return file
+
+
+@contextlib.contextmanager
+def damage_named(path, field):
+    """What h5py raises where a file is damaged, as a FileError."""
+    try:
+        yield
+    except FileError:
+        raise
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+        raise FileError(path, field, "a whole HDF5 file", error) from error
 
 
 def check_header(group, path):
@@ -74,11 +87,12 @@ def child(group, name, path):
     node = group
     for step in name.split("/"):
         field = f"{node.name.rstrip('/')}/{step}"
-        if not isinstance(node, h5py.Group) or step not in node:
-            raise FileError(path, field, "a group or dataset", "nothing")
-        if not isinstance(node.get(step, getlink=True), h5py.HardLink):
-            raise FileError(path, field, "a plain link", "one that leads elsewhere")
-        node = node[step]
+        with damage_named(path, field):
+            if not isinstance(node, h5py.Group) or step not in node:
+                raise FileError(path, field, "a group or dataset", "nothing")
+            if not isinstance(node.get(step, getlink=True), h5py.HardLink):
+                raise FileError(path, field, "a plain link", "one that leads elsewhere")
+            node = node[step]
     return node
 
 
@@ -98,12 +112,13 @@ def arrays_below(group, path, prefix=""):
 
 
 def attribute(node, name, path):
-    if name not in node.attrs:
-        raise FileError(path, f"{node.name} @{name}", "an attribute", "none")
-    value = node.attrs[name]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "SO":
-        return [text(element) for element in value]
-    return text(value) if isinstance(value, (bytes, str)) else value
+    with damage_named(path, f"{node.name} @{name}"):
+        if name not in node.attrs:
+            raise FileError(path, f"{node.name} @{name}", "an attribute", "none")
+        value = node.attrs[name]
+        if isinstance(value, np.ndarray) and value.dtype.kind in "SO":
+            return [text(element) for element in value]
+        return text(value) if isinstance(value, (bytes, str)) else value
 
 
 def read(dataset, path, shape=None):
@@ -156,6 +171,14 @@ def read_numbers(dataset, path, dtype, shape=None):
     if not np.array_equal(np.isinf(converted), np.isinf(values)):
         raise FileError(path, dataset.name, f"numbers that {np.dtype(dtype)} holds", "larger ones")
     return converted
+
+
+def read_finite(dataset, path, shape=None):
+    """The same as float32, all of them finite: weights."""
+    values = read_numbers(dataset, path, np.float32, shape)
+    if not np.isfinite(values).all():
+        raise FileError(path, dataset.name, "finite numbers", values[~np.isfinite(values)][0])
+    return values
 
 
 # Writing

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from .architecture import BATCH_NORM_EPSILON, same_padding
-from .checkpoint import masked_arrays, open_checkpoint, save_checkpoint
+from .checkpoint import masked_arrays, mode_of, open_checkpoint, save_checkpoint
 from .errors import ShapeError
 from .hdf5 import VERSION, replace_file
 
@@ -21,12 +21,12 @@ def export_onnx(checkpoint, file, mode=None, overwrite=False):
     Preprocessing and batch statistics are part of the graph; what masks prune is zero, since ONNX has no convolution
     that leaves kernels out: a network made compact is smaller there too. `mode` is K of random and ecp poolings, without it
     the checkpoint's own.
-    Raises FileExistsError unless `overwrite`."""
+    Raises FileExistsError unless `overwrite`, ValueError on another K than 0 to 3."""
     file = os.fspath(file)
     if not overwrite and os.path.lexists(file):
         raise FileExistsError(f"{file}: there is a file of this name; overwrite=True replaces it")
     with open_checkpoint(checkpoint) as source:
-        graph = _Graph(source.layers, masked_arrays(source), source.preprocessing, source.mode if mode is None else mode)
+        graph = _Graph(source.layers, masked_arrays(source), source.preprocessing, mode_of(source, mode))
         model = graph.model(source.architecture, source.dataset["name"])
     replace_file(file, model.SerializeToString())
 
@@ -172,6 +172,7 @@ class _Reader:
         self.constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
         self.maps = self._input_maps(graph)
         self.input = "x".join(map(str, self.maps))
+        self.ended = False  # by a Softmax
         self.blocks = []  # [{"conv" or "dense" or "pool": …, "norm": …, "pool": …, "relu": bool}]
         self._walk(graph)
         self.architecture = f"{self.input}:" + "-".join(part for block in self.blocks for part in self._parts(block))
@@ -182,29 +183,49 @@ class _Reader:
         if len(inputs) != 1:
             raise OnnxError(f"expected one input, found {len(inputs)}: {', '.join(each.name for each in inputs)}")
         self.now = inputs[0].name
+        if len(inputs[0].type.tensor_type.shape.dim) > 0:
+            self.batch = inputs[0].type.tensor_type.shape.dim[0].dim_value  # 0: any
         extents = [each.dim_value for each in inputs[0].type.tensor_type.shape.dim]
         if len(extents) != 4 or min(extents[1:]) < 1:
             raise OnnxError(f"input {self.now}: expected (N, C, H, W) with C, H and W given, found {extents}")
         return tuple(extents[1:])
 
     def _walk(self, graph):
-        from onnx import helper, numpy_helper
+        from onnx import helper
 
         for node in graph.node:
             attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-            if node.op_type == "Constant":
-                self.constants[node.output[0]] = numpy_helper.to_array(attributes["value"])
-                continue
             self.name = f"{node.op_type} {node.name or node.output[0]}"
-            if self.now not in node.input:
-                raise OnnxError(f"{self.name}: expected the output of the node before ({self.now}): only rows of layers")
             handle = getattr(self, f"_{node.op_type.lower()}", None)
-            if handle is None:
+            if node.domain not in ("", "ai.onnx") or handle is None:
                 raise OnnxError(f"{self.name}: no architecture string says it")
-            handle(attributes, [each for each in node.input if each != self.now])
+            if node.op_type == "Constant":
+                self.constants[node.output[0]] = handle(attributes)
+                continue
+            inputs = list(node.input)
+            if node.op_type == "Add" and self.now in inputs:
+                inputs.sort(key=lambda name: name != self.now)  # in either order
+            if not inputs or inputs[0] != self.now:
+                raise OnnxError(f"{self.name}: expected the output of the node before ({self.now}): only rows of layers")
+            if self.ended and node.op_type not in ("Identity", "Dropout"):
+                raise OnnxError(f"{self.name}: expected nothing behind the Softmax")
+            handle(attributes, inputs[1:])
             self.now = node.output[0]
+        outputs = [each.name for each in graph.output]
+        if outputs != [self.now]:
+            raise OnnxError(f"expected one output, that of the last node ({self.now}), found {', '.join(outputs) or 'none'}")
         if not self.blocks or "dense" not in self.blocks[-1] or set(self.blocks[-1]) != {"dense"}:
             raise OnnxError("expected a fully connected layer at the end, without batch normalisation or ReLU behind it")
+
+    def _constant(self, attributes):
+        from onnx import numpy_helper
+
+        for name, read in (("value", numpy_helper.to_array), ("value_float", np.float32), ("value_int", np.int64),
+                           ("value_floats", lambda values: np.array(values, np.float32)),
+                           ("value_ints", lambda values: np.array(values, np.int64))):
+            if name in attributes:
+                return read(attributes[name])
+        raise OnnxError(f"{self.name}: expected numbers, found {', '.join(attributes)}")
 
     def _require(self, what, found, expected):
         if found != expected:
@@ -230,6 +251,7 @@ class _Reader:
         self._finish_block()
         weight, *bias = self._values(inputs, (1, 2))
         kernel, groups = weight.shape[2:], attributes.get("group", 1)
+        self._require("kernel_shape", tuple(attributes.get("kernel_shape", kernel)), kernel)
         if len(kernel) != 2 or self.maps[0] != weight.shape[1] * groups:
             raise OnnxError(f"{self.name}: weight: expected (O, {self.maps[0]} / {groups}, k, k), found {weight.shape}")
         stride, dilation = (tuple(attributes.get(name, [1, 1])) for name in ("strides", "dilations"))
@@ -246,9 +268,14 @@ class _Reader:
             return same
         if automatic not in ("NOTSET", "VALID"):
             raise OnnxError(f"{self.name}: auto_pad: expected NOTSET, VALID or SAME of an odd kernel, found {automatic}")
-        return tuple(attributes.get("pads", [0] * 4))
+        pads = tuple(attributes.get("pads", [0] * 4))
+        if automatic == "VALID" or min(pads) < 0:
+            self._require("pads", pads, (0, 0, 0, 0))
+        return pads
 
     def _batchnormalization(self, attributes, inputs):
+        self._require("training_mode", attributes.get("training_mode", 0), 0)
+        self._require("spatial", attributes.get("spatial", 1), 1)
         block = self._last("conv", "dense")
         if block.get("relu") or block.get("pool") or block.get("norm"):
             raise OnnxError(f"{self.name}: expected it right behind the convolution or fully connected layer")
@@ -264,7 +291,7 @@ class _Reader:
 
     def _maxpool(self, attributes, inputs):
         kernel, strides = list(attributes["kernel_shape"]), list(attributes.get("strides", [1, 1]))
-        pads, ceil = list(attributes.get("pads", [0] * 4)), attributes.get("ceil_mode", 0)
+        pads, ceil = self._pool_pads(attributes), attributes.get("ceil_mode", 0)
         self._require("strides", strides, [2, 2])
         self._require("dilations", list(attributes.get("dilations", [1, 1])), [1, 1])
         if kernel == [2, 2]:
@@ -281,11 +308,18 @@ class _Reader:
     def _averagepool(self, attributes, inputs):
         self._require("kernel_shape", list(attributes["kernel_shape"]), [2, 2])
         self._require("strides", list(attributes.get("strides", [1, 1])), [2, 2])
-        self._require("pads", list(attributes.get("pads", [0] * 4)), [0] * 4)
+        self._require("dilations", list(attributes.get("dilations", [1, 1])), [1, 1])
+        self._require("pads", self._pool_pads(attributes), [0] * 4)
         self._require("ceil_mode", attributes.get("ceil_mode", 0), 0)
         if self.blocks and self.blocks[-1].get("relu") and not self.blocks[-1].get("pool"):
             raise OnnxError(f"{self.name}: an average pooling stands before the Relu of its convolution here")
         self._pool("P2(average)")
+
+    def _pool_pads(self, attributes):
+        automatic = attributes.get("auto_pad", b"NOTSET").decode()
+        if automatic not in ("NOTSET", "VALID"):
+            raise OnnxError(f"{self.name}: auto_pad: expected NOTSET or VALID, found {automatic}")
+        return [0] * 4 if automatic == "VALID" else list(attributes.get("pads", [0] * 4))
 
     def _pool(self, text):
         """Of the block's convolution, whose ReLU may come before it where maxima are taken; else a block of its own."""
@@ -302,7 +336,8 @@ class _Reader:
     def _reshape(self, attributes, inputs):
         (shape,) = self._values(inputs, (1,))
         size = int(np.prod(self.maps))
-        if len(shape) != 2 or shape[1] not in (-1, size):
+        rows = (-1, 0, self.batch) if self.batch else (-1, 0)
+        if len(shape) != 2 or shape[0] not in rows or shape[1] not in (-1, size):
             raise OnnxError(f"{self.name}: expected rows of {size} values, found the shape {shape.tolist()}")
 
     def _dense(self, weight, bias):
@@ -315,8 +350,17 @@ class _Reader:
         weight, *bias = self._values(inputs, (1, 2))
         self._require("transA", attributes.get("transA", 0), 0)
         weight = weight * np.float32(attributes.get("alpha", 1.0))
-        bias = bias[0].reshape(-1) * np.float32(attributes.get("beta", 1.0)) if bias else None
-        self._dense(weight if attributes.get("transB", 0) else weight.T, bias)
+        weight = weight if attributes.get("transB", 0) else weight.T
+        bias = self._row(bias[0], len(weight)) * np.float32(attributes.get("beta", 1.0)) if bias else None
+        self._dense(weight, bias)
+
+    def _row(self, bias, count):
+        """A number for each neuron, the same for every image."""
+        if bias.size == 1:
+            return np.full(count, bias.ravel()[0])
+        if bias.shape not in ((count,), (1, count)):
+            raise OnnxError(f"{self.name}: bias: expected shape ({count},) or (1, {count}), found {bias.shape}")
+        return bias.reshape(-1)
 
     def _matmul(self, attributes, inputs):
         (weight,) = self._values(inputs, (1,))
@@ -325,17 +369,23 @@ class _Reader:
     def _add(self, attributes, inputs):
         block = self._last("dense")
         (bias,) = self._values(inputs, (1,))
-        if set(block) != {"dense"} or block["dense"][1] is not None or bias.size != self.maps[0]:
+        if set(block) != {"dense"} or block["dense"][1] is not None:
             raise OnnxError(f"{self.name}: expected the bias of the MatMul right before it")
-        block["dense"] = (block["dense"][0], bias.reshape(-1))
+        block["dense"] = (block["dense"][0], self._row(bias, self.maps[0]))
 
     def _softmax(self, attributes, inputs):
         self._last("dense")
+        if attributes.get("axis", 1) not in (1, -1):
+            raise OnnxError(f"{self.name}: axis: expected 1, found {attributes['axis']}")
+        self.ended = True
 
     def _dropout(self, attributes, inputs):
         """Nothing, outside training."""
+        if any(np.any(values) for values in self._values(inputs[1:2])):
+            raise OnnxError(f"{self.name}: training_mode: expected False, found True")
 
-    _identity = _dropout
+    def _identity(self, attributes, inputs):
+        """Nothing."""
 
     def _parts(self, block):
         """The block as parts of an architecture string."""

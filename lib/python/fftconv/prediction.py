@@ -3,17 +3,17 @@
 import numpy as np
 
 from .architecture import BATCH_NORM_EPSILON
-from .checkpoint import masked_arrays, open_checkpoint
+from .checkpoint import masked_arrays, mode_of, open_checkpoint
 from .errors import ShapeError
 
 
 def predict(checkpoint, images, mode=None, dtype=np.float32):
     """Logits (N, classes) of images (N, C, H, W), pixels of 0 to 1: preprocessing, masks and batch statistics as the
-    checkpoint has them. `mode` is K of random and ecp poolings, without it the checkpoint's own. Raises ShapeError on images of another size than the
-    architecture's (the apps pad smaller ones with zeros)."""
+    checkpoint has them. `mode` is K of random and ecp poolings, without it the checkpoint's own. Raises ShapeError on
+    images of another size than the architecture's (the apps pad smaller ones with zeros), ValueError on another K."""
     with open_checkpoint(checkpoint) as file:
         layers, arrays, preprocessing = file.layers, masked_arrays(file), file.preprocessing
-        mode = file.mode if mode is None else mode
+        mode = mode_of(file, mode)
     images = np.asarray(images, dtype)
     if images.ndim != 4 or images.shape[1:] != layers[0].inputs:
         raise ShapeError(f"images: expected (N, {', '.join(map(str, layers[0].inputs))}), found {images.shape}")
