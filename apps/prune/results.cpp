@@ -78,15 +78,21 @@ BudgetRow budget_row(const PruningResult& point) {
             point.pruned_kernels, point.pruned_weights, point.validation_mcr, point.test_mcr};
 }
 
+/// Where the ratio of the last step's units begins in a point's name without its repeat, or npos.
+std::size_t last_ratio(const PruningResult& point) {
+    const std::string unit = '-' + point.granularity.substr(point.granularity.rfind('+') + 1) + '-';
+    const std::size_t place = point.name_without_repeat().rfind(unit);
+    return place == std::string::npos ? place : place + unit.size();
+}
+
 /// Whether a point's name ends with the ratio that its row says, of the units of its last step.
 bool names_its_ratio(const PruningResult& point) {
     const std::string name = point.name_without_repeat();
     if (name.find("-step-") != name.npos) return true;  // which names the whole ratio
-    const std::string unit = '-' + point.granularity.substr(point.granularity.rfind('+') + 1) + '-';
-    const std::size_t place = name.rfind(unit);
+    const std::size_t place = last_ratio(point);
     if (place == name.npos) return false;
     char* end = nullptr;
-    const double ratio = std::strtod(name.c_str() + place + unit.size(), &end);
+    const double ratio = std::strtod(name.c_str() + place, &end);
     return *end == '\0' && std::abs(100 * ratio - point.requested) < 1e-3;
 }
 
@@ -258,7 +264,7 @@ std::vector<BudgetRow> budget_rows(const PruningResults& results, const PruneOpt
         if (point.is_baseline() || point.is_control() || point.granularity != granularity ||
             name.find("-step-") != name.npos)
             continue;
-        const std::string key = fmt::format("{} {}", name.substr(0, name.rfind('-')), point.repeat);
+        const std::string key = fmt::format("{} {}", name.substr(0, last_ratio(point)), point.repeat);
         if (!largest.contains(key)) order.push_back(key);
         const PruningResult*& found = largest[key];
         const bool within = point.validation_mcr <= baseline->validation_mcr + options.budget;

@@ -66,8 +66,11 @@ Summary summary_of(const std::string& file) {
         const Checkpoint checkpoint = read_checkpoint(file);
         summary.dataset = checkpoint.dataset;
         const auto test = checkpoint.state.values.find("test_mcr");
-        if (test != checkpoint.state.values.end())
+        if (test != checkpoint.state.values.end()) {
+            if (!(test->second >= 0 && test->second <= 100))
+                throw FileError(file, "/state @test_mcr", "0 to 100", fmt::format("{}", test->second));
             summary.values.emplace_back("network: test_mcr", test->second);
+        }
         for (const Curve& curve : checkpoint.curves) add_curve(summary, curve);
         return summary;
     }
@@ -89,14 +92,18 @@ double half_interval(double a, double images_of_a, double b, double images_of_b)
 std::string difference_text(const Summary& first, const Summary& other, const std::string& name) {
     const double *a = first.find(name), *b = other.find(name);
     if (!b || std::isnan(*a) || std::isnan(*b)) return "";
-    return fmt::format("{:+.2f} ± {:.2f}", *b - *a,
-                       half_interval(*a, first.images(name), *b, other.images(name)));
+    const double half = half_interval(*a, first.images(name), *b, other.images(name));
+    return std::isnan(half) ? fmt::format("{:+.2f}", *b - *a)
+                            : fmt::format("{:+.2f} ± {:.2f}", *b - *a, half);
 }
 
 void require_same_data(const Summary& first, const Summary& other, const std::string& file) {
     if (first.dataset.sha256 != other.dataset.sha256)
         throw FileError(file, "/dataset/sha256", first.dataset.sha256 + " (" + first.dataset.name + ")",
                         other.dataset.sha256 + " (" + other.dataset.name + ")");
+    if (first.dataset.n_test != other.dataset.n_test)
+        throw FileError(file, "/dataset @n_test", std::to_string(first.dataset.n_test),
+                        std::to_string(other.dataset.n_test));
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ constexpr std::size_t most_bars = 40;
 /// Time per image against MCR, of the dense, the masked and the compacted network of each point.
 std::string tradeoff(const PageSource& source) {
     const Table* points = source.table("points");
-    if (!points || !labels(*points, "point") || !numbers(*points, "test_mcr")) return "";
+    if (!points || !labels(*points, "point") || !labels(*points, "granularity") ||
+        !numbers(*points, "test_mcr"))
+        return "";
     std::vector<page::PointSeries> all;
     for (const auto& [column, title] :
          {std::pair{"dense_time", "dense (the baseline)"}, std::pair{"masked_time", "masked"},
@@ -42,6 +44,10 @@ std::string tradeoff(const PageSource& source) {
 /// the first.
 std::string representative(const PageSource& source) {
     const Table& points = *source.table("points");
+    for (const char* column : {"point", "granularity"})
+        if (!labels(points, column)) return "";
+    for (const char* column : {"test_mcr", "pruned_kernels"})
+        if (!numbers(points, column)) return "";
     const auto &names = *labels(points, "point"), &granularities = *labels(points, "granularity");
     const auto &mcr = *numbers(points, "test_mcr"), &pruned = *numbers(points, "pruned_kernels");
     double limit = -1, most = -1;
@@ -60,7 +66,9 @@ std::string representative(const PageSource& source) {
 /// Of a pruned network: each layer three times.
 std::string layer_times(const PageSource& source) {
     const Table *layers = source.table("layers"), *points = source.table("points");
-    if (!layers || !points || !labels(*layers, "point") || !numbers(*layers, "dense_time")) return "";
+    if (!layers || !points || !labels(*layers, "point") || !labels(*layers, "layer")) return "";
+    for (const char* column : {"dense_time", "masked_time", "compact_time"})
+        if (!numbers(*layers, column)) return "";
     const std::string point = representative(source);
     std::vector<page::Bar> bars;
     for (std::size_t i = 0; i < layers->rows(); ++i) {
@@ -89,7 +97,9 @@ const Column* time_column(const Table& table) {
 /// What names row i of a benchmark's first table.
 std::string benchmark_row(const PageSource& source, std::size_t i) {
     const Table* benchmark = source.table("benchmark");
-    if (!benchmark || i >= benchmark->rows()) return fmt::format("row {}", i);
+    if (!benchmark || i >= benchmark->rows() || !labels(*benchmark, "work") ||
+        !labels(*benchmark, "contender"))
+        return fmt::format("row {}", i);
     std::string name = (*labels(*benchmark, "work"))[i] + ", " + (*labels(*benchmark, "contender"))[i];
     const auto *threads = numbers(*benchmark, "threads"), *pruned = numbers(*benchmark, "pruned");
     if (threads && (*threads)[i] != 1) name += fmt::format(", {:g} threads", (*threads)[i]);

@@ -216,8 +216,8 @@ void take_initial(TrainOptions& train, const Options& options) {
     if (train.init.empty()) return;
     const RecordedRun init = read_recorded_run(train.init);
     if (!options.given("architecture")) {
-        train.architecture = init.checkpoint.architecture;
-        train.batch_norm = init.train.batch_norm;
+        train.architecture = init.checkpoint.architecture;  // which says where batch normalisation is
+        if (!options.given("batch-norm")) train.batch_norm = false;
     }
     if (!options.given("preprocess")) train.preprocess = init.train.preprocess;
     if (!options.given("mode")) train.mode = init.train.mode;

@@ -84,6 +84,29 @@ BOOST_AUTO_TEST_CASE(energies_of_rectangular_kernels) {
     }
 }
 
+// Taps lie as far apart as the dilation says.
+BOOST_AUTO_TEST_CASE(energies_of_dilated_kernels) {
+    const ConvolutionShape shape{.batch = 3,
+                                 .in_channels = 1,
+                                 .out_channels = 2,
+                                 .height = 7,
+                                 .width = 6,
+                                 .kernel = {2, 3},
+                                 .dilation = {3, 2}};
+    const Tensor x = random_tensor({1, 7, 6}, 3, "x");
+    std::vector<float> weights(shape.weights());
+    RandomStream random(1, "w");
+    for (float& w : weights) w = random.normal();
+    const std::vector<double> energies = kernel_energies(shape, weights, x);
+    for (int o = 0; o < 2; ++o) {  // as a square kernel with zeros between
+        std::vector<float> square(25);
+        for (int u = 0; u < 2; ++u)
+            for (int v = 0; v < 3; ++v)
+                square[std::size_t(u * 3 * 5 + v * 2)] = weights[std::size_t(o * 6 + u * 3 + v)];
+        BOOST_CHECK_CLOSE(energies[std::size_t(o)], plain_energy(x, 0, square, 5, 3), 1e-3);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(magnitudes_of_each_granularity) {
     PrunedNetwork network = trained_whole(valid_network);
     const std::vector<float>& w = network.network.convolutions()[1]->weight().value;  // (8, 6, 3, 3)

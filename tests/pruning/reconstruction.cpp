@@ -80,6 +80,38 @@ BOOST_AUTO_TEST_CASE(a_twin_makes_up_for_a_kernel) {
     BOOST_CHECK_CLOSE(second.value[left * 9], 2 * weights[left * 9], 1);
 }
 
+// A dilated kernel of unlike sides is the one with zeros between its taps.
+BOOST_AUTO_TEST_CASE(dilated_kernels_are_those_with_zeros_between) {
+    PrunedNetwork dilated = trained_whole("2x14x14:6C3v-P2-2C3x2vd2-P2(average)-7FC-4Softmax"),
+                  whole = trained_whole("2x14x14:6C3v-P2-2C5x3v-P2(average)-7FC-4Softmax");
+    const auto &from = dilated.network.layers(), &to = whole.network.layers();
+    BOOST_REQUIRE_EQUAL(from.size(), to.size());
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        const auto mine = from[i]->parameters(), others = to[i]->parameters();
+        for (std::size_t j = 0; j < mine.size(); ++j) {
+            if (mine[j]->value.size() == others[j]->value.size()) {
+                others[j]->value = mine[j]->value;
+            } else {
+                std::ranges::fill(others[j]->value, 0.0f);
+                for (std::size_t kernel = 0; kernel < 12; ++kernel)
+                    for (std::size_t tap = 0; tap < 6; ++tap)
+                        others[j]->value[kernel * 15 + tap / 2 * 2 * 3 + tap % 2 * 2] =
+                            mine[j]->value[kernel * 6 + tap];
+            }
+            others[j]->changed();
+        }
+    }
+    const auto scores = [](PrunedNetwork& pruned) {
+        Batches batches(images(), {.size = 16});
+        return Reconstruction(pruned, {Granularity::kernel, {"conv2"}}, batches, 4).scores().at(0);
+    };
+    const std::vector<double> found = scores(dilated), expected = scores(whole);
+    BOOST_REQUIRE_EQUAL(found.size(), 12);
+    const double largest = *std::ranges::max_element(expected);
+    BOOST_CHECK_GT(largest, 0);
+    for (std::size_t i = 0; i < found.size(); ++i) BOOST_CHECK_SMALL(found[i] - expected[i], 1e-4 * largest);
+}
+
 // Half of a map's kernels: less of it is lost than by nine of ten masks of so many. (Not by all: the terms
 // are measured with the border that a valid convolution does not have.)
 BOOST_AUTO_TEST_CASE(less_is_lost_than_by_nine_of_ten_masks) {

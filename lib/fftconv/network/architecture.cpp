@@ -368,9 +368,18 @@ Architecture with_batch_norm(Architecture architecture, bool batch_norm) {
     return architecture;
 }
 
+/// Of a layer: more is a mistake, and would overflow.
+constexpr int most_outputs = 1 << 27;
+
 Architecture with_width(Architecture architecture, double factor) {
     if (!(factor > 0)) throw UsageError("width: expected more than 0, found " + number_text(factor));
-    const auto scale = [&](int& outputs) { outputs = std::max(1, int(std::lround(outputs * factor))); };
+    const auto scale = [&](int& outputs) {
+        const double wanted = std::round(outputs * factor);
+        if (!(wanted <= most_outputs))
+            throw UsageError("width: expected layers of at most " + std::to_string(most_outputs) +
+                             " outputs, found " + number_text(wanted));
+        outputs = std::max(1, int(wanted));
+    };
     for (std::size_t i = 0; i + 1 < architecture.layers.size(); ++i) {
         if (auto* convolution = std::get_if<ConvolutionSpec>(&architecture.layers[i]))
             scale(convolution->outputs);

@@ -102,8 +102,9 @@ std::vector<double> eliminate(std::vector<Elimination> maps, std::vector<int> in
 /// What one layer's kernels make of the data.
 struct Reconstruction::MeasuredLayer {
     WeightedLayer layer;
-    Bytes surviving;  ///< weights, when it was measured
-    int height, width, edge, images = 0;
+    Bytes surviving;       ///< weights, when it was measured
+    PerAxis kernel, step;  ///< taps, and pixels from one to the next
+    int height, width, images = 0;
     MapSpectra spectra;
     std::vector<ComplexMatrix> cross;    ///< bin → S, Σ over the images
     std::vector<double> sums;            ///< (C): Σ x
@@ -114,10 +115,12 @@ struct Reconstruction::MeasuredLayer {
     MeasuredLayer(const WeightedLayer& layer_, Bytes surviving_)
         : layer(layer_),
           surviving(std::move(surviving_)),
+          kernel(layer.convolution->shape().kernel),
+          step(layer.convolution->shape().dilation),
           height(layer.layer->input_maps().height),
           width(layer.layer->input_maps().width),
-          edge(int(layer.convolution->shape().kernel)),
-          spectra(std::max(std::max(height, width) + edge - 1, 2)),
+          spectra(std::max({height + (kernel.vertical - 1) * step.vertical,
+                            width + (kernel.horizontal - 1) * step.horizontal, 2})),
           cross(std::size_t(spectra.bins()), ComplexMatrix::Zero(layer.in, layer.in)),
           sums(std::size_t(layer.in), 0.0),
           slopes(std::size_t(layer.out), 0.0) {
@@ -173,13 +176,14 @@ std::vector<ComplexMatrix> Reconstruction::MeasuredLayer::kernel_spectra() {
         spectra.clear();
         for (int n = 0; n < count; ++n)
             for (std::size_t tap = 0; tap < area; ++tap)
-                spectra.pixel(int(tap) / edge, int(tap) % edge, n) =
+                spectra.pixel(int(tap) / kernel.horizontal * step.vertical,
+                              int(tap) % kernel.horizontal * step.horizontal, n) =
                     layer.weight->value[(first + std::size_t(n)) * area + tap];
-        spectra.run(edge);
+        spectra.run((kernel.vertical - 1) * step.vertical + 1);
         for (std::size_t bin = 0; bin < result.size(); ++bin)
             for (int n = 0; n < count; ++n) {
-                const Eigen::Index kernel = Eigen::Index(first) + n;
-                result[bin](kernel / layer.in, kernel % layer.in) = spectra.value(int(bin), n);
+                const Eigen::Index index = Eigen::Index(first) + n;
+                result[bin](index / layer.in, index % layer.in) = spectra.value(int(bin), n);
             }
     }
     return result;

@@ -43,8 +43,9 @@ std::vector<double> kernel_energies(const ConvolutionShape& shape, std::span<con
     std::vector<double> means(std::size_t(x.channels()), 0.0);
     if (without_mean) means = map_sums(x, valid);
     for (double& mean : means) mean /= double(x.height()) * x.width();
-    const PerAxis k = shape.kernel;
-    const int tile = std::max({x.height() + k.vertical - 1, x.width() + k.horizontal - 1, 2});
+    const PerAxis k = shape.kernel, step = shape.dilation;
+    const PerAxis reach((k.vertical - 1) * step.vertical + 1, (k.horizontal - 1) * step.horizontal + 1);
+    const int tile = std::max({x.height() + reach.vertical - 1, x.width() + reach.horizontal - 1, 2});
     MapSpectra spectrum(tile);
     const std::vector<double> maps = map_spectra(x, means, valid, tile, spectrum);
     std::vector<double> energies(shape.kernels(), 0.0);
@@ -53,9 +54,9 @@ std::vector<double> kernel_energies(const ConvolutionShape& shape, std::span<con
         spectrum.clear();
         for (int n = 0; n < count; ++n)
             for (int tap = 0; tap < int(k.area()); ++tap)
-                spectrum.pixel(tap / k.horizontal, tap % k.horizontal, n) =
+                spectrum.pixel(tap / k.horizontal * step.vertical, tap % k.horizontal * step.horizontal, n) =
                     weights[(first + std::size_t(n)) * k.area() + std::size_t(tap)];
-        spectrum.run(k.vertical);
+        spectrum.run(reach.vertical);
         for (int n = 0; n < count; ++n) {
             const int kernel = int(first) + n, own = shape.group_channels();
             const int channel = shape.first_channel(kernel / own) + kernel % own;
