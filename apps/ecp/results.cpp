@@ -240,9 +240,10 @@ const Column* EcpResults::column(const std::string& table_name, const std::strin
 std::string EcpResults::machine() const {
     const Column* processor = column("machine", "processor");
     const Column* threads = column("machine", "threads");
-    if (processor == nullptr || threads == nullptr) return "an unknown machine";
-    return fmt::format("{}, threads: {:g}", std::get<std::vector<std::string>>(processor->values).at(0),
-                       std::get<std::vector<double>>(threads->values).at(0));
+    const auto* names = processor ? std::get_if<std::vector<std::string>>(&processor->values) : nullptr;
+    const auto* counts = threads ? std::get_if<std::vector<double>>(&threads->values) : nullptr;
+    if (!names || !counts || names->empty() || counts->empty()) return "an unknown machine";
+    return fmt::format("{}, threads: {:g}", names->front(), counts->front());
 }
 
 std::vector<double> EcpResults::convolution_rounds(const std::string& network, const std::string& engine,

@@ -85,8 +85,7 @@ void require_same_origin(const ResultRecord& part, const ResultRecord& first, co
     for (const std::string& origin : origins) {
         if (origin == "baseline" && trained) continue;
         if (!find_table(part.tables, origin) || !find_table(first.tables, origin)) continue;
-        const auto expected = first.column<std::string>(file, origin, "sha256").at(0),
-                   found = part.column<std::string>(file, origin, "sha256").at(0);
+        const auto expected = origin_digest(first, file, origin), found = origin_digest(part, file, origin);
         if (expected != found) throw FileError(file, "/summary/" + origin + "/sha256", expected, found);
     }
 }

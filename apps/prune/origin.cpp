@@ -33,10 +33,7 @@ PruningResults earlier_results(const PruningContext& context, const ResultRecord
     if (find_table(stored.tables, "points") == nullptr) return {};  // interrupted before the first
     if (stored.dataset.sha256 != context.dataset.sha256)
         throw FileError(out, "/dataset/sha256", context.dataset.sha256, stored.dataset.sha256);
-    const auto recorded = [&](const std::string& table) {
-        return find_table(stored.tables, table) ? stored.column<std::string>(out, table, "sha256").at(0) : "";
-    };
-    context.require_baseline(out, "/summary/baseline/sha256", recorded("baseline"));
+    context.require_baseline(out, "/summary/baseline/sha256", origin_digest(stored, out, "baseline"));
     PruningResults results = PruningResults::from(stored, out);
     for (const PruningResult& point : results.points) {
         const std::filesystem::path file = mask_file(context.options, point.name);
@@ -44,9 +41,9 @@ PruningResults earlier_results(const PruningContext& context, const ResultRecord
             context.require_baseline(file, "/parent @checkpoint_sha256", read_masks(file).checkpoint_sha256);
     }
     const std::string mask = mask_sha256(context.options.mask);
-    if (find_table(stored.tables, "mask") && recorded("mask") != mask)
+    if (find_table(stored.tables, "mask") && origin_digest(stored, out, "mask") != mask)
         throw FileError(out, "digest of --mask", mask + " (" + context.options.mask + " as it is now)",
-                        recorded("mask"));
+                        origin_digest(stored, out, "mask"));
     return results;
 }
 

@@ -44,9 +44,13 @@ std::vector<std::string> require_units(PrunedNetwork& pruned, const PruneOptions
     }
     for (const std::string& granularity : prune.granularities) {
         const PruningScope scope{parse_granularity(granularity), layers, prune.stride};
-        for (const std::string& criterion : prune.criteria)
-            require_scores(pruned, scope,
-                           parse_criterion(criterion == best_of_n ? prune.candidates_from : criterion));
+        try {
+            for (const std::string& criterion : prune.criteria)
+                require_scores(pruned, scope,
+                               parse_criterion(criterion == best_of_n ? prune.candidates_from : criterion));
+        } catch (const ShapeError& error) {  // of layers that have no such units
+            throw UsageError("--layers, --granularity " + granularity + ": " + error.what());
+        }
     }
     return layers;
 }

@@ -83,19 +83,15 @@ void add(PooledRuns& group, const PruningRecord& run) {
 
 PruningRecord pruning_record(const Experiment& experiment, const std::string& file) {
     const ResultRecord& record = experiment.record;
-    const auto digest = [&](const char* table) {
-        return find_table(record.tables, table) ? record.column<std::string>(file, table, "sha256").at(0)
-                                                : "";
-    };
     return {experiment.name,
             prune_options_of(record.resolved_toml, file),
             PruningResults::from(record, file),
             record.dataset.name,
             fmt::format("fftconv {}, commit {}{}", experiment.header.library_version,
                         experiment.header.git_commit, experiment.header.git_dirty ? " with changes" : ""),
-            digest("baseline"),
+            origin_digest(record, file, "baseline"),
             record.dataset.sha256,
-            digest("mask")};
+            origin_digest(record, file, "mask")};
 }
 
 std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file) {

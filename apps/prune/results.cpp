@@ -168,6 +168,14 @@ PruningResults PruningResults::from(const ResultRecord& record, const std::strin
     return results;
 }
 
+std::string origin_digest(const ResultRecord& record, const std::string& file, const std::string& origin) {
+    if (find_table(record.tables, origin) == nullptr) return "";
+    const auto& digests = record.column<std::string>(file, origin, "sha256");
+    if (digests.size() != 1)
+        throw FileError(file, "/summary/" + origin + "/sha256", "one row", std::to_string(digests.size()));
+    return digests.front();
+}
+
 void PruningResults::sort(const PruneOptions& options) {
     std::map<std::string, std::size_t> order{{"baseline", 0}};
     for (const PruningPoint& point : options.points()) {

@@ -79,6 +79,10 @@ struct PruningResults {
     static PruningResults from(const ResultRecord& record, const std::string& file);
 };
 
+/// The digest of what a run started from, as the table `origin` ("baseline", "mask") of its result file has
+/// it; empty where there is no such table. @throws FileError when it has no row.
+std::string origin_digest(const ResultRecord& record, const std::string& file, const std::string& origin);
+
 /// The point that bisection asks for next: of a start's last ratios it looks for the largest whose validation
 /// MCR is at most `most` percent. Nothing once it is found.
 std::optional<PruningPoint> next_of_bisection(const PruneOptions& options, const PruningPoint& start,

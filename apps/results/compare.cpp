@@ -101,9 +101,6 @@ void require_same_data(const Summary& first, const Summary& other, const std::st
     if (first.dataset.sha256 != other.dataset.sha256)
         throw FileError(file, "/dataset/sha256", first.dataset.sha256 + " (" + first.dataset.name + ")",
                         other.dataset.sha256 + " (" + other.dataset.name + ")");
-    if (first.dataset.n_test != other.dataset.n_test)
-        throw FileError(file, "/dataset @n_test", std::to_string(first.dataset.n_test),
-                        std::to_string(other.dataset.n_test));
 }
 
 }  // namespace

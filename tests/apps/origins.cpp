@@ -208,6 +208,50 @@ BOOST_AUTO_TEST_CASE(a_link_to_the_result_is_the_result) {
     bench.fails(bench.pruned("q.h5", "--config " + bench.path("options.h5")), 2, "unknown key 'ratios'");
 }
 
+// Some layers are normalised and some are not: the network says which.
+BOOST_AUTO_TEST_CASE(a_network_to_start_from_says_where_it_is_normalised) {
+    const Recorded bench;
+    const std::string architecture = "1x28x28:4C5v+BN-P2-3C3-10Softmax", net = bench.path("n.h5"),
+                      tuned = bench.path("t.h5");
+    const std::string train = app("train") + " --threads 1 --batch 20 --epochs 1 ";
+    bench.works(train + "--architecture " + architecture + " --out " + net);
+    bench.works(train + "--init " + net + " --out " + tuned);
+    BOOST_TEST(read_checkpoint(tuned).architecture == architecture);
+    bench.fails(train + "--batch-norm --init " + net + " --out " + bench.path("u.h5"), 1, "3C3+BN");
+    bench.fails(train + "--width 1e9 --architecture " + architecture + " --out " + bench.path("u.h5"), 2,
+                "width: expected layers of at most");
+    bench.fails(
+        bench.prune("--ratio 0.5 --layers dense1 --checkpoint " + net + " --out " + bench.path("p.h5")), 2,
+        "found dense1");
+    // A rate that none can be is not compared.
+    const std::string compare = app("results") + " compare " + net + " ", altered = bench.path("a.h5");
+    bench.works(compare + net);
+    Checkpoint other = read_checkpoint(net);
+    other.state.values["test_mcr"] = 150;
+    write_checkpoint(altered, other);
+    bench.fails(compare + altered, 1, altered + ": /state @test_mcr");
+}
+
+// A ratio whose text has an exponent, and a minus with it, is a ratio of the same sequence.
+BOOST_AUTO_TEST_CASE(a_budget_has_one_row_for_each_sequence) {
+    PruneOptions options;
+    options.granularities = {"kernel"};
+    options.budget = 5;
+    PruningResults results;
+    for (const auto& [name, requested] :
+         {std::pair{"baseline", 0.0}, {"l2-kernel-3e-05", 0.003}, {"l2-kernel-0.6", 60.0}}) {
+        PruningResult point;
+        point.name = name;
+        point.criterion = requested > 0 ? "l2" : "none";
+        point.granularity = requested > 0 ? "kernel" : "none";
+        point.requested = requested;
+        results.points.push_back(point);
+    }
+    const std::vector<BudgetRow> rows = budget_rows(results, options);
+    BOOST_REQUIRE_EQUAL(rows.size(), 1u);
+    BOOST_TEST(rows[0].name == "l2-kernel-0.6");
+}
+
 // Runs on other images, or with other masks, are no repeats of each other, whatever their names.
 BOOST_AUTO_TEST_CASE(runs_on_other_data_are_not_pooled) {
     const auto made = [](const std::string& data, const std::string& mask) {

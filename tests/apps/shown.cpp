@@ -190,6 +190,25 @@ BOOST_AUTO_TEST_CASE(the_page_of_a_pruning) {
         BOOST_TEST(contains(times, part), part << " is missing from\n" << times);
 }
 
+// A chart whose column is missing is left out.
+BOOST_AUTO_TEST_CASE(a_page_of_tables_that_lack_a_column) {
+    PruningRecord run = pruning();
+    PruningLayerResult layer;
+    layer.point = "l2-kernel-0.5", layer.layer = "conv1";
+    run.results.layers = {layer};
+    const PageSource whole = source_of(run);
+    for (std::size_t table = 0; table < whole.tables.size(); ++table)
+        for (std::size_t column = 0; column < whole.tables[table].columns.size(); ++column) {
+            PageSource source = whole;
+            std::vector<Column>& columns = source.tables[table].columns;
+            const std::string lost = source.tables[table].name + "/" + columns[column].name;
+            columns.erase(columns.begin() + std::ptrdiff_t(column));
+            const std::string html = tradeoff_section({source}) + times_section({source});
+            if (lost == "points/granularity" || lost == "layers/layer" || lost == "layers/masked_time")
+                BOOST_TEST(!contains(html, "Time by layer"), lost);
+        }
+}
+
 // A weight survives that no mask of its layer prunes, neither its own nor those of its kernel and its map.
 BOOST_AUTO_TEST_CASE(the_masks_of_a_page) {
     PageSource source;
