@@ -17,13 +17,17 @@ namespace {
 
 /// Percent, by what they are of: "points: l2-kernel-0.5: test_mcr".
 struct Summary {
-    std::vector<std::pair<std::string, double>> values;
+    struct Rate {
+        std::string name;
+        double value;
+        double half = NAN;  ///< of its 95 % interval over trainings, where the file has one
+    };
+    std::vector<Rate> values;
     DatasetRecord dataset;
 
-    const double* find(const std::string& name) const {
-        for (const auto& [known, value] : values)
-            if (known == name) return &value;
-        return nullptr;
+    const Rate* find(const std::string& name) const {
+        const auto found = std::ranges::find(values, name, &Rate::name);
+        return found == values.end() ? nullptr : &*found;
     }
     /// Images that a value was counted on.
     double images(const std::string& name) const {
@@ -38,6 +42,15 @@ bool is_rate(const Column& column) {
            (ends("mcr") || ends("mcr_before") || ends("accuracy"));
 }
 
+/// Of a column's mean over trainings, in this row.
+double interval_of(const Table& table, const Column& column, std::size_t row) {
+    for (const Column& other : table.columns)
+        if (const auto* values = std::get_if<std::vector<double>>(&other.values);
+            values && other.name == column.name + "_interval")
+            return (*values)[row];
+    return NAN;
+}
+
 void add_table(Summary& summary, const Table& table) {
     if (table.columns.empty()) return;
     const auto* names = std::get_if<std::vector<std::string>>(&table.columns.front().values);
@@ -47,8 +60,8 @@ void add_table(Summary& summary, const Table& table) {
         for (const Column& column : table.columns)
             if (const auto* values = std::get_if<std::vector<double>>(&column.values);
                 values && is_rate(column))
-                summary.values.emplace_back(fmt::format("{}: {}: {}", table.name, (*names)[row], column.name),
-                                            (*values)[row]);
+                summary.values.push_back({fmt::format("{}: {}: {}", table.name, (*names)[row], column.name),
+                                          (*values)[row], interval_of(table, column, row)});
     }
 }
 
@@ -56,8 +69,7 @@ void add_curve(Summary& summary, const Curve& curve) {
     for (const auto& [name, values] :
          {std::pair{"validation_mcr", &curve.validation_mcr}, std::pair{"test_mcr", &curve.test_mcr}})
         if (!values->empty())
-            summary.values.emplace_back(fmt::format("{}: last epoch: {}", curve.method, name),
-                                        values->back());
+            summary.values.push_back({fmt::format("{}: last epoch: {}", curve.method, name), values->back()});
 }
 
 Summary summary_of(const std::string& file) {
@@ -69,7 +81,7 @@ Summary summary_of(const std::string& file) {
         if (test != checkpoint.state.values.end()) {
             if (!(test->second >= 0 && test->second <= 100))
                 throw FileError(file, "/state @test_mcr", "0 to 100", fmt::format("{}", test->second));
-            summary.values.emplace_back("network: test_mcr", test->second);
+            summary.values.push_back({"network: test_mcr", test->second});
         }
         for (const Curve& curve : checkpoint.curves) add_curve(summary, curve);
         return summary;
@@ -81,20 +93,20 @@ Summary summary_of(const std::string& file) {
     return summary;
 }
 
-/// Half of the 95 % interval of the difference of two rates in percent.
-double half_interval(double a, double images_of_a, double b, double images_of_b) {
-    const auto variance = [](double percent, double images) {
-        return images > 0 ? percent / 100 * (1 - percent / 100) / images : NAN;
-    };
-    return 100 * 1.96 * std::sqrt(variance(a, images_of_a) + variance(b, images_of_b));
+/// Half of the 95 % interval of a rate: the file's over its trainings, or that of a share of so many images.
+double half_interval(const Summary::Rate& rate, double images) {
+    if (std::isfinite(rate.half)) return rate.half;
+    const double share = rate.value / 100;
+    return images > 0 ? 100 * 1.96 * std::sqrt(share * (1 - share) / images) : NAN;
 }
 
 std::string difference_text(const Summary& first, const Summary& other, const std::string& name) {
-    const double *a = first.find(name), *b = other.find(name);
-    if (!b || std::isnan(*a) || std::isnan(*b)) return "";
-    const double half = half_interval(*a, first.images(name), *b, other.images(name));
-    return std::isnan(half) ? fmt::format("{:+.2f}", *b - *a)
-                            : fmt::format("{:+.2f} ± {:.2f}", *b - *a, half);
+    const Summary::Rate *a = first.find(name), *b = other.find(name);
+    if (!b || std::isnan(a->value) || std::isnan(b->value)) return "";
+    const double half =
+        std::hypot(half_interval(*a, first.images(name)), half_interval(*b, other.images(name)));
+    return std::isnan(half) ? fmt::format("{:+.2f}", b->value - a->value)
+                            : fmt::format("{:+.2f} ± {:.2f}", b->value - a->value, half);
 }
 
 void require_same_data(const Summary& first, const Summary& other, const std::string& file) {
@@ -116,8 +128,9 @@ std::string comparison_text(const std::vector<std::string>& files) {
     }
     MarkdownTable table(header);
     int rows = 0;
-    for (const auto& [name, value] : all.front().values) {
-        std::vector<std::string> row{name, fmt::format("{:.2f}", value)};
+    for (const Summary::Rate& rate : all.front().values) {
+        const std::string& name = rate.name;
+        std::vector<std::string> row{name, fmt::format("{:.2f}", rate.value)};
         bool any = false;
         for (std::size_t i = 1; i < all.size(); ++i) {
             row.push_back(difference_text(all.front(), all[i], name));
@@ -128,7 +141,9 @@ std::string comparison_text(const std::vector<std::string>& files) {
         ++rows;
     }
     if (rows == 0) throw Error("compare: the files have no row in common");
-    return table.text() + "\nIntervals: 95 %, as if each rate were counted on images of its own.\n";
+    return table.text() +
+           "\nIntervals: 95 %, as if each rate were counted on images of its own; of means, those over "
+           "trainings.\n";
 }
 
 }  // namespace fftconv

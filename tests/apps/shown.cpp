@@ -555,6 +555,13 @@ BOOST_AUTO_TEST_CASE(comparisons) {
     const std::string of_tables = comparison_text({(folder / "t.h5").string(), (folder / "t.h5").string()});
     BOOST_TEST(contains(of_tables, "table_3: ECP: best_accuracy"), of_tables);
     BOOST_TEST(!contains(of_tables, "paper_"), of_tables);
+    // A mean over trainings has the interval that the file says.
+    table.tables[0].columns.push_back({"best_accuracy_interval", "percent", std::vector<double>{3}});
+    write_results(folder / "m.h5", table);
+    const std::string m = (folder / "m.h5").string(),
+                      of_means = comparison_text({(folder / "t.h5").string(), m});
+    BOOST_TEST(row_of_text(of_means, "table_3: ECP: best_accuracy").at(m + ", difference") ==
+               fmt::format("+0.00 ± {:.2f}", std::hypot(1.96 * std::sqrt(97 * 3.0 / 900), 3)));
     // Rows of one name are not told apart, and not compared.
     table.tables = {{"candidates",
                      "Candidates",
