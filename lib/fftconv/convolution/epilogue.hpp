@@ -21,8 +21,8 @@ struct Epilogue {
     int pixel = 0;      ///< Pooling::pixel: K = 0..3 of the 2×2 window, row by row
     bool relu = false;  ///< y = y ≤ 0 ? 0 : y, so that NaN stays
     /// One byte per float of y as it lies in memory: which pixel of its window a maximum was, row by row (the
-    /// first of equals; with ReLU any pixel where the maximum is not above 0, whose gradient is zero). Written
-    /// by forward_fused, read by backward_fused; null: not wanted.
+    /// first of equals; with ReLU any pixel where the maximum is not above 0, whose gradient is zero).
+    /// Written by forward_fused, read by backward_fused; null: not wanted.
     std::uint8_t* winners = nullptr;
 
     /// Nothing follows.
