@@ -33,12 +33,18 @@ std::string gnuplot_number(double value) {
     return std::isfinite(value) ? fmt::format("{:.10g}", value) : "NaN";
 }
 
+/// A point of one run has none.
+bool has_interval(const PlotSeries& series, std::size_t i) {
+    return series.low[i] < series.high[i];
+}
+
 void write_data(std::ostream& out, const PlotSeries& series, std::size_t index) {
     out << "$data" << index << " << END\n";
     for (std::size_t i = 0; i < series.x.size(); ++i) {
         out << gnuplot_number(series.x[i]) << ' ' << gnuplot_number(series.y[i]);
         if (!series.low.empty())
-            out << ' ' << gnuplot_number(series.low[i]) << ' ' << gnuplot_number(series.high[i]);
+            out << ' ' << gnuplot_number(has_interval(series, i) ? series.low[i] : NAN) << ' '
+                << gnuplot_number(has_interval(series, i) ? series.high[i] : NAN);
         out << '\n';
     }
     out << "END\n";
@@ -48,12 +54,13 @@ void write_data(std::ostream& out, const PlotSeries& series, std::size_t index) 
 constexpr const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                    "#e69f00", "#56b4e9", "#000000", "#999999"};
 
-/// A band has no width at a single point, which has a bar instead.
+/// A band has no width at a single point, and none to a point without an interval: bars stand there instead.
 std::string band(const PlotSeries& series, std::size_t index) {
     if (series.low.empty()) return "";
-    const char* how = series.x.size() == 1
-                          ? "using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.4 linewidth 1.5"
-                          : "using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder";
+    bool everywhere = series.x.size() > 1;
+    for (std::size_t i = 0; i < series.x.size(); ++i) everywhere = everywhere && has_interval(series, i);
+    const char* how = everywhere ? "using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder"
+                                 : "using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.4 linewidth 1.5";
     return fmt::format("$data{} {} linecolor {} notitle, ", index, how, index + 1);
 }
 
