@@ -16,7 +16,7 @@ constexpr ConvolutionShape shape{
 const auto made_engines = boost::unit_test::data::make({"fft", "direct", "spatial", "auto"});
 
 /// Does the message hold every one of the parts?
-auto says(std::vector<std::string> parts) {
+auto says(const std::vector<std::string>& parts) {
     return [parts](const std::exception& error) {
         for (const std::string& part : parts)
             if (std::string(error.what()).find(part) == std::string::npos) {
@@ -28,7 +28,7 @@ auto says(std::vector<std::string> parts) {
 }
 
 template <class Change>
-void check_refused(const std::string& engine, std::vector<std::string> parts, Change change) {
+void check_refused(const std::string& engine, const std::vector<std::string>& parts, Change change) {
     ConvolutionShape changed_shape = shape;
     ConvolutionOptions changed_options;
     change(changed_shape, changed_options);
@@ -152,7 +152,8 @@ BOOST_DATA_TEST_CASE(tensors_that_were_moved_from_and_empty_batches, made_engine
     auto made = make_engine(engine, shape, {});
     Tensor x = made->make_input(), y = made->make_output();
     const Tensor taken = std::move(x);
-    BOOST_CHECK_EXCEPTION(made->forward(x, y), ShapeError, says({"input", "found (0, 0, 0, 0)"}));
+    BOOST_CHECK_EXCEPTION(made->forward(x, y), ShapeError,  // NOLINT(bugprone-use-after-move): on purpose
+                          says({"input", "found (0, 0, 0, 0)"}));
     Tensor none = made->make_input(), no_output = made->make_output();
     none.reshape(none.maps(), 0);
     no_output.reshape(no_output.maps(), 0);
