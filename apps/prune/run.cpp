@@ -86,7 +86,7 @@ void require_used_options(const PruneOptions& prune, const Options& options) {
     options.require_used("data-batches",
                          std::ranges::any_of(prune.criteria, scores_on_data) ||
                              (searches && scores_on_data(prune.candidates_from)),
-                         "a criterion that looks at data (taylor, spectral, reconstruction)");
+                         "a criterion that looks at data");
     options.require_used("stride", any(prune.granularities, inside), "--granularity " + inside);
 }
 
