@@ -10,6 +10,8 @@
 namespace fftconv {
 namespace {
 
+constexpr int most_outputs = 1'000'000;  ///< of a layer
+
 /// Pixels from the first tap to the last.
 PerAxis reach_of(const ConvolutionSpec& layer) {
     const auto reach = [](int taps, int distance) {
@@ -62,7 +64,7 @@ class Parser {
             fail_at(start, "expected a number from " + std::to_string(least) + " to " + std::to_string(most));
         return int(value);
     }
-    int width() { return number(1, 1'000'000); }
+    int width() { return number(1, most_outputs); }
 
     MapShape parse_input() {
         if (text_.find(':') == text_.npos) return {lenet_form_ ? 1 : 3, 32, 32};
@@ -367,9 +369,6 @@ Architecture with_batch_norm(Architecture architecture, bool batch_norm) {
     std::get<DenseSpec>(architecture.layers.back()).batch_norm = false;
     return architecture;
 }
-
-/// Of a layer: more is a mistake, and would overflow.
-constexpr int most_outputs = 1 << 27;
 
 Architecture with_width(Architecture architecture, double factor) {
     if (!(factor > 0)) throw UsageError("width: expected more than 0, found " + number_text(factor));
