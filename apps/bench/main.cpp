@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
     fftconv::add_benchmark_options(options, benchmark);
     options.allow_team();  // of --shards
     return options.run(argc, argv, [&] {
+        options.require_alone("report", {"summary", "figures", "threads"});
         if (benchmark.shards == 0 && fftconv::team().count() > 1)
             throw fftconv::UsageError("works in one process but for --shards: start it without mpirun");
         if (!benchmark.drawing.empty() && (benchmark.shards != 1 || fftconv::team().count() > 1))

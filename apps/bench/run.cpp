@@ -149,7 +149,7 @@ void run_benchmark(const BenchmarkOptions& benchmark, const Options& options) {
         const std::filesystem::path folder = std::filesystem::absolute(benchmark.out).parent_path();
         if (!std::filesystem::is_directory(folder))
             throw FileError(benchmark.out, "folder", "one that is there", folder.string());
-        require_output({.out = benchmark.out, .overwrite = benchmark.overwrite});
+        require_output({.out = benchmark.out, .overwrite = benchmark.overwrite, .resumable = false});
         lock.emplace(benchmark.out);
     }
     std::vector<BenchmarkRow> all;

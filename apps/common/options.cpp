@@ -259,6 +259,15 @@ void Options::require_used(const std::string& name, bool used, const std::string
         throw UsageError(fmt::format("--{}: without {} nothing comes of it", name, expected));
 }
 
+void Options::require_alone(const std::string& name, const std::vector<std::string>& with) const {
+    if (app_.count("--" + name) == 0) return;
+    for (const CLI::Option* option : app_.get_options()) {
+        const std::string other = option->get_lnames().empty() ? "" : option->get_lnames().front();
+        if (option->count() > 0 && other != name && !contains(with, other))
+            throw UsageError(fmt::format("--{}: with --{} nothing comes of it", other, name));
+    }
+}
+
 std::string Options::resolved_toml() const {
     Configuration all = values();
     all[app_key] = app_.get_name();

@@ -124,6 +124,9 @@ class Options {
     bool chosen(const std::string& name) const;
     /// @throws UsageError when this option was chosen, and without `expected` nothing comes of it.
     void require_used(const std::string& name, bool used, const std::string& expected) const;
+    /// @throws UsageError when the command line has this option and others than `with`: it does all that is
+    /// done, and nothing comes of the others.
+    void require_alone(const std::string& name, const std::vector<std::string>& with) const;
     /// The app and every option's value, sorted by name; a document that --config accepts.
     std::string resolved_toml() const;
     Configuration values() const;

@@ -198,7 +198,8 @@ bool require_output(const OutputOptions& options, const std::vector<fs::path>& b
     if (options.resume && !exists)
         throw UsageError("--resume: there is nothing to resume: no " + options.out);
     if (exists && !options.resume && !options.overwrite)
-        throw UsageError(options.out + ": it exists; --resume resumes it, --overwrite replaces it");
+        throw UsageError(options.out + ": it exists; " + (options.resumable ? "--resume resumes it, " : "") +
+                         "--overwrite replaces it");
     require_replaceable(options.out);
     return exists;
 }

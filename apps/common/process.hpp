@@ -34,6 +34,7 @@ void require_threads(int threads);
 struct OutputOptions {
     std::string out;
     bool resume = false, overwrite = false;  ///< of this call alone
+    bool resumable = true;                   ///< whether the app has --resume
 };
 
 /// An output of a run, which no other run may write meanwhile: a lock is held on FILE.lock until this object

@@ -190,7 +190,7 @@ TrainerOptions TrainOptions::trainer_options() const {
     return options;
 }
 
-void require_mode_is_used(const Options& options, const Architecture& architecture) {
+void require_network_uses(const Options& options, const Architecture& architecture) {
     const auto has_mode = [](const LayerSpec& layer) {
         const auto* pooling = std::get_if<PoolingSpec>(&layer);
         return pooling && (pooling->method == PoolingMethod::random || pooling->method == PoolingMethod::ecp);
@@ -198,6 +198,12 @@ void require_mode_is_used(const Options& options, const Architecture& architectu
     if (options.chosen("mode") && std::ranges::none_of(architecture.layers, has_mode))
         throw UsageError("--mode: expected a network with random or ecp pooling, which has a K, found " +
                          to_string(architecture));
+    const auto dense = std::ranges::count_if(
+        architecture.layers, [](const LayerSpec& layer) { return std::holds_alternative<DenseSpec>(layer); });
+    if (options.chosen("dropout") && dense < 2)
+        throw UsageError(
+            "--dropout: expected a network with hidden dense layers, behind which it is, found " +
+            to_string(architecture));
 }
 
 void add_train_options(Options& options, TrainOptions& train) {

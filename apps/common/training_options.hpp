@@ -92,8 +92,9 @@ struct TrainOptions : DataOptions, ComputeOptions, FitOptions, OutputOptions {
     TrainerOptions trainer_options() const;
 };
 
-/// @throws UsageError when --mode was chosen for a network without K.
-void require_mode_is_used(const Options& options, const Architecture& architecture);
+/// @throws UsageError when --mode was chosen for a network without K, or --dropout for one without hidden
+/// dense layers.
+void require_network_uses(const Options& options, const Architecture& architecture);
 
 /// Binds the options of fftconv-train to `train`, which must outlive `options`.
 void add_train_options(Options& options, TrainOptions& train);

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     fftconv::add_ecp_options(options, ecp);
     options.allow_team();
     return options.run(argc, argv, [&] {
+        options.require_alone("report", {"figures", "threads"});
         if (ecp.report.empty()) {
             fftconv::run_ecp(ecp, options);
         } else if (fftconv::team().first()) {

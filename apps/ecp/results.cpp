@@ -83,11 +83,11 @@ EcpResults EcpResults::read(const std::filesystem::path& file) {
     ResultRecord record = read_results(file);
     EcpOptions options = ecp_options_of(record.resolved_toml, file.string());
     require_test_curves(record, file.string());
-    return {std::move(record), std::move(options)};
+    return {std::move(record), std::move(options), file.string()};
 }
 
-EcpResults::EcpResults(ResultRecord record, EcpOptions options)
-    : record_(std::move(record)), options_(std::move(options)) {
+EcpResults::EcpResults(ResultRecord record, EcpOptions options, const std::string& file)
+    : record_(std::move(record)), options_(std::move(options)), turns_(record_, file) {
     // A file may hold more trainings than its last run was asked for: those are there that have a curve.
     options_.networks = {"one-conv", "two-conv"};
     options_.methods = {"max", "average", "random", "ecp"};
@@ -223,7 +223,8 @@ double EcpResults::speed_up(const std::string& network, const EcpMethod& method,
         const Curve* fast = curve(EcpTraining{network, method, repeat}.name());
         if (slow == nullptr || fast == nullptr || !in_turn(*slow) || !in_turn(*fast)) continue;
         const std::vector<double> each = ratios(slow->*which, fast->*which);
-        values.insert(values.end(), each.begin(), each.end());
+        for (std::size_t epoch = 0; epoch < each.size(); ++epoch)
+            if (turns_.together(slow->method, fast->method, epoch)) values.push_back(each[epoch]);
     }
     return median(values);
 }

@@ -5,6 +5,7 @@
 
 #include "common/statistics.hpp"
 #include "ecp/options.hpp"
+#include "ecp/turns.hpp"
 #include "fftconv/storage/results.hpp"
 
 namespace fftconv {
@@ -29,11 +30,11 @@ std::vector<std::string> missing_parts(const EcpOptions& options, const ResultRe
 /// What a result file of fftconv-ecp says, finished or not. Methods are named as EcpMethod::name does; what
 /// has not been measured is NaN. Times are medians over the epochs of all repeats, and ratios are medians of
 /// the ratios of the same epoch, so that noise of the machine, which hits all methods of an epoch alike,
-/// cancels.
+/// cancels. Epochs that were trained in different calls have no ratio.
 class EcpResults {
   public:
-    /// Of a run with these options.
-    EcpResults(ResultRecord record, EcpOptions options);
+    /// Of a run with these options; a record that comes from `file`, for messages. @throws FileError
+    EcpResults(ResultRecord record, EcpOptions options, const std::string& file = "result file");
     /// @throws FileError; UsageError when the file is not one of fftconv-ecp.
     static EcpResults read(const std::filesystem::path& file);
 
@@ -82,6 +83,7 @@ class EcpResults {
 
     ResultRecord record_;
     EcpOptions options_;
+    Turns turns_;
 };
 
 }  // namespace fftconv

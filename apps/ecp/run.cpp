@@ -39,6 +39,7 @@ struct Training {
     std::unique_ptr<PrunedNetwork> pruned;  ///< of nothing
     std::unique_ptr<Trainer> trainer;
     Curve curve;                     ///< of its finished epochs
+    std::vector<int> calls;          ///< that trained them
     std::vector<Curve> mode_curves;  ///< of a random-K network: tested under each K, and their mean
 
     int epochs() const { return int(curve.epoch.size()); }
@@ -101,6 +102,7 @@ class EcpRun {
     std::vector<Table> stored_calls_;  ///< of the calls before this one
     Table calls_;
     Table convolution_times_;
+    Turns turns_;
     std::set<std::string> trained_apart_;  ///< trainings whose times are not to be compared
 };
 
@@ -129,6 +131,7 @@ void EcpRun::take_up(ResultRecord stored) {
         throw FileError(ecp_.out, "/dataset/sha256", stored.dataset.sha256, record_.dataset.sha256);
     }
     require_test_curves(stored, ecp_.out);
+    turns_ = Turns(stored, ecp_.out);
     for (const Curve& curve : stored.curves) require_no_more_epochs(ecp_.out, curve);
     record_.curves = std::move(stored.curves);
     for (Table& table : stored.tables) {
@@ -169,7 +172,7 @@ void EcpRun::train_repeat(int repeat, Progress& progress) {
 }
 
 Training EcpRun::make(const EcpTraining& what) {
-    Training training{what, {}, {}, {}, {}};
+    Training training{what, {}, {}, {}, {}, {}};
     training.curve.method = what.name();
     training.pruned = std::make_unique<PrunedNetwork>(
         Network(ecp_.architecture(what.network, what.method.pooling, dataset_.train.maps),
@@ -182,6 +185,7 @@ Training EcpRun::make(const EcpTraining& what) {
         training.mode_curves.back().method = name;
     }
     if (std::filesystem::exists(ecp_.checkpoint_file(what))) restore(training);
+    training.calls = turns_.calls(what.name(), std::size_t(training.epochs()));
     ecp_.plans = plans_in_use();
     record_.resolved_toml = options_.resolved_toml();
     return training;
@@ -226,9 +230,11 @@ void EcpRun::share_trainings() {
     };
     const auto done = [&](int job, const std::vector<char>& bytes) {
         if (!own.contains(job)) progress.advance(epoch_batches() * ecp_.epochs);
+        const std::string name = trainings[std::size_t(job)].name();
         for (const Curve& curve : fftconv::record_of(bytes).curves) keep(curve);
+        turns_.set(name, turns_.calls(name, std::size_t(ecp_.epochs)));
         save_result();
-        progress.line(trainings[std::size_t(job)].name() + " is trained");
+        progress.line(name + " is trained");
     };
     if (!team().share_jobs(int(trainings.size()), run, done, interrupted)) stop();
 }
@@ -285,6 +291,7 @@ void EcpRun::test(Training& training) {
     std::vector<double> test_seconds = std::move(training.curve.test_seconds);
     test_mcr.push_back(evaluation.mcr);
     test_seconds.push_back(evaluation.seconds);
+    training.calls.push_back(int(calls_.rows()));
     training.curve = curve_of(training.what.name(), training.trainer->history());
     training.curve.test_mcr = std::move(test_mcr);
     training.curve.test_seconds = std::move(test_seconds);
@@ -307,6 +314,7 @@ void EcpRun::save_checkpoint(const Training& training) const {
 
 void EcpRun::keep(const Training& training) {
     keep(training.curve);
+    turns_.set(training.what.name(), training.calls);
     for (const Curve& curve : training.mode_curves) keep(curve);
 }
 
@@ -337,14 +345,14 @@ void EcpRun::sort_curves() {
 
 void EcpRun::save_result() {
     if (team().count() > 1) sort_curves();
-    record_.tables = {machine_table(ecp_.thread_count()), calls_};
+    record_.tables = {machine_table(ecp_.thread_count()), calls_, turns_.stored()};
     if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
     if (!trained_apart_.empty())
         record_.tables.push_back(
             {trained_apart_table,
              "Trainings that did not take turns with others: their times are not compared",
              {{"training", "", std::vector<std::string>(trained_apart_.begin(), trained_apart_.end())}}});
-    const EcpResults results(record_, ecp_);
+    const EcpResults results(record_, ecp_, ecp_.out);
     for (const EcpTable& table : ecp_tables(results)) record_.tables.push_back(table.stored());
     for (const EcpFigure& figure : ecp_figures(results)) record_.tables.push_back(figure.stored());
     write_results(ecp_.out, record_);
@@ -394,13 +402,13 @@ void run_ecp(EcpOptions& ecp, Options& options) {
     if (options.chosen("mode") &&
         std::ranges::none_of(ecp.method_list(), [](const EcpMethod& method) { return method.has_mode(); }))
         throw UsageError("--mode: expected --method random or ecp, which have a K");
+    watch_for_interruption();
     const Dataset dataset = load_dataset(ecp.dataset, ecp.data, {.limit = ecp.limit});
     ecp.dataset = dataset.key;
     for (const EcpTraining& each : ecp.trainings(0))
         require_classes(dataset, ecp.architecture(each.network, each.method.pooling, dataset.train.maps));
     use_plans(ecp.plans);
     require_same_everywhere(options, dataset);
-    watch_for_interruption();
     EcpRun(ecp, options, dataset, std::move(stored)).run();
     if (team().first()) report_ecp(ecp.out, ecp.figures_folder());
 }
@@ -410,8 +418,9 @@ void report_ecp(const std::filesystem::path& file, const std::filesystem::path& 
     const FileHeader header = read_file_header(file);
     fmt::print("Made by fftconv {}, commit {}{}; times on {}.\n\n", header.library_version, header.git_commit,
                header.git_dirty ? " with changes" : "", results.machine());
-    for (const EcpTable& table : ecp_tables(results)) fmt::print("{}\n", table.text());
-    fmt::print("{}", random_mode_text(results));
+    const std::vector<EcpTable> tables = ecp_tables(results);
+    for (const EcpTable& table : tables) fmt::print("{}\n", table.text());
+    fmt::print("{}{}", random_mode_text(results), apart_text(tables));
     std::fflush(stdout);
     if (!gnuplot_available()) {
         fmt::print(stderr,

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "common/markdown_table.hpp"
@@ -78,10 +79,14 @@ EcpNumbers published(const Block& block, const EcpMethod& method) {
     return numbers;
 }
 
+std::string row_title(const std::string& network, const EcpMethod& method) {
+    return network + ", " + method.title();
+}
+
 void add_rows(EcpTable& table, const EcpResults& results, const Block& block) {
     if (results.curves(block.network, block.baseline).empty() || block.methods.empty()) return;
     const auto add = [&](const EcpMethod& method) {
-        table.rows.push_back({block.network + ", " + method.title(), block.baseline.title(),
+        table.rows.push_back({row_title(block.network, method), block.baseline.title(),
                               method.title() == block.baseline.title(), measured(results, block, method),
                               published(block, method)});
     };
@@ -212,6 +217,23 @@ EcpTable by_layers(const EcpResults& results, const std::string& name, const std
     return table;
 }
 
+/// The rows of no table: methods whose network has neither baseline, and each K but the first where the paper
+/// shows one.
+EcpTable others(const EcpResults& results, const std::vector<EcpTable>& tables) {
+    EcpTable table{"others", "Other trainings", false, 98, {}};
+    std::set<std::string> shown;
+    for (const EcpTable& each : tables)
+        for (const EcpRow& row : each.rows) shown.insert(row.method);
+    for (const std::string network : {"one-conv", "two-conv"})
+        for (const EcpMethod& method : results.methods(network)) {
+            const Block alone{network, method, {}};
+            const EcpRow row{row_title(network, method), method.title(), true,
+                             measured(results, alone, method), published(alone, method)};
+            if (!shown.contains(row.method)) table.rows.push_back(row);
+        }
+    return table;
+}
+
 }  // namespace
 
 std::string EcpTable::text() const {
@@ -247,7 +269,20 @@ std::vector<EcpTable> ecp_tables(const EcpResults& results) {
          by_layers(results, "table_6", "Table 6: ECP against Average pooling, one and two convolution layers",
                    average_pooling),
          results);
+    keep(tables, others(results, tables), results);
     return tables;
+}
+
+std::string apart_text(const std::vector<EcpTable>& tables) {
+    std::set<std::string> apart;
+    for (const EcpTable& table : tables)
+        for (const EcpRow& row : table.rows)
+            if (!row.is_baseline && !std::isnan(row.ours.training_ms) &&
+                std::isnan(row.ours.training_speed_up))
+                apart.insert(row.method + " and " + row.baseline);
+    if (apart.empty()) return "";
+    return fmt::format("Not trained in turns, so that their times are not divided: {}.\n",
+                       fmt::join(apart, "; "));
 }
 
 std::string random_mode_text(const EcpResults& results) {

@@ -25,7 +25,7 @@ struct EcpRow {
     EcpNumbers ours, paper;
 };
 
-/// One of Tables 3 to 6 of the EasyConvPooling paper, ours next to the paper's.
+/// One of Tables 3 to 6 of the EasyConvPooling paper, ours next to the paper's, or "others".
 struct EcpTable {
     std::string name, title;  ///< "table_3"
     bool pure_convolution = false;
@@ -36,8 +36,13 @@ struct EcpTable {
     Table stored() const;
 };
 
-/// Those of the four tables that the results have something for.
+/// Those of the four tables that the results have something for, and "others": the trainings that none of
+/// them shows.
 std::vector<EcpTable> ecp_tables(const EcpResults& results);
+
+/// Which rows have times but no speed-up, since they were not trained in turns with their baseline; empty
+/// when all were.
+std::string apart_text(const std::vector<EcpTable>& tables);
 
 /// Random-K networks under each K at test time, and their mean: test accuracy of the last epoch, percent.
 /// Empty when the results have no such network.

@@ -164,11 +164,11 @@ void run_evaluation(EvaluateOptions& evaluate, const Options& options) {
     std::optional<OutputLock> lock;
     if (!evaluate.out.empty()) {
         require_other_files(evaluate.out, {evaluate.checkpoint});
-        require_output({.out = evaluate.out, .overwrite = evaluate.overwrite});
+        require_output({.out = evaluate.out, .overwrite = evaluate.overwrite, .resumable = false});
         lock.emplace(evaluate.out);
     }
     const RecordedRun recorded = read_recorded_run(evaluate.checkpoint);
-    require_mode_is_used(options, parse_architecture(recorded.checkpoint.architecture));
+    require_network_uses(options, parse_architecture(recorded.checkpoint.architecture));
     const RecordedRun run = chosen_run(recorded, evaluate, options);
     evaluate.dataset = run.train.dataset;  // what was not given is recorded too
     evaluate.engine = run.train.engine;

@@ -26,7 +26,7 @@ void require_agreement(const RecordedRun& run, const PruneOptions& prune, const 
     require_same(run, "preprocess", options.given("preprocess"), preprocess_names.print(run.train.preprocess),
                  preprocess_names.print(given.preprocess));
     agree("dropout", fmt::format("{}", run.train.dropout), fmt::format("{}", given.dropout));
-    require_mode_is_used(options, parse_architecture(run.checkpoint.architecture));
+    require_network_uses(options, parse_architecture(run.checkpoint.architecture));
     if (!run.any_mode)
         agree("mode", mode_rule_names.print(run.train.mode), mode_rule_names.print(given.mode));
     if (!options.given("architecture")) {

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     fftconv::add_prune_options(options, prune);
     options.allow_team();
     return options.run(argc, argv, [&] {
+        options.require_alone("report", {"figures", "threads"});
         if (prune.report.empty())
             fftconv::run_pruning(prune, options);
         else if (fftconv::team().first())

@@ -105,7 +105,7 @@ void require_same_run(const Options& options, const ResultRecord& part, const Re
 
 void merge_pruning(const OutputOptions& output, const std::vector<std::string>& files) {
     require_other_files(output.out, {files.begin(), files.end()});
-    require_output(output);
+    require_output({.out = output.out, .overwrite = output.overwrite, .resumable = false});
     const OutputLock lock(output.out);
     PruneOptions prune;
     Options options("fftconv-prune", "");

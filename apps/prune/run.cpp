@@ -48,7 +48,7 @@ std::optional<Dataset> require_baseline(PruneOptions& prune, const Options& opti
     const Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
     const Architecture architecture = train.network_for(dataset.train.maps);
     require_classes(dataset, architecture);
-    require_mode_is_used(options, architecture);
+    require_network_uses(options, architecture);
     PrunedNetwork network(Network(architecture, train.network_options()));
     add_given_masks(network, prune.mask);
     require_units(network, prune);
@@ -140,7 +140,6 @@ void prune_baseline(PruneOptions& prune, const Options& options, std::optional<D
     const Dataset dataset = loaded
                                 ? *std::move(loaded)
                                 : load_recorded_data(baseline, prune.train.data, prune.train.thread_count());
-    watch_for_interruption();
     compute_points(prune, options, baseline, dataset, std::move(stored));
 }
 
@@ -161,6 +160,7 @@ void run_pruning(PruneOptions& prune, Options& options) {
     require_other_names(prune);
     require_used_options(prune, options);
     if (!stored) take_initial(prune.train, options);
+    watch_for_interruption();
     std::optional<Dataset> loaded = require_baseline(prune, options);
     try {
         prune_baseline(prune, options, std::move(loaded), std::move(stored));

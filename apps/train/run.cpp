@@ -240,10 +240,11 @@ void require_same_cosine(const TrainOptions& train, const Checkpoint& stored) {
 
 std::optional<double> train_network(TrainOptions& train, const Options& options,
                                     const std::optional<Checkpoint>& stored) {
+    watch_for_interruption();
     std::optional<RecordedRun> init;
     if (!stored && !train.init.empty()) init = read_recorded_run(train.init);
     const bool same_preprocessing = init && init->train.preprocess == train.preprocess;
-    require_mode_is_used(options, parse_architecture(train.architecture));  // before the data is read
+    require_network_uses(options, parse_architecture(train.architecture));  // before the data is read
     Dataset dataset = load_split(train, stored ? &*stored : init ? &init->checkpoint : nullptr);
     train.dataset = dataset.key;
     const Preprocessing preprocessing = preprocessing_of(train, dataset,
@@ -257,7 +258,6 @@ std::optional<double> train_network(TrainOptions& train, const Options& options,
     if (init) run.start_from(*init);
     if (stored) run.restore(*stored);
     require_same_everywhere(options, dataset);
-    watch_for_interruption();
     return run.run();  // its test MCR
 }
 

@@ -200,7 +200,10 @@ BOOST_AUTO_TEST_CASE(trainings_made_apart_are_joined_by_their_checkpoints) {
     BOOST_TEST(test::run(ecp.command("joint.h5", how + both)).status == 0);
     BOOST_TEST((read_results(ecp.folder / "joint.h5").curves == curves));  // times too: nothing ran again
     // Others stand next to them.
-    BOOST_TEST(test::run(ecp.command("joint.h5", how + "--method ecp --mode 3 --resume")).status == 0);
+    const CommandResult third = test::run(ecp.command("joint.h5", how + "--method ecp --mode 3 --resume"));
+    BOOST_TEST(third.status == 0, third.output);
+    BOOST_TEST(contains(third.output, "their times are not divided: two-conv, ECP k=3 and Average pooling"),
+               third.output);
     const ResultRecord joined = read_results(ecp.folder / "joint.h5");
     BOOST_TEST_REQUIRE(joined.curves.size() == 3u);
     BOOST_TEST(joined.curves[0].method == "two-conv-max");

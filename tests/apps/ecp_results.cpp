@@ -74,6 +74,48 @@ BOOST_AUTO_TEST_CASE(times_are_medians_and_ratios_are_medians_of_the_same_epochs
     BOOST_TEST(std::isnan(results.convolution_speed_up("two-conv", "fft")));
 }
 
+// Between two calls the machine may have changed: only epochs of one call are compared.
+BOOST_AUTO_TEST_CASE(times_of_epochs_that_took_no_turns_have_no_ratio) {
+    ResultRecord record = example().record();
+    Turns turns;
+    turns.set("two-conv-max", {1, 2, 2});
+    turns.set("two-conv-ecp-0", {3, 3, 2});
+    record.tables.push_back(turns.stored());
+    const auto results = [&] { return EcpResults(record, example().options(), "a.h5"); };
+    BOOST_TEST(results().speed_up("two-conv", easy, max_pooling, &Curve::train_seconds) == 4.4 / 2);
+    BOOST_TEST(results().seconds("two-conv", easy, &Curve::train_seconds) == 2);
+    BOOST_TEST(apart_text(ecp_tables(results())) == "");
+
+    turns.set("two-conv-max", {1, 2, Turns::unknown});
+    turns.set("two-conv-ecp-0", {3, 3, Turns::unknown});
+    record.tables.back() = turns.stored();
+    BOOST_TEST(std::isnan(results().speed_up("two-conv", easy, max_pooling, &Curve::train_seconds)));
+    const std::vector<EcpTable> tables = ecp_tables(results());
+    BOOST_TEST(contains(tables.front().text(), " 2000.0 |"), tables.front().text());
+    BOOST_TEST(apart_text(tables) ==
+               "Not trained in turns, so that their times are not divided: "
+               "two-conv, ECP k=0 and Max pooling.\n");
+
+    for (const double wrong : {0.5, -2.0}) {
+        std::get<std::vector<double>>(record.tables.back().columns.at(2).values).at(1) = wrong;
+        BOOST_CHECK_EXCEPTION(results(), FileError, [](const FileError& error) {
+            return contains(error.what(), "a.h5") && contains(error.what(), "epoch 2 of two-conv-ecp-0");
+        });
+    }
+}
+
+// What was trained is shown, also where the paper has no such row, or nothing stands next to it.
+BOOST_AUTO_TEST_CASE(no_training_is_left_out_of_the_tables) {
+    ResultRecord record = example().record();
+    record.curves.push_back(curve("one-conv-ecp-per-batch", {6, 4, 5}, {2, 2, 2}, {1, 1, 1}));
+    const std::vector<EcpTable> tables = ecp_tables(EcpResults(record, example().options()));
+    BOOST_TEST(tables.back().name == "others");
+    BOOST_TEST_REQUIRE(tables.back().rows.size() == 1u);
+    BOOST_TEST(contains(tables.back().text(), "one-conv, ECP k per batch |   ours"), tables.back().text());
+    BOOST_TEST(contains(tables.back().text(), "96.00 |"), tables.back().text());
+    for (const EcpTable& table : ecp_tables(example())) BOOST_TEST(table.name != "others");
+}
+
 BOOST_AUTO_TEST_CASE(accuracies_and_first_epochs) {
     const EcpResults results = example();
     BOOST_TEST(results.first_epoch("two-conv", max_pooling, 98)->mean == 2);

@@ -52,6 +52,12 @@ BOOST_AUTO_TEST_CASE(wrong_options_are_status_2) {
     fails(bench.ecp("--mode 4"), 2, {"--mode", "4"});
     fails(bench.ecp("--engine gpu"), 2, {"--engine", "gpu"});
     fails(app("evaluate"), 2, {"checkpoint"});
+    fails(bench.train("--dropout 0.5"), 2, {"--dropout", "hidden dense layers", "2C5v-P2-10Softmax"});
+    const std::string no_effect = "with --report nothing comes of it";
+    fails(app("ecp") + " --report a.h5 --epochs 3", 2, {"--epochs", no_effect});
+    fails(app("prune") + " --report a.h5 --figures f --ratio 0.5", 2, {"--ratio", no_effect});
+    fails(app("prune") + " --report a.h5 --time-again", 2, {"--time-again", no_effect});
+    fails(app("bench") + " --report a.h5 --summary --batch 4", 2, {"--batch", no_effect});
     BOOST_TEST(!std::filesystem::exists(bench.path("ecp.h5")));
 }
 

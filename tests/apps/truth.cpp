@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(parts_are_merged_whole_and_once) {
     const std::string all = bench.path("all.h5"), before = test::text_of(a);
     bench.fails(merge(all + " " + a), 2, "part 2/2 is missing");
     bench.fails(merge(all + " " + a + " " + a), 2, "both are part 1/2");
-    bench.fails(merge(a + " " + b), 2, a + ": it exists");
+    bench.fails(merge(a + " " + b), 2, a + ": it exists; --overwrite");
     bench.fails(merge("--overwrite " + a + " " + a + " " + b), 2, "one that is read");
     BOOST_TEST(test::text_of(a) == before);
     BOOST_TEST(!std::filesystem::exists(all));
@@ -321,7 +321,9 @@ BOOST_AUTO_TEST_CASE(what_a_training_starts_from_says_how) {
     const Recorded bench;
     const std::string net = bench.path("n.h5"), out = bench.path("t.h5");
     bench.works(
-        bench.train("--mode 2 --validation 0.25 --seed 6 --preprocess contrast --dropout 0.25 --out " + net));
+        bench.train("--architecture '1x28x28:4C5v-P2(ecp)-6FC-10Softmax' --mode 2 --validation 0.25 --seed 6 "
+                    "--preprocess contrast --dropout 0.25 --out " +
+                    net));
     const auto recorded = [&](const char* option) {
         return configured(read_checkpoint(out).resolved_toml, option);
     };

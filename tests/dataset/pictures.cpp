@@ -155,6 +155,10 @@ BOOST_AUTO_TEST_CASE(what_is_no_picture_is_refused) {
         "picture", "something else");
     check_file_error([&] { read_pictures(folder / "none"); }, (folder / "none").string(), "folder",
                      "No such file");
+    std::filesystem::create_directories(folder / "nested/cat/more");  // not left out in silence
+    write_pnm(folder / "nested/cat/more/a.ppm", "P6 5 4 255\n", rgb);
+    check_file_error([&] { read_pictures(folder / "nested"); }, (folder / "nested/cat").string(), "class",
+                     "the folder more");
     std::filesystem::create_directories(folder / "empty/cat");
     check_file_error([&] { read_pictures(folder / "empty"); }, (folder / "empty").string(), "pictures",
                      "none");

@@ -192,6 +192,9 @@ PictureFolder read_pictures(const fs::path& folder, const std::vector<std::strin
     if (folders.empty() || folders.size() > 256)
         throw FileError(folder.string(), "classes", "1 to 256 folders", std::to_string(folders.size()));
     for (const fs::path& each : folders) {
+        if (const std::vector<fs::path> inside = sorted_entries(each, true); !inside.empty())
+            throw FileError(each.string(), "class", "pictures alone",
+                            "the folder " + inside.front().filename().string());
         result.classes.push_back(each.filename().string());
         for (const fs::path& file : sorted_entries(each, false))
             reading.add(file, std::uint8_t(result.classes.size() - 1));
