@@ -132,8 +132,8 @@ void add_output_options(Options& options, OutputOptions& output, const std::stri
     options.group("Output");
     options.add("out", output.out, what)->type_name("FILE");
     options.add_call_flag("resume", output.resume,
-                          "resume what --out holds, with its options; those that are given must be the "
-                          "same");
+                          "resume what --out holds, with its options; of those that are given only "
+                          "--epochs, --patience, --repeat, --threads and --data may differ");
     options.add_call_flag("overwrite", output.overwrite, "replace what --out holds");
 }
 

@@ -249,6 +249,7 @@ void add_prune_options(Options& options, PruneOptions& prune) {
                           "with --resume: also take the times of points that are finished anew");
     add_train_options(options, prune.train);
     add_shards_option(options, prune.train);
+    options.group("Output");
     options.add("figures", prune.figures, "folder of the figures; else FILE.figures next to the result")
         ->type_name("FOLDER");
     options.add_call_option("report", prune.report, "prune nothing: print and draw a result file again")

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
     std::string out;
     std::vector<std::string> files, named;
     fftconv::Options options("fftconv-results",
-                             "Joins the result files of experiments, and makes pages of them.");
+                             "Joins and compares the result files of experiments, and makes pages of them.");
     CLI::App& app = options.app();
     app.require_subcommand(1);
     CLI::App* merge = app.add_subcommand(

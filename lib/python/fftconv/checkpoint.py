@@ -48,7 +48,7 @@ def save_checkpoint(path, architecture, state_dict, dataset="", normalise=None, 
         digest), or a dict of name, sha256, split_seed, n_train, n_validation, n_test.
     normalise: (mean, deviation) that were applied to pixels of 0 to 1, numbers or one per channel, as of torchvision's
         Normalize. Without it the network takes pixels of 0 to 1.
-    masks: {layer: {"kernel": array, …}}, True = kept, as fftconv.open(…).masks gives.
+    masks: {layer: {"kernel": array, …}}, True = surviving, as fftconv.open(…).masks gives.
     mode: K of random and ecp poolings that the network was trained with; without it the apps take any.
 
     Raises ShapeError when arrays and architecture do not fit, naming both; FileExistsError unless `overwrite`."""
