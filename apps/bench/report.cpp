@@ -12,6 +12,7 @@
 #include "common/markdown_table.hpp"
 #include "common/plot.hpp"
 #include "common/process.hpp"
+#include "common/statistics.hpp"
 #include "fftconv/core/version.hpp"
 #include "fftconv/storage/results.hpp"
 
@@ -130,7 +131,7 @@ Column column(const std::string& name, const std::string& unit, const std::vecto
 Table times_table(const std::vector<BenchmarkRow>& rows) {
     using Row = BenchmarkRow;
     const auto quartile = [](double Quartiles::*part) {
-        return [part](const Row& row) { return row.ratio ? (*row.ratio).*part : 1.0; };
+        return [part](const Row& row) { return row.ratio ? (*row.ratio).*part : not_measured; };
     };
     return {"benchmark",
             "Median times, and ratios to the rival of the same work and threads",
@@ -294,7 +295,8 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const Quartiles ratio{numbers("ratio_lower_quartile")[i], numbers("ratio")[i],
                               numbers("ratio_upper_quartile")[i]};
-        const bool rival = ratio.lower == 1 && ratio.median == 1 && ratio.upper == 1;
+        const bool in_older_files = ratio.lower == 1 && ratio.median == 1 && ratio.upper == 1;
+        const bool none = std::isnan(ratio.median) || in_older_files;
         rows[i] = {.work = works[i],
                    .contender = contenders[i],
                    .threads = int(numbers("threads")[i]),
@@ -302,7 +304,7 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
                    .rounds = {},
                    .flop = numbers("flop")[i],
                    .peak = numbers("peak")[i],
-                   .ratio = rival ? std::nullopt : std::optional(ratio),
+                   .ratio = none ? std::nullopt : std::optional(ratio),
                    .speedup = {},
                    .phases = {},
                    .sum_flop = numbers("sum_flop")[i]};

@@ -1,5 +1,7 @@
 #include "common/records.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <ctime>
 
 #include "fftconv/core/processor.hpp"
@@ -19,6 +21,21 @@ const RowFormat<Call> call_format{{{"call", &Call::number},
                                    {"commit", &Call::commit}},
                                   {}};
 
+const RowFormat<Machine> machine_format{{{"processor", &Machine::processor}},
+                                        {{"threads", "1", &Machine::threads}}};
+
+std::vector<Call> calls_of(const std::vector<Table>& tables) {
+    if (find_table(tables, "calls") == nullptr) return {};
+    ResultRecord record;
+    record.tables = tables;
+    return call_format.rows(record, "result file", "calls");
+}
+
+Table table_of(std::vector<Call> calls) {
+    for (std::size_t i = 0; i < calls.size(); ++i) calls[i].number = std::to_string(i + 1);
+    return call_format.table("calls", "The calls of the app that wrote this file", calls);
+}
+
 std::string now_utc() {
     const std::time_t now = std::time(nullptr);
     std::tm utc{};
@@ -36,22 +53,39 @@ const Table* find_table(const std::vector<Table>& tables, const std::string& nam
 }
 
 Table calls_table(const std::vector<Table>& before, const std::string& resolved_toml) {
-    std::vector<Call> calls;
-    if (find_table(before, "calls")) {
-        ResultRecord record;
-        record.tables = before;
-        calls = call_format.rows(record, "result file", "calls");
-    }
-    calls.push_back({std::to_string(calls.size() + 1), resolved_toml, now_utc(),
-                     std::string(git_commit()) + (git_dirty() ? " with changes" : "")});
-    return call_format.table("calls", "The calls of the app that wrote this file", calls);
+    std::vector<Call> calls = calls_of(before);
+    calls.push_back(
+        {"", resolved_toml, now_utc(), std::string(git_commit()) + (git_dirty() ? " with changes" : "")});
+    return table_of(std::move(calls));
 }
 
-Table machine_table(int threads) {
-    return {"machine",
-            "The machine of the times",
-            {{"processor", "", std::vector<std::string>{processor_name()}},
-             {"threads", "1", std::vector<double>{double(threads)}}}};
+Table joined_calls(const std::vector<Table>& first, const std::vector<Table>& second) {
+    std::vector<Call> calls = calls_of(first), more = calls_of(second);
+    calls.insert(calls.end(), more.begin(), more.end());
+    return table_of(std::move(calls));
+}
+
+bool has_column(const std::vector<Table>& tables, const std::string& table, const std::string& column) {
+    const Table* found = find_table(tables, table);
+    return found != nullptr &&
+           std::ranges::any_of(found->columns, [&](const Column& each) { return each.name == column; });
+}
+
+std::string Machine::text() const {
+    return fmt::format("{}, threads: {:g}", processor, threads);
+}
+
+Machine this_machine(int threads) {
+    return {processor_name(), double(threads)};
+}
+
+Table machine_table(const std::vector<Machine>& machines) {
+    return machine_format.table("machine", "What the times were measured on", machines);
+}
+
+std::vector<Machine> machines_of(const ResultRecord& record, const std::string& file) {
+    if (find_table(record.tables, "machine") == nullptr) return {};
+    return machine_format.rows(record, file, "machine");
 }
 
 }  // namespace fftconv

@@ -7,11 +7,15 @@
 
 namespace fftconv {
 
+/// Whether the table of this name has a column of that one.
+bool has_column(const std::vector<Table>& tables, const std::string& table, const std::string& column);
+
 /// A column of text, and the member of a row's struct that it holds.
 template <class Row>
 struct Label {
     const char* name;
     std::string Row::*member;
+    bool optional = false;  ///< a file of an older version may lack it
 };
 
 /// A column of numbers, likewise.
@@ -41,7 +45,8 @@ struct RowFormat {
                           const std::string& table) const {
         std::vector<Row> rows(record.column<std::string>(file, table, labels.front().name).size());
         for (const auto& label : labels)
-            take(record.column<std::string>(file, table, label.name), label.member, rows);
+            if (!label.optional || has_column(record.tables, table, label.name))
+                take(record.column<std::string>(file, table, label.name), label.member, rows);
         for (const auto& number : numbers)
             take(record.column<double>(file, table, number.name), number.member, rows);
         return rows;
@@ -68,7 +73,21 @@ const Table* find_table(const std::vector<Table>& tables, const std::string& nam
 /// @param before tables that the file holds already
 Table calls_table(const std::vector<Table>& before, const std::string& resolved_toml);
 
-/// The table "machine": what times were measured on.
-Table machine_table(int threads);
+/// The rows of two such tables, counted anew; either may be missing.
+Table joined_calls(const std::vector<Table>& first, const std::vector<Table>& second);
+
+/// What times were measured on.
+struct Machine {
+    std::string processor;
+    double threads = 1;
+
+    std::string text() const;  ///< "AMD EPYC …, threads: 2"
+    bool operator==(const Machine&) const = default;
+};
+Machine this_machine(int threads);
+/// The table "machine".
+Table machine_table(const std::vector<Machine>& machines);
+/// Its rows; none where there is no such table. @throws FileError naming `file`
+std::vector<Machine> machines_of(const ResultRecord& record, const std::string& file);
 
 }  // namespace fftconv

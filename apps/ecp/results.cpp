@@ -26,8 +26,14 @@ std::optional<double> first_epoch_of(const Curve& curve, double wanted) {
     return std::nullopt;
 }
 
+/// Of the first epochs.
+double best_of(const Curve& curve, std::size_t epochs) {
+    return accuracy(
+        *std::min_element(curve.test_mcr.begin(), curve.test_mcr.begin() + std::ptrdiff_t(epochs)));
+}
+
 double best_of(const Curve& curve) {
-    return accuracy(*std::min_element(curve.test_mcr.begin(), curve.test_mcr.end()));
+    return best_of(curve, curve.test_mcr.size());
 }
 
 /// Mean of the last ten epochs.
@@ -95,7 +101,11 @@ EcpResults::EcpResults(ResultRecord record, EcpOptions options, const std::strin
 }
 
 std::string EcpResults::conditions() const {
-    const std::string repeats = options_.repeat > 1 ? fmt::format(", {} seeds", options_.repeat) : "";
+    const int all = seeds_of_all();
+    const std::string repeats = options_.repeat == 1 ? ""
+                                : all == options_.repeat
+                                    ? fmt::format(", {} seeds", all)
+                                    : fmt::format(", {} of {} seeds", all, options_.repeat);
     const int done = epochs_of_all();
     const std::string epochs =
         done == options_.epochs ? std::to_string(done) : fmt::format("{} of {}", done, options_.epochs);
@@ -116,6 +126,14 @@ int EcpResults::epochs_of_all() const {
         }
     }
     return any ? int(epochs) : 0;
+}
+
+int EcpResults::seeds_of_all() const {
+    std::size_t seeds = std::size_t(options_.repeat);
+    for (const std::string& network : options_.networks)
+        for (const EcpMethod& method : methods(network))
+            seeds = std::min(seeds, curves(network, method).size());
+    return int(seeds);
 }
 
 std::vector<EcpMethod> EcpResults::methods(const std::string& network) const {
@@ -156,6 +174,19 @@ std::optional<Mean> EcpResults::first_epoch(const std::string& network, const Ec
 Mean EcpResults::best_accuracy(const std::string& network, const EcpMethod& method) const {
     std::vector<double> values;
     for (const Curve* each : curves(network, method)) values.push_back(best_of(*each));
+    return mean_of(values);
+}
+
+Mean EcpResults::accuracy_difference(const std::string& network, const EcpMethod& method,
+                                     const EcpMethod& baseline) const {
+    std::vector<double> values;
+    for (int repeat = 0; repeat < options_.repeat; ++repeat) {
+        const Curve* own = curve(EcpTraining{network, method, repeat}.name());
+        const Curve* other = curve(EcpTraining{network, baseline, repeat}.name());
+        if (own == nullptr || other == nullptr) continue;
+        const std::size_t epochs = std::min(own->epoch.size(), other->epoch.size());
+        if (epochs > 0) values.push_back(best_of(*own, epochs) - best_of(*other, epochs));
+    }
     return mean_of(values);
 }
 
@@ -239,12 +270,10 @@ const Column* EcpResults::column(const std::string& table_name, const std::strin
 }
 
 std::string EcpResults::machine() const {
-    const Column* processor = column("machine", "processor");
-    const Column* threads = column("machine", "threads");
-    const auto* names = processor ? std::get_if<std::vector<std::string>>(&processor->values) : nullptr;
-    const auto* counts = threads ? std::get_if<std::vector<double>>(&threads->values) : nullptr;
-    if (!names || !counts || names->empty() || counts->empty()) return "an unknown machine";
-    return fmt::format("{}, threads: {:g}", names->front(), counts->front());
+    std::string text;
+    for (const Machine& each : machines_of(record_, "result file"))
+        text += (text.empty() ? "" : "; ") + each.text();
+    return text.empty() ? "an unknown machine" : text;
 }
 
 std::vector<double> EcpResults::convolution_rounds(const std::string& network, const std::string& engine,

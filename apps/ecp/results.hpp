@@ -45,6 +45,8 @@ class EcpResults {
     std::string conditions() const;
     /// "AMD EPYC …, threads: 2": what the times were measured on.
     std::string machine() const;
+    /// Seeds that every method has.
+    int seeds_of_all() const;
     /// Epochs that every training has finished.
     int epochs_of_all() const;
     /// The methods that have finished an epoch on this network, in the tables' order.
@@ -59,6 +61,10 @@ class EcpResults {
     std::optional<Mean> first_epoch(const std::string& network, const EcpMethod& method,
                                     double accuracy) const;
     Mean best_accuracy(const std::string& network, const EcpMethod& method) const;
+    /// Best accuracy less the baseline's, of the same seed and over as many epochs, over the seeds that both
+    /// have.
+    Mean accuracy_difference(const std::string& network, const EcpMethod& method,
+                             const EcpMethod& baseline) const;
     /// Of the last ten epochs (or as many as there are).
     Mean last_accuracy(const std::string& network, const EcpMethod& method) const;
     /// A random-K network after its last epoch, tested under K = 0, 1, 2, 3; the mean of these accuracies;

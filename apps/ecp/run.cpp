@@ -40,6 +40,7 @@ struct Training {
     std::unique_ptr<Trainer> trainer;
     Curve curve;                     ///< of its finished epochs
     std::vector<int> calls;          ///< that trained them
+    bool begun_before = false;       ///< an earlier call began the epoch under way
     std::vector<Curve> mode_curves;  ///< of a random-K network: tested under each K, and their mean
 
     int epochs() const { return int(curve.epoch.size()); }
@@ -80,6 +81,7 @@ class EcpRun {
                                                  const std::function<bool()>& goes_on);
     void run_epoch(Training& training, Progress& progress, const std::function<bool()>& goes_on);
     void test(Training& training);
+    void note_machine();
     Training make(const EcpTraining& what);
     void restore(Training& training) const;
     /// @throws UsageError when the curve is longer than this run.
@@ -102,6 +104,7 @@ class EcpRun {
     std::vector<Table> stored_calls_;  ///< of the calls before this one
     Table calls_;
     Table convolution_times_;
+    std::vector<Machine> machines_;  ///< that times were measured on
     Turns turns_;
     std::set<std::string> trained_apart_;  ///< trainings whose times are not to be compared
 };
@@ -137,6 +140,7 @@ void EcpRun::take_up(ResultRecord stored) {
     for (Table& table : stored.tables) {
         if (table.name == convolution_table) convolution_times_ = table;
         if (table.name == "calls") stored_calls_ = {table};
+        if (table.name == "machine") machines_ = machines_of(stored, ecp_.out);
         if (table.name == trained_apart_table)
             for (const std::string& name : std::get<std::vector<std::string>>(table.columns.at(0).values))
                 trained_apart_.insert(name);
@@ -153,6 +157,7 @@ void EcpRun::measure_convolutions() {
             progress.line(text);
         },
         interrupted);
+    note_machine();
     save_result();
     if (interrupted()) stop();
 }
@@ -172,7 +177,7 @@ void EcpRun::train_repeat(int repeat, Progress& progress) {
 }
 
 Training EcpRun::make(const EcpTraining& what) {
-    Training training{what, {}, {}, {}, {}, {}};
+    Training training{what, {}, {}, {}, {}, false, {}};
     training.curve.method = what.name();
     training.pruned = std::make_unique<PrunedNetwork>(
         Network(ecp_.architecture(what.network, what.method.pooling, dataset_.train.maps),
@@ -202,6 +207,7 @@ void EcpRun::restore(Training& training) const {
     const Checkpoint checkpoint = read_checkpoint(file);
     options_.require_same(checkpoint.resolved_toml, file.string(), may_differ);
     restore_training(checkpoint, file, record_.dataset, *training.pruned, *training.trainer);
+    training.begun_before = checkpoint.state.values.at("epoch_batches") > 0;
     if (checkpoint.curves.size() != 1 + training.mode_curves.size())
         throw FileError(file.string(), "/curves",
                         std::to_string(1 + training.mode_curves.size()) +
@@ -233,6 +239,7 @@ void EcpRun::share_trainings() {
         const std::string name = trainings[std::size_t(job)].name();
         for (const Curve& curve : fftconv::record_of(bytes).curves) keep(curve);
         turns_.set(name, turns_.calls(name, std::size_t(ecp_.epochs)));
+        note_machine();
         save_result();
         progress.line(name + " is trained");
     };
@@ -291,7 +298,9 @@ void EcpRun::test(Training& training) {
     std::vector<double> test_seconds = std::move(training.curve.test_seconds);
     test_mcr.push_back(evaluation.mcr);
     test_seconds.push_back(evaluation.seconds);
-    training.calls.push_back(int(calls_.rows()));
+    training.calls.push_back(training.begun_before ? Turns::unknown : int(calls_.rows()));
+    training.begun_before = false;
+    note_machine();
     training.curve = curve_of(training.what.name(), training.trainer->history());
     training.curve.test_mcr = std::move(test_mcr);
     training.curve.test_seconds = std::move(test_seconds);
@@ -302,6 +311,12 @@ void EcpRun::test(Training& training) {
         curve.epoch = training.curve.epoch;
         curve.test_mcr.push_back(i < 4 ? under_modes.modes[i].mcr : under_modes.mean.mcr);
     }
+}
+
+/// A resumed run may go on elsewhere.
+void EcpRun::note_machine() {
+    const Machine machine = this_machine(ecp_.thread_count());
+    if (std::ranges::find(machines_, machine) == machines_.end()) machines_.push_back(machine);
 }
 
 void EcpRun::save_checkpoint(const Training& training) const {
@@ -345,7 +360,7 @@ void EcpRun::sort_curves() {
 
 void EcpRun::save_result() {
     if (team().count() > 1) sort_curves();
-    record_.tables = {machine_table(ecp_.thread_count()), calls_, turns_.stored()};
+    record_.tables = {machine_table(machines_), calls_, turns_.stored()};
     if (convolution_times_.rows() > 0) record_.tables.push_back(convolution_times_);
     if (!trained_apart_.empty())
         record_.tables.push_back(

@@ -16,10 +16,10 @@ namespace fftconv {
 
 namespace {
 
-constexpr EcpNumbers nothing{not_measured, not_measured, not_measured, not_measured,
-                             not_measured, not_measured, not_measured, not_measured,
-                             not_measured, not_measured, not_measured, not_measured,
-                             not_measured, not_measured, not_measured, not_measured};
+constexpr EcpNumbers nothing{not_measured, not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured, not_measured, not_measured, not_measured,
+                             not_measured, not_measured};
 
 const EcpMethod max_pooling{PoolingMethod::max}, average_pooling{PoolingMethod::average};
 
@@ -55,7 +55,9 @@ EcpNumbers measured(const EcpResults& results, const Block& block, const EcpMeth
     numbers.accuracy_interval = best.interval;
     numbers.last_accuracy = last.mean;
     numbers.last_interval = last.interval;
-    numbers.accuracy_difference = best.mean - results.best_accuracy(network, block.baseline).mean;
+    const Mean difference = results.accuracy_difference(network, method, block.baseline);
+    numbers.accuracy_difference = difference.mean;
+    numbers.difference_interval = difference.interval;
     return numbers;
 }
 
@@ -129,7 +131,8 @@ std::string epoch_text(double epoch, bool expected) {
 std::string accuracy_text(const EcpNumbers& numbers, bool is_baseline) {
     const std::string text = with_interval(numbers.best_accuracy, numbers.accuracy_interval);
     if (text.empty()) return text;
-    return is_baseline ? text : text + fmt::format(" ({:+.2f})", numbers.accuracy_difference);
+    if (is_baseline || std::isnan(numbers.accuracy_difference)) return text;
+    return text + fmt::format(" ({:+.2f})", numbers.accuracy_difference);
 }
 
 std::vector<std::string> cells(const EcpTable& table, const EcpRow& row, bool ours) {
@@ -166,7 +169,8 @@ const RowFormat<EcpNumbers> number_format{
      {"best_accuracy_interval", "percent", &EcpNumbers::accuracy_interval},
      {"last_accuracy", "percent", &EcpNumbers::last_accuracy},
      {"last_accuracy_interval", "percent", &EcpNumbers::last_interval},
-     {"accuracy_difference", "percent", &EcpNumbers::accuracy_difference}}};
+     {"accuracy_difference", "percent", &EcpNumbers::accuracy_difference},
+     {"accuracy_difference_interval", "percent", &EcpNumbers::difference_interval}}};
 
 /// The columns of ours, or of the paper's.
 void add_columns(const std::vector<EcpRow>& rows, EcpNumbers EcpRow::*numbers, const std::string& prefix,

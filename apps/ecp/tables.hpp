@@ -14,8 +14,8 @@ struct EcpNumbers {
     double testing_ms, testing_speed_up;        ///< of the whole test set
     double fft_convolution_ms, fft_convolution_speed_up;
     double direct_convolution_ms, direct_convolution_speed_up;  ///< the paper's engine is a direct one
-    double best_accuracy, accuracy_deviation, accuracy_interval,
-        accuracy_difference;              ///< percent; the interval is half the width of the 95 % one
+    double best_accuracy, accuracy_deviation, accuracy_interval, accuracy_difference,
+        difference_interval;              ///< percent; the interval is half the width of the 95 % one
     double last_accuracy, last_interval;  ///< of the last ten epochs, which no choice has favoured
 };
 

@@ -69,7 +69,7 @@ class EvaluationRun {
         const Evaluation first = evaluate_test(*network_, dataset_.test);
         results_.classes = network_->classes();
         results_.confusion = first.confusion;
-        results_.layers = layer_times(*network_, passes() * first.count);
+        results_.layers = layer_times(*network_, first.count);
         add_evaluations(first);
         time_forms();
         print(first);
@@ -125,7 +125,7 @@ class EvaluationRun {
         milliseconds_per_image(networks, images, 1);  // kernel spectra, memory
         const std::vector<double> ms = milliseconds_per_image(networks, images, evaluate_.timing_rounds);
         for (std::size_t i = 0; i < networks.size(); ++i)
-            results_.forms.push_back({names[i], to_string(networks[i]->architecture()), ms[i]});
+            results_.forms.push_back({names[i], to_string(networks[i]->architecture()), passes() * ms[i]});
     }
 
     Tensor first_batch() const {
@@ -183,7 +183,7 @@ void run_evaluation(EvaluateOptions& evaluate, const Options& options) {
     if (evaluate.out.empty()) return;
     std::vector<Table> tables = evaluation.results().tables();
     tables.push_back(network_table("network", run));
-    tables.push_back(machine_table(evaluate.thread_count()));
+    tables.push_back(machine_table({this_machine(evaluate.thread_count())}));
     write_results(evaluate.out, {.resolved_toml = options.resolved_toml(),
                                  .dataset = record_of(evaluation.dataset()),
                                  .tables = std::move(tables)});

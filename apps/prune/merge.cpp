@@ -127,7 +127,7 @@ void merge_pruning(const OutputOptions& output, const std::vector<std::string>& 
         parts.add(part.resolved_toml, file);
         join_plans(plans, prune_options_of(part.resolved_toml, file).train.plans, file);
         join(results, PruningResults::from(part, file), file);
-        calls = {calls_table(calls, part.resolved_toml)};
+        calls = {joined_calls(calls, part.tables)};
     }
     parts.require_complete();
     prune.part = "1/1";

@@ -280,6 +280,9 @@ PruneOptions prune_options_of(const std::string& resolved_toml, const std::strin
     options.load(resolved_toml, file);
     // Older runs had no control but the ratio 0 that was asked for.
     if (!recorded.contains("no-control")) prune.no_control = true;
+    // They scored masks with the statistics that the unpruned network had, and had no warm-up.
+    if (!recorded.contains("recalibrate")) prune.recalibrate = 0;
+    if (!recorded.contains("retrain-warm-up")) prune.retrain_warm_up = 0;
     return prune;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/records.hpp"
 #include "fftconv/network/architecture.hpp"
 #include "fftconv/pruning/compact.hpp"
 #include "fftconv/pruning/cost.hpp"
@@ -31,6 +32,7 @@ int time_forms(const PruningContext& context, Network& dense, PrunedNetwork& pru
     for (Network* network : networks) network->reset_profile();
     const int rounds = context.options.timing_rounds;
     const std::vector<double> ms = milliseconds_per_image(networks, images, rounds);
+    result.timed_on = this_machine(context.options.train.thread_count()).text();
     result.dense_ms = ms[0];
     result.masked_ms = ms[1];
     result.compact_ms = ms[2];
@@ -81,6 +83,7 @@ void time_baseline(const PruningContext& context, const Checkpoint& baseline, Pr
         return;
     }
     const Tensor images(pruned.network.architecture().input, context.options.train.batch);
+    result.timed_on = this_machine(context.options.train.thread_count()).text();
     result.dense_ms =
         milliseconds_per_image({&pruned.network}, images, context.options.timing_rounds).front();
     result.masked_ms = result.compact_ms = result.dense_ms;

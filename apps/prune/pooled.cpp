@@ -8,6 +8,9 @@
 #include <cstdint>
 
 #include "common/records.hpp"
+#include "common/training_options.hpp"
+#include "fftconv/pruning/criteria.hpp"
+#include "prune/selection.hpp"
 
 namespace fftconv {
 
@@ -21,6 +24,23 @@ const std::vector<std::string> not_of_the_recipe{
     "out",          "figures",       "threads", "compact",   "no-control",   "plans",
     "architecture", "timing-rounds", "epochs",  "dataset",   "overrule"};
 
+/// Options of the baseline's training in which repeats may differ, and those that the recipe has already.
+const std::vector<std::string> not_of_the_training{"seed",   "data",    "out",    "threads",
+                                                   "plans",  "measure", "repeat", "dataset",
+                                                   "engine", "init",    "mode",   "architecture"};
+
+/// How the network was trained. A baseline that a run trained itself is in its options.
+Configuration training_of(const PruningRecord& run) {
+    if (run.baseline_configuration.empty()) return {};
+    TrainOptions train;
+    Options options("fftconv-train", "");
+    add_train_options(options, train);
+    options.load(run.baseline_configuration);
+    Configuration training = options.values();
+    for (const std::string& name : not_of_the_training) training.erase(name);
+    return training;
+}
+
 Configuration recipe_of(const PruningRecord& run) {
     PruneOptions copy = run.options;
     Options options("fftconv-prune", "");
@@ -31,7 +51,12 @@ Configuration recipe_of(const PruningRecord& run) {
     constexpr std::size_t told = 12;  // digits of a digest
     recipe["digest of the data"] = run.data_sha256.substr(0, told);
     if (!run.mask_sha256.empty()) recipe["mask"] = run.mask_sha256.substr(0, told);  // wherever it lay
-    if (const PruningResult* baseline = run.results.baseline()) recipe["network"] = baseline->architecture;
+    for (const auto& [name, value] : training_of(run)) recipe["baseline's " + name] = value;
+    if (const PruningResult* baseline = run.results.baseline()) {
+        recipe["network"] = baseline->architecture;
+        if (baseline->pruned_weights > 0)
+            recipe["pruned before"] = fmt::format("{:.3f} % of the weights", baseline->pruned_weights);
+    }
     return recipe;
 }
 
@@ -57,11 +82,29 @@ std::array<std::uint64_t, 3> seeds_of(const PooledPoint::Sample& sample) {
             prune.own_seed(prune.retrain_seed, repeat)};
 }
 
+/// Whether anything about a row depends on seeds but its baseline.
+bool draws(const PooledPoint::Sample& sample) {
+    const PruneOptions& prune = sample.run->options;
+    const std::string& criterion = sample.result->criterion;
+    return prune.retrain_epochs > 0 || prune.recalibrate > 0 || criterion == best_of_n ||
+           sample.result->is_control() || looks_at_data(parse_criterion(criterion));
+}
+
+bool same_baseline(const PooledPoint::Sample& a, const PooledPoint::Sample& b) {
+    if (a.run->baseline == b.run->baseline) return true;
+    // Trained by both runs with one seed, the files differ in the times that they hold.
+    return a.run->options.train_baseline && b.run->options.train_baseline &&
+           a.run->options.train.seed == b.run->options.train.seed && a.baseline && b.baseline &&
+           a.baseline->test_mcr == b.baseline->test_mcr &&
+           a.baseline->validation_mcr == b.baseline->validation_mcr;
+}
+
 /// Whether both rows of a point are one computation: of the same network with the same random numbers.
 bool same_computation(const PooledPoint::Sample& a, const PooledPoint::Sample& b) {
-    if (a.run->baseline != b.run->baseline) return false;
+    if (!same_baseline(a, b)) return false;
     if (a.result->is_baseline()) return a.baseline->test_mcr == b.baseline->test_mcr;
-    return a.run->options.train.batch == b.run->options.train.batch && seeds_of(a) == seeds_of(b) &&
+    return a.run->options.train.batch == b.run->options.train.batch &&
+           (seeds_of(a) == seeds_of(b) || (!draws(a) && !draws(b))) &&
            a.result->test_mcr == b.result->test_mcr;
 }
 
@@ -91,7 +134,10 @@ PruningRecord pruning_record(const Experiment& experiment, const std::string& fi
                         experiment.header.git_commit, experiment.header.git_dirty ? " with changes" : ""),
             origin_digest(record, file, "baseline"),
             record.dataset.sha256,
-            origin_digest(record, file, "mask")};
+            origin_digest(record, file, "mask"),
+            has_column(record.tables, "baseline", "configuration")
+                ? record.column<std::string>(file, "baseline", "configuration").at(0)
+                : ""};
 }
 
 std::vector<PruningRecord> read_pruning_records(const std::filesystem::path& file) {
@@ -117,6 +163,20 @@ Mean PooledPoint::above_baseline() const {
     std::vector<double> values;
     for (const Sample& sample : samples)
         if (sample.baseline) values.push_back(sample.result->test_mcr - sample.baseline->test_mcr);
+    return mean_of(values);
+}
+
+bool PooledPoint::timed_alike() const {
+    return std::ranges::all_of(samples, [&](const Sample& sample) {
+        return sample.result->timed_on == first().timed_on &&
+               (!first().timed_on.empty() || sample.run == samples.front().run);
+    });
+}
+
+Mean PooledPoint::share_of_dense(double PruningResult::*milliseconds) const {
+    std::vector<double> values;
+    for (const Sample& sample : samples)
+        values.push_back(sample.result->*milliseconds / sample.result->dense_ms);
     return mean_of(values);
 }
 

@@ -17,6 +17,7 @@ struct PruningRecord {
     std::string made_by;                   ///< version and commit
     std::string baseline;                  ///< digest of the network that was pruned; empty in older files
     std::string data_sha256, mask_sha256;  ///< of the data, and of --mask; empty: none
+    std::string baseline_configuration;    ///< what the network was trained with (TOML); empty in older files
 };
 
 /// The record of a result. @throws FileError, UsageError when it is not one of fftconv-prune.
@@ -39,6 +40,11 @@ struct PooledPoint {
     Mean best_of(std::size_t index) const;
     /// Of the differences in test MCR, each to its own baseline.
     Mean above_baseline() const;
+    /// Whether all times are of one machine and as many threads, as far as the files say: else only what took
+    /// turns is to be compared.
+    bool timed_alike() const;
+    /// Of a time's share of the dense one's, which took turns with it.
+    Mean share_of_dense(double PruningResult::*milliseconds) const;
 };
 
 /// Runs of one recipe: they differ in their baselines, seeds, ratios, granularities and criteria alone.

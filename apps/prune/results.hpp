@@ -23,6 +23,7 @@ struct PruningResult {
     double validation_mcr = 0, test_mcr = 0;                         ///< after it
     double parameters = 0, direct_macs = 0, spectral_macs = 0;
     double dense_ms = 0, masked_ms = 0, compact_ms = 0;
+    std::string timed_on;  ///< processor and threads of these times; empty in older files
     std::array<double, candidate_counts.size()> best_of =
         filled();  ///< validation MCR of the best of the first N
 

@@ -32,6 +32,15 @@ std::vector<std::string> known_plans(std::vector<std::string> plans,
     return plans;
 }
 
+/// Masks are chosen by the images that are held out.
+void require_validation(const Dataset& dataset) {
+    if (dataset.validation.count() == 0)
+        throw UsageError(
+            fmt::format("--validation: expected a share that holds out an image of {}, found one that "
+                        "holds out none of {}: masks are chosen by them",
+                        dataset.name, dataset.train.count()));
+}
+
 /// Checks without which nothing may be replaced: the network and its data, which are returned, or what is to
 /// be trained.
 std::optional<Dataset> require_baseline(PruneOptions& prune, const Options& options) {
@@ -41,13 +50,16 @@ std::optional<Dataset> require_baseline(PruneOptions& prune, const Options& opti
         PrunedNetwork network = load_network(run.checkpoint, run.file, prune.train.network_options());
         add_given_masks(network, prune.mask);
         require_units(network, prune);
-        return load_recorded_data(run, prune.train.data, prune.train.thread_count());
+        Dataset dataset = load_recorded_data(run, prune.train.data, prune.train.thread_count());
+        require_validation(dataset);
+        return dataset;
     }
     use_plans(prune.train.plans);
     const TrainOptions& train = prune.train;
     const Dataset dataset = load_dataset(train.dataset, train.data, train.dataset_options());
     const Architecture architecture = train.network_for(dataset.train.maps);
     require_classes(dataset, architecture);
+    require_validation(dataset);
     require_network_uses(options, architecture);
     PrunedNetwork network(Network(architecture, train.network_options()));
     add_given_masks(network, prune.mask);

@@ -24,6 +24,11 @@ std::vector<std::string> row(const PooledPoint& point) {
     const auto of = [&](double PruningResult::*value, double scale, int digits) {
         return number(point.mean(value).mean / scale, digits);
     };
+    const auto time = [&](double PruningResult::*value) -> std::string {
+        if (point.timed_alike()) return of(value, 1, 4);
+        if (value == &PruningResult::dense_ms || point.first().is_baseline()) return "";
+        return number(point.share_of_dense(value).mean) + " of dense";
+    };
     return {point.name,
             std::to_string(point.samples.size()),
             of(&PruningResult::pruned_kernels, 1, 1),
@@ -35,9 +40,9 @@ std::vector<std::string> row(const PooledPoint& point) {
             of(&PruningResult::direct_macs, 1e6, 3),
             of(&PruningResult::spectral_macs, 1e6, 3),
             of(&PruningResult::parameters, 1e3, 1),
-            of(&PruningResult::dense_ms, 1, 4),
-            of(&PruningResult::masked_ms, 1, 4),
-            of(&PruningResult::compact_ms, 1, 4)};
+            time(&PruningResult::dense_ms),
+            time(&PruningResult::masked_ms),
+            time(&PruningResult::compact_ms)};
 }
 
 std::string points_text(const PooledRuns& group) {

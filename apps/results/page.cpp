@@ -44,15 +44,16 @@ std::string which(const MaskSearch& search) {
 
 /// The candidates of a search as a table.
 Table candidates_table(const MaskSearch& search) {
-    std::vector<double> index, seed;
+    std::vector<double> index;
+    std::vector<std::string> seed;  // a double would round it
     for (std::size_t i = 0; i < search.seed.size(); ++i) {
         index.push_back(double(i));
-        seed.push_back(double(search.seed[i]));
+        seed.push_back(std::to_string(search.seed[i]));
     }
     return {"candidates",
             "Candidates of the search",
             {{"candidate", "1", index},
-             {"seed", "1", seed},
+             {"seed", "", seed},
              {"validation_mcr", "percent", search.validation_mcr}}};
 }
 

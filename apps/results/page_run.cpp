@@ -30,16 +30,19 @@ std::string data_text(const DatasetRecord& data) {
                                : text + " <code title=\"SHA-256\">" + page::escaped(data.sha256) + "</code>";
 }
 
-/// Of the tables that name it.
+/// Of the tables that name them.
 std::string machine_text(const PageSource& source) {
     const Table* machine = source.table("machine");
-    if (!machine || machine->rows() == 0) return "";
+    if (!machine) return "";
     std::string text;
-    for (const Column& column : machine->columns) {
-        const auto* words = std::get_if<std::vector<std::string>>(&column.values);
-        text += (text.empty() ? "" : ", ") + column.name + " " +
-                (words ? words->front() : page::number(std::get<std::vector<double>>(column.values).front()));
-    }
+    for (std::size_t row = 0; row < machine->rows(); ++row)
+        for (const Column& column : machine->columns) {
+            const auto* words = std::get_if<std::vector<std::string>>(&column.values);
+            if (!text.empty()) text += &column == &machine->columns.front() ? "; " : ", ";
+            text +=
+                column.name + " " +
+                (words ? words->at(row) : page::number(std::get<std::vector<double>>(column.values).at(row)));
+        }
     return page::escaped(text);
 }
 

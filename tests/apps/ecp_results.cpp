@@ -116,6 +116,18 @@ BOOST_AUTO_TEST_CASE(no_training_is_left_out_of_the_tables) {
     for (const EcpTable& table : ecp_tables(example())) BOOST_TEST(table.name != "others");
 }
 
+// The best of three epochs is not held against the best of one, nor a seed against another.
+BOOST_AUTO_TEST_CASE(accuracies_are_compared_over_as_many_epochs_of_the_same_seed) {
+    ResultRecord record = example(2).record();
+    record.curves.at(0) = curve("two-conv-max", {3}, {4}, {1});
+    record.curves.erase(record.curves.begin() + 2);  // Max of the second seed
+    const EcpResults results(record, example(2).options());
+    BOOST_TEST(results.accuracy_difference("two-conv", easy, max_pooling).mean == 98.0 - 97);
+    BOOST_TEST(results.accuracy_difference("two-conv", easy, max_pooling).count == 1);
+    BOOST_TEST(results.best_accuracy("two-conv", easy).mean == (98.2 + 97) / 2);
+    BOOST_TEST(contains(results.conditions(), "epochs 1 of 3, 1 of 2 seeds"), results.conditions());
+}
+
 BOOST_AUTO_TEST_CASE(accuracies_and_first_epochs) {
     const EcpResults results = example();
     BOOST_TEST(results.first_epoch("two-conv", max_pooling, 98)->mean == 2);
@@ -291,7 +303,7 @@ BOOST_AUTO_TEST_CASE(columns_of_the_tables_of_several_repeats) {
     const EcpResults results = both_networks();
     BOOST_TEST(results.common_accuracy() == 94);  // of the one that is worst in its best epoch
     const std::vector<Table> tables = stored_tables(results);
-    BOOST_TEST_REQUIRE(tables.size() == 4u);
+    BOOST_TEST_REQUIRE(tables.size() == 5u);  // and "others"
     const auto joined = [&](const std::string& name, std::vector<double> Curve::*values) {
         std::vector<double> all;
         for (const std::string repeat : {"", "-repeat-2"}) {

@@ -117,6 +117,60 @@ BOOST_AUTO_TEST_CASE(a_line_for_each_granularity_and_recipe) {
     BOOST_TEST(series[1].title == "kernels (recalibrate 0)");
 }
 
+// Baselines that two runs trained alike are one, whatever times their files hold; what draws nothing is one
+// computation for all seeds; a network that is pruned already, or was trained otherwise, is another one.
+BOOST_AUTO_TEST_CASE(one_computation_counts_once) {
+    const auto run = [](const std::string& digest, double mcr) {
+        PruningRecord made = record("", {"kernel"}, {"0.6"}, {point("l2-kernel-0.6", "kernel", 60, mcr)});
+        made.baseline = digest;
+        made.options.train_baseline = true;
+        return made;
+    };
+    const auto counted = [](const std::vector<PruningRecord>& runs) {
+        const std::vector<PooledRuns> groups = pooled(runs);
+        BOOST_TEST_REQUIRE(groups.size() == 1u);
+        return std::pair(groups[0].baseline()->samples.size(),
+                         groups[0].find("l2-kernel-0.6")->samples.size());
+    };
+    PruningRecord one = run("a", 11), again = run("b", 11);
+    BOOST_TEST((counted({one, again}) == std::pair<std::size_t, std::size_t>(1, 1)));
+    again.options.train.seed += 1;
+    BOOST_TEST((counted({one, again}) == std::pair<std::size_t, std::size_t>(2, 2)));
+
+    PruningRecord repeated = run("a", 11);
+    repeated.options.recalibrate = repeated.options.retrain_epochs = 0;
+    PruningResult second = point("l2-kernel-0.6-repeat-2", "kernel", 60, 11);
+    second.repeat = 1;
+    repeated.results.points.push_back(second);
+    BOOST_TEST((counted({repeated}) == std::pair<std::size_t, std::size_t>(1, 1)));
+
+    PruningRecord pruned_before = run("c", 11), longer = run("d", 11);
+    for (PruningResult& result : pruned_before.results.points)
+        if (result.is_baseline()) result.pruned_weights = 50;
+    one.baseline_configuration = "epochs = 3\n";
+    longer.baseline_configuration = "epochs = 9\n";
+    BOOST_TEST(pooled({run("a", 11), pruned_before}).size() == 2u);
+    BOOST_TEST(pooled({one, longer}).size() == 2u);
+}
+
+// Times of several machines have no mean: what is left is what took turns.
+BOOST_AUTO_TEST_CASE(times_of_several_machines_are_shares) {
+    std::vector<PruningRecord> runs;
+    for (const std::string machine : {"one", "other"}) {
+        PruningResult pruned = point("l2-kernel-0.6", "kernel", 60, 11);
+        pruned.timed_on = machine;
+        pruned.dense_ms = machine == "one" ? 2 : 10;
+        pruned.masked_ms = 1;
+        pruned.compact_ms = 0.5;
+        runs.push_back(record("", {"kernel"}, {"0.6"}, {pruned}));
+        runs.back().baseline = machine;
+    }
+    BOOST_TEST(test::contains(pruning_text(runs), "|           | 0.30 of dense | 0.15 of dense |"),
+               pruning_text(runs));
+    runs[1].results.points.back().timed_on = "one";
+    BOOST_TEST(test::contains(pruning_text(runs), "6.0000 |     1.0000 |      0.5000 |"), pruning_text(runs));
+}
+
 // Runs of one recipe are pooled, whichever their seeds; those on other data and of other networks are not.
 BOOST_AUTO_TEST_CASE(runs_of_one_recipe_are_pooled) {
     const auto run = [](double mcr) {

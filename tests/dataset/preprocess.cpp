@@ -238,6 +238,13 @@ BOOST_AUTO_TEST_CASE(bad_input) {
     LabelledImages train = smooth_images(20, 6), other = random_images({1, 5, 4}, 3, 1);
     const Preprocessing preprocessing(train, {}, 1);
     BOOST_CHECK_THROW(preprocessing.apply(other, 1), ShapeError);
+    const Preprocessing contrast(train, {.whitening = false}, 1);
+    BOOST_CHECK_THROW(contrast.apply(other, 1), ShapeError);  // the scale is of so many pixels
+    BOOST_CHECK_THROW(Preprocessing::from_arrays(contrast.arrays()).apply(other, 1), ShapeError);
+    BOOST_CHECK_THROW(Preprocessing::from_arrays({{"preprocessing/shape", {3}, {1, 5, 0.5f}}}), ShapeError);
+    LabelledImages same = train;
+    BOOST_CHECK_NO_THROW(Preprocessing::from_arrays(contrast.arrays()).apply(same, 1));
+    BOOST_CHECK_THROW(Preprocessing(LabelledImages{}, {.whitening = false}, 1), ShapeError);
     BOOST_CHECK_THROW(Preprocessing(train, {.whitening_regularisation = 0}, 1), UsageError);
     BOOST_CHECK_THROW(Preprocessing(train, {.contrast_scale = 0}, 1), UsageError);
     train.truncate(0);

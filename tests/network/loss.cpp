@@ -124,6 +124,9 @@ BOOST_AUTO_TEST_CASE(errors) {
     BOOST_CHECK_THROW(softmax_cross_entropy(logits, labels), ShapeError);  // label 3 of classes 0 to 2
     BOOST_CHECK_THROW(softmax_cross_entropy(Tensor(4, 1, 1, 10), labels), ShapeError);
     BOOST_CHECK_THROW(softmax_cross_entropy(Tensor(4, 1, 1, 9), labels, 10), ShapeError);
+    Tensor both(4, 1, 1, 9);
+    BOOST_CHECK_THROW(softmax_cross_entropy(both, labels, 0, &both), ShapeError);
+    BOOST_CHECK_THROW(distillation_loss(Tensor(4, 1, 1, 9), both, labels, {}, 0, &both), ShapeError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

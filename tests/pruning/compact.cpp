@@ -346,8 +346,13 @@ BOOST_AUTO_TEST_CASE(what_is_held_counts_as_pruned_in_the_thin_network) {
 
 BOOST_AUTO_TEST_CASE(an_array_of_no_layer_is_refused) {
     const PrunedNetwork pruned = trained_whole(valid_network);
-    const Compaction compaction(pruned);
+    Compaction compaction(pruned);
     BOOST_CHECK_THROW(compaction.widened({{"conv9/weight", {1}, {1}}}), ShapeError);
+    std::vector<NamedArray> arrays = compaction.thin().network.state();
+    BOOST_CHECK_NO_THROW(compaction.widened(arrays));
+    BOOST_CHECK_THROW(compaction.widened(arrays, {{arrays[0].name, {1}, {1}}}), ShapeError);
+    arrays[0].values.push_back(0);
+    BOOST_CHECK_THROW(compaction.widened(arrays), ShapeError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

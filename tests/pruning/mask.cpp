@@ -221,6 +221,9 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
     refused({.layer = "dense2", .feature_map = {1, 1, 0, 1}}, "every class kept");
     Masks a{{.layer = "conv1", .feature_map = {1, 0}}}, b{{.layer = "conv1", .feature_map = {1, 0, 1}}};
     BOOST_CHECK_THROW(combine(a, b), ShapeError);
+    const LayerMask once{.layer = "conv1", .feature_map = std::vector<std::uint8_t>(6, 1)};
+    BOOST_CHECK_NO_THROW(check_masks({once}, weighted_layers(network)));
+    BOOST_CHECK_THROW(check_masks({once, once}, weighted_layers(network)), ShapeError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

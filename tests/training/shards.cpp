@@ -119,6 +119,22 @@ BOOST_AUTO_TEST_CASE(one_that_says_no_is_enough) {
     }
 }
 
+// Left over images would have no gradient, and those that are not counted would count for more.
+BOOST_AUTO_TEST_CASE(a_batch_that_shards_cannot_share_is_refused) {
+    const LabelledImages images = small_images(8, maps, 4, "train");
+    const std::vector<int> indices{0, 1, 2, 3, 4, 5, 6};
+    Network network(parse_architecture(architecture), {.batch = 4});
+    Shards shards(2);
+    ShardedPass pass(network, shards);
+    Batch batch;
+    fill_batch(images, indices, 7, 0, batch);
+    BOOST_CHECK_THROW(pass.run(batch, 0), ShapeError);
+    fill_batch(images, indices, 8, 0, batch);
+    BOOST_CHECK_EQUAL(pass.run(batch, 0).count, 7);
+    batch.whole = 0;
+    BOOST_CHECK_THROW(pass.run(batch, 0), ShapeError);
+}
+
 BOOST_AUTO_TEST_CASE(no_shards_are_a_mistake) {
     BOOST_CHECK_THROW(Shards(0), UsageError);
 }

@@ -315,6 +315,9 @@ BOOST_AUTO_TEST_CASE(errors) {
     TrainerOptions options;
     options.patience = 1;
     BOOST_CHECK_THROW(make(run.train, nullptr, options), UsageError);
+    LabelledImages none = run.train;  // which would be classified without a mistake
+    none.truncate(0);
+    BOOST_CHECK_THROW(make(run.train, &none, options), UsageError);
     options = {};
     options.epochs = 0;
     BOOST_CHECK_THROW(make(run.train, nullptr, options), UsageError);

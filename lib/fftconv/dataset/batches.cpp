@@ -68,7 +68,7 @@ void begin_batch(const LabelledImages& images, std::span<const int> indices, Map
                              " images");
         batch.labels[n] = images.labels[indices[n]];
     }
-    batch.valid = int(indices.size());
+    batch.valid = batch.whole = int(indices.size());
 }
 
 }  // namespace
@@ -168,10 +168,13 @@ void Batches::fill(int index, Batch& batch) const {
     const int first = std::min<int>(options_.part.first, whole.size());
     const int size = options_.part.count ? options_.part.count : options_.size;
     const std::span<const int> chosen = whole.subspan(first, std::min<int>(size, whole.size() - first));
-    batch.whole = int(whole.size());
-    if (!augmented()) return fill_batch(images_, chosen, size, options_.border, batch);
-
+    if (!augmented()) {
+        fill_batch(images_, chosen, size, options_.border, batch);
+        batch.whole = int(whole.size());
+        return;
+    }
     begin_batch(images_, chosen, augmented_maps_, options_.border, size, batch);
+    batch.whole = int(whole.size());
     std::vector<float> image(images_.maps.size()), changed(chosen.size() * augmented_maps_.size());
     std::vector<const float*> rows;
     for (std::size_t n = 0; n < chosen.size(); ++n) {

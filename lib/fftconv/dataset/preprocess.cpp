@@ -64,6 +64,18 @@ std::vector<float> inverse_square_root(const Eigen::MatrixXd& covariance, double
     return result;
 }
 
+constexpr const char* shape_name = "preprocessing/shape";
+
+/// Of an array of three whole numbers. @throws ShapeError
+MapShape shape_of(const NamedArray& array) {
+    const auto is_extent = [](float value) {
+        return value >= 1 && value <= 1e6f && value == std::floor(value);
+    };
+    if (array.values.size() != 3 || !std::ranges::all_of(array.values, is_extent))
+        throw ShapeError(std::string(shape_name) + ": expected three extents of at least 1");
+    return {int(array.values[0]), int(array.values[1]), int(array.values[2])};
+}
+
 const NamedArray* find(const std::vector<NamedArray>& arrays, const char* name) {
     const auto found = std::find_if(arrays.begin(), arrays.end(),
                                     [&](const NamedArray& array) { return array.name == name; });
@@ -75,14 +87,15 @@ const NamedArray* find(const std::vector<NamedArray>& arrays, const char* name) 
 Preprocessing::Preprocessing(const LabelledImages& train, const PreprocessOptions& options, int threads) {
     check(options);
     const float pixels = float(train.maps.size());
+    if ((options.contrast || options.whitening) && train.count() == 0)
+        throw ShapeError("preprocessing: no images to fit it to");
+    if (options.contrast || options.whitening) maps_ = train.maps;
     if (options.contrast)
         contrast_ = {options.contrast_scale / std::sqrt(pixels), options.contrast_bias / pixels};
     if (options.whitening) fit_mean_and_whitening(train, options.whitening_regularisation, threads);
 }
 
 void Preprocessing::fit_mean_and_whitening(const LabelledImages& train, float regularisation, int threads) {
-    if (train.count() == 0) throw ShapeError("whitening: no images to fit it to");
-    maps_ = train.maps;
     const int pixels = int(maps_.size()), count = train.count();
     Eigen::VectorXd sum = Eigen::VectorXd::Zero(pixels);
     in_blocks(count, block, [&](int first, int images) {
@@ -113,8 +126,8 @@ std::vector<float> Preprocessing::normalised(const LabelledImages& images, int f
 }
 
 void Preprocessing::apply(LabelledImages& images, int threads) const {
-    if (!whitening_.empty() && images.maps != maps_)
-        throw ShapeError("whitening: images of another shape were fitted");
+    if (maps_ != MapShape() && images.maps != maps_)
+        throw ShapeError("preprocessing: images of another shape were fitted");
     const std::size_t pixels = images.maps.size();
     std::vector<float> result(images.count() * pixels);
     parallel_for(threads, (images.count() + block - 1) / block, [&](int b) {
@@ -136,6 +149,8 @@ void Preprocessing::apply(LabelledImages& images, int threads) const {
 std::vector<NamedArray> Preprocessing::arrays() const {
     std::vector<NamedArray> arrays;
     if (!contrast_.empty()) arrays.push_back({"preprocessing/contrast", {2}, contrast_});
+    if (whitening_.empty() && maps_ != MapShape())
+        arrays.push_back({shape_name, {3}, {float(maps_.channels), float(maps_.height), float(maps_.width)}});
     if (whitening_.empty()) return arrays;
     const int pixels = int(maps_.size());
     arrays.push_back({"preprocessing/mean", {maps_.channels, maps_.height, maps_.width}, mean_});
@@ -151,6 +166,7 @@ Preprocessing Preprocessing::from_arrays(const std::vector<NamedArray>& arrays) 
                              std::to_string(contrast->values.size()));
         result.contrast_ = contrast->values;
     }
+    if (const NamedArray* shape = find(arrays, shape_name)) result.maps_ = shape_of(*shape);
     const NamedArray *mean = find(arrays, "preprocessing/mean"),
                      *whitening = find(arrays, "preprocessing/whitening");
     if (!mean && !whitening) return result;

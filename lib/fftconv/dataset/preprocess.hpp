@@ -34,12 +34,13 @@ class Preprocessing {
     void apply(LabelledImages& images, int threads) const;
 
     /// All that apply needs, to be stored with a network: preprocessing/contrast, preprocessing/mean (C, H,
-    /// W) and preprocessing/whitening (pixels, pixels); what is not used is left out. The two numbers of
-    /// contrast are those that the standard deviation takes, σ and β of σ (x − x̄) / √(β + var x): s / √pixels
-    /// and b / pixels. (Files from before 2026-11-26 have (55, 10/255²) there, and are applied as they were
-    /// made.)
+    /// W) and preprocessing/whitening (pixels, pixels); what is not used is left out; preprocessing/shape (C,
+    /// H, W) where there is contrast alone. The two numbers of contrast are those that the standard deviation
+    /// takes, σ and β of σ (x − x̄) / √(β + var x): s / √pixels and b / pixels. (Files from before 2026-11-26
+    /// have (55, 10/255²) there, and are applied as they were made.)
     std::vector<NamedArray> arrays() const;
-    /// From such arrays; others are ignored. @throws ShapeError when they do not fit each other.
+    /// From such arrays; others are ignored. Without a shape (older files of contrast alone) apply takes
+    /// images of any. @throws ShapeError when they do not fit each other.
     static Preprocessing from_arrays(const std::vector<NamedArray>& arrays);
 
   private:
@@ -47,7 +48,7 @@ class Preprocessing {
     std::vector<float> normalised(const LabelledImages& images, int first, int count) const;
 
     std::vector<float> contrast_;   // σ, β; empty: none
-    MapShape maps_;                 // of mean and whitening
+    MapShape maps_;                 // of the images that were fitted
     std::vector<float> mean_;       // μ
     std::vector<float> whitening_;  // W, symmetric; empty: none
 };

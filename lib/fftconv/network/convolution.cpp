@@ -121,11 +121,11 @@ void ConvolutionLayer::choose_engine_for(std::span<const std::uint8_t> mask) {
 
 void ConvolutionLayer::update_engine() {
     if (held_version_ != weight_.held_version) {
-        held_version_ = weight_.held_version;
         const std::vector<std::uint8_t> mask =
             weight_.held.empty() ? std::vector<std::uint8_t>() : kernel_mask();
         if (engine_name_ == "auto" && !keep_pruned_spectra_) choose_engine_for(mask);
         engine_->set_mask(mask);
+        held_version_ = weight_.held_version;  // not before: the next pass tries again what has failed
     }
     engine_->set_weights(weight_.value, weight_.version);
     if (with_bias_) engine_->set_bias(bias_.value);

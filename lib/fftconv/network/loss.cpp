@@ -35,12 +35,19 @@ void check_labels(const Tensor& logits, std::span<const std::uint8_t> labels, in
                              ", found " + std::to_string(labels[n]));
 }
 
+/// The gradient is written before the last of these is read.
+void require_apart(const Tensor* gradient, const Tensor& read, const char* what) {
+    if (gradient == &read)
+        throw ShapeError(std::string("loss: gradient: expected another tensor than the ") + what);
+}
+
 }  // namespace
 
 Loss softmax_cross_entropy(const Tensor& logits, std::span<const std::uint8_t> labels, int valid,
                            Tensor* gradient, int of) {
     valid = checked_valid(logits, valid);
     check_labels(logits, labels, valid);
+    require_apart(gradient, logits, "logits");
     if (gradient) {
         gradient->reshape(logits.maps(), logits.batch());
         gradient->fill(0);
@@ -64,6 +71,7 @@ Loss distillation_loss(const Tensor& logits, const Tensor& teacher, std::span<co
         throw ShapeError("loss: teacher: expected logits of " + std::to_string(logits.channels()) +
                          " classes and " + std::to_string(logits.batch()) + " images, found " +
                          std::to_string(teacher.channels()) + " and " + std::to_string(teacher.batch()));
+    require_apart(gradient, teacher, "teacher");
     Loss loss = softmax_cross_entropy(logits, labels, valid, gradient);
     const double share = mix.share, temperature = mix.temperature;
     loss.sum *= 1 - share;

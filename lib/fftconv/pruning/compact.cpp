@@ -165,6 +165,17 @@ Compaction::Compaction(const PrunedNetwork& pruned)
     }
 }
 
+namespace {
+
+/// @throws ShapeError
+void require_values(const NamedArray& array, std::size_t count) {
+    if (array.values.size() != count)
+        throw ShapeError("compaction: " + array.name + ": expected " + std::to_string(count) +
+                         " values, found " + std::to_string(array.values.size()));
+}
+
+}  // namespace
+
 /// Of an optimizer's array, "conv1/weight/velocity", its parameter's.
 const Compaction::Place& Compaction::place_of(const std::string& array) const {
     const std::string parameter = array.substr(0, array.rfind('/'));
@@ -199,9 +210,15 @@ std::vector<NamedArray> Compaction::widened(const std::vector<NamedArray>& thin,
         const auto base = std::find_if(full.begin(), full.end(),
                                        [&](const NamedArray& each) { return each.name == array.name; });
         NamedArray wide{array.name, place.shape, {}};
-        if (base != full.end()) wide.values = base->values;
-        wide.values.resize(
-            std::accumulate(place.shape.begin(), place.shape.end(), std::size_t(1), std::multiplies()));
+        const Layer& layer = layers_[place.layer];
+        const std::size_t all =
+            std::accumulate(place.shape.begin(), place.shape.end(), std::size_t(1), std::multiplies());
+        require_values(array, layer.out.size() * (place.weight ? layer.in.size() * layer.area : 1));
+        if (base != full.end()) {
+            require_values(*base, all);
+            wide.values = base->values;
+        }
+        wide.values.resize(all);
         scatter(array.values, place, wide.values);
         result.push_back(std::move(wide));
     }

@@ -100,6 +100,8 @@ LayerMask& mask_of(Masks& masks, const std::vector<WeightedLayer>& layers, const
 
 void check_masks(const Masks& masks, const std::vector<WeightedLayer>& layers) {
     for (const LayerMask& mask : masks) {
+        if (find_mask(masks, mask.layer) != &mask)
+            throw ShapeError("mask of " + mask.layer + ": expected one, found two");
         const std::size_t i = index_of(layers, mask.layer);
         check_mask(mask, layers[i], i + 1 == layers.size());
     }

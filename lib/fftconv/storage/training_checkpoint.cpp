@@ -62,6 +62,7 @@ std::vector<EpochRecord> history_of(const Checkpoint& checkpoint, const TrainerO
         record.train_mcr = element(curve.train_mcr, i);
         record.validation_mcr = element(curve.validation_mcr, i);
         record.train_seconds = element(curve.train_seconds, i);
+        record.validation_loss = record.validation_seconds = NAN;  // curves do not have them
         history.push_back(record);
     }
     return history;

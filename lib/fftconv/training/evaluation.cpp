@@ -185,10 +185,12 @@ Evaluation RepeatedEvaluation::evaluate() {
     if (kept_.empty()) {
         if (!worth_keeping()) return fftconv::evaluate(network_, batches_);
         batches_.start(0);
+        std::vector<Batch> all;  // kept when it is whole
         while (const Batch* batch = batches_.next())
-            kept_.push_back(
+            all.push_back(
                 {network_.forward(batch->images, {.valid = batch->valid, .forward_only = true}, 0, first_),
                  batch->labels, batch->valid});
+        kept_ = std::move(all);
     }
     Answers answers;
     for (const Batch& batch : kept_) answer(network_, batch, first_, answers);

@@ -26,6 +26,7 @@ Recalibration::Recalibration(Network& network, Batches& images, int batches, std
 
 /// The batches, as far as layer first_: what comes before it is recalibrated on the way, once.
 void Recalibration::prepare() {
+    kept_.clear();  // of one that failed
     images_.start(0);
     while (const Batch* batch = int(kept_.size()) < batches_ ? images_.next() : nullptr) {
         if (batch->valid < batch->images.batch() && !kept_.empty()) break;

@@ -120,6 +120,12 @@ PassContext ShardedPass::context(const Shard& shard, std::uint64_t step) const {
 Loss ShardedPass::run(const Batch& batch, std::uint64_t step) {
     if (batch.images.maps() != network_.architecture().input)
         throw ShapeError("sharded pass: images of other maps than the network takes");
+    if (batch.images.batch() % shards_.own() != 0)
+        throw ShapeError("sharded pass: images: expected a multiple of the " + std::to_string(shards_.own()) +
+                         " shards, found " + std::to_string(batch.images.batch()));
+    if (batch.whole < std::max(1, batch.valid))
+        throw ShapeError("sharded pass: images of the whole batch: expected at least " +
+                         std::to_string(std::max(1, batch.valid)) + ", found " + std::to_string(batch.whole));
     cut(batch);
     const std::size_t layers = network_.layers().size();
     for (std::size_t layer = 0; layer < layers; ++layer) forward(layer, step);

@@ -81,6 +81,7 @@ Trainer::Trainer(Network& network, const LabelledImages& train, const BatchOptio
                              ", the classes of the network, found " +
                              std::to_string(std::ranges::max(images->labels)));
     check_batches();
+    if (validation && validation->count() == 0) validation = nullptr;
     if ((options.patience || options.keep_best) && !validation)
         throw UsageError("trainer: patience and keep_best need validation images");
     if (!validation) return;

@@ -61,10 +61,10 @@ struct EpochRecord {
     double rate = 0;             ///< learning rate at its start (of a rising one: 0)
     double train_loss = 0;       ///< mean over the epoch's batches, as they were met
     double train_mcr = 0;        ///< percent, likewise
-    double validation_loss = 0;  ///< NaN without validation images
+    double validation_loss = 0;  ///< NaN without validation images, and of epochs that a file has
     double validation_mcr = 0;   ///< percent; NaN without validation images
     double train_seconds = 0;    ///< wall time, without evaluation and callbacks
-    /// Wall time of the evaluation.
+    /// Wall time of the evaluation; NaN of epochs that a file has.
     double validation_seconds = 0;
     bool operator==(const EpochRecord&) const = default;
 };
@@ -129,7 +129,7 @@ class Trainer {
     std::function<bool(const EpochRecord&)> on_epoch;
 
     /// Trains until the epochs are done, the patience is over or a callback stops it.
-    /// @throws DivergenceError when a loss or a weight is not finite; callbacks have then seen finite weights
+    /// @throws DivergenceError when a loss or a weight is not finite; on_epoch has then seen finite weights
     /// alone.
     TrainingEnd run();
 

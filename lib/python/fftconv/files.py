@@ -177,8 +177,10 @@ class MaskFile(Record):
         scores, chosen = search["validation_mcr"], search["selected"]
         place = int(np.sum(scores < scores[chosen])) + 1
         rank = "the lowest" if place == 1 else f"number {place} by validation MCR"
+        others = np.delete(scores, chosen)
+        rest = f", {rank}; the others {np.min(others):.2f} to {np.max(others):.2f} %" if len(others) else ", the only one"
         return (f"{search['criterion']}: candidate {chosen} of {len(scores)} (seed {search['seed'][chosen]}), validation MCR "
-                f"{scores[chosen]:.2f} %, {rank}; the others {np.min(scores):.2f} to {np.max(scores):.2f} %; {share}")
+                f"{scores[chosen]:.2f} %{rest}; {share}")
 
     def _summary(self):
         return self.which()
