@@ -90,6 +90,19 @@ BOOST_AUTO_TEST_CASE(options_that_others_leave_without_effect_are_refused) {
     BOOST_TEST(!std::filesystem::exists(bench.path("p.h5")));
 }
 
+// A share that holds out no image: none of them would be classified wrongly.
+BOOST_AUTO_TEST_CASE(masks_are_not_chosen_by_no_images) {
+    const Recorded bench;
+    const std::string net = bench.path("n.h5"), out = bench.path("p.h5");
+    bench.works(bench.train("--validation 0.001 --limit 100 --out " + net));
+    bench.fails(bench.prune("--ratio 0.5 --checkpoint " + net + " --out " + out), 2, "holds out none of 100");
+    bench.fails(bench.train("--validation 0.001 --limit 100 --keep-best --out " + out), 2,
+                "need validation images");
+    bench.fails(bench.prune("--train --validation 0.001 --limit 100 --ratio 0.5 --out " + out), 2,
+                "holds out none of 100");
+    BOOST_TEST(!std::filesystem::exists(out));
+}
+
 BOOST_AUTO_TEST_CASE(an_architecture_that_is_none_is_the_file_s_fault) {
     const Recorded bench;
     const std::string net = bench.path("n.h5");
