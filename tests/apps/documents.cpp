@@ -11,6 +11,7 @@
 
 #include "app.hpp"
 #include "fftconv/storage/results.hpp"
+#include "support/release_alone.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fftconv::test;
@@ -105,7 +106,7 @@ BOOST_AUTO_TEST_CASE(every_option_that_a_document_shows_exists) {
 }
 
 /// Between `<!-- begin: COMMAND -->` and `<!-- end -->` stands what the command prints (results/report.sh).
-BOOST_AUTO_TEST_CASE(every_table_is_what_its_command_prints) {
+BOOST_AUTO_TEST_CASE(every_table_is_what_its_command_prints, *in_release_alone) {
     const TemporaryFolder folder;
     const std::regex figures(R"(--figures \S+)");
     for (const fs::path& document : documents()) {

@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(tables_figures_and_files_of_a_small_run) {
     BOOST_TEST(contains(run.output, report.output.substr(0, report.output.find("figure: "))));
 }
 
-BOOST_AUTO_TEST_CASE(it_learns_and_both_engines_agree) {
+BOOST_AUTO_TEST_CASE(it_learns_and_both_engines_agree, *in_release_alone) {
     const Ecp ecp;
     const std::string how = "--method ecp --mode 0 --epochs 6 --rate 0.002 --convolution-rounds 0 ";
     for (const std::string engine : {"fft", "direct"}) {

@@ -228,6 +228,58 @@ BOOST_AUTO_TEST_CASE(dense_gradients) {
     BOOST_CHECK_THROW(DenseLayer("dense3", maps, 0), ShapeError);
 }
 
+// Of thinner networks any number of inputs is left: the last ones do not fill a vector.
+BOOST_AUTO_TEST_CASE(dense_of_any_number_of_inputs) {
+    constexpr int batch = 16;
+    for (int inputs : {1, 7, 8, 27, 261})
+        for (int outputs : {3, 34}) BOOST_TEST_CONTEXT(inputs << " inputs, " << outputs << " outputs") {
+                DenseLayer layer("dense1", {inputs, 1, 1}, outputs);
+                randomise(layer);
+                const Tensor x = random_tensor({inputs, 1, 1}, batch, "x"),
+                             dy = random_tensor({outputs, 1, 1}, batch, "dy");
+                Tensor y({outputs, 1, 1}, batch), dx({inputs, 1, 1}, batch);
+                const std::vector<float> weights = layer.weight().value, bias = layer.bias().value;
+                std::vector<float>& dw = layer.weight().gradient;
+                std::vector<float> first_dw;
+                for (int threads : {1, 2}) {
+                    layer.set_threads(threads);
+                    y.fill(quiet_nan), dx.fill(quiet_nan);
+                    std::fill(dw.begin(), dw.end(), quiet_nan);
+                    layer.forward(x, y, {});
+                    layer.backward(x, y, dy, &dx, {});
+                    double largest = 0;
+                    const auto compare = [&](float found, double expected) {
+                        const double difference = std::abs(found - expected);
+                        largest = std::isnan(difference) ? INFINITY : std::max(largest, difference);
+                    };
+                    const auto at = [&](const Tensor& tensor, int row, int n) {
+                        return double(tensor(row, 0, 0, n));
+                    };
+                    for (int o = 0; o < outputs; ++o)
+                        for (int n = 0; n < batch; ++n) {
+                            double sum = bias[o];
+                            for (int i = 0; i < inputs; ++i) sum += weights[o * inputs + i] * at(x, i, n);
+                            compare(y(o, 0, 0, n), sum);
+                        }
+                    for (int i = 0; i < inputs; ++i) {
+                        for (int n = 0; n < batch; ++n) {
+                            double sum = 0;
+                            for (int o = 0; o < outputs; ++o) sum += weights[o * inputs + i] * at(dy, o, n);
+                            compare(dx(i, 0, 0, n), sum);
+                        }
+                        for (int o = 0; o < outputs; ++o) {
+                            double sum = 0;
+                            for (int n = 0; n < batch; ++n) sum += at(dy, o, n) * at(x, i, n);
+                            compare(dw[o * inputs + i], sum);
+                        }
+                    }
+                    BOOST_CHECK_LT(largest, 5e-5);
+                    if (threads == 1) first_dw = dw;
+                    BOOST_TEST((dw == first_dw));
+                }
+            }
+}
+
 BOOST_AUTO_TEST_CASE(batch_norm_gradients) {
     BatchNorm layer("norm1", maps);
     randomise(layer);

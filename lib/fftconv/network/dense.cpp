@@ -32,6 +32,7 @@ void for_row_blocks(int threads, int rows, int block, const Body& body) {
 }
 
 constexpr int output_block = 32, input_block = 256;
+constexpr int vector_columns = 8;  // of which columns of our products are a multiple
 
 /// Threads that the products of a pass feed: below some ten microseconds each, one is faster.
 int fed_threads(int threads, const Tensor& x, int outputs) {
@@ -45,10 +46,10 @@ int outputs_of_thread(int threads, int outputs) {
 }
 
 /// The product loop of the convolutions serves whole vectors, and forward of few images has a loop of its
-/// own; Eigen, which a portable binary has without AVX, serves the rest: gradients of few images, or inputs
-/// that are no multiple of eight.
+/// own; Eigen, which a portable binary has without AVX, serves the rest: gradients of few images, and those
+/// to the weights of the last inputs, up to seven.
 bool fills_vectors(const Tensor& x) {
-    return x.batch_stride() % 8 == 0 && x.maps().size() % 8 == 0;
+    return x.batch_stride() % vector_columns == 0;
 }
 
 bool few_images(const Tensor& x) {
@@ -77,8 +78,14 @@ void forward_block(const std::vector<float>& weights, const Tensor& x, Tensor& y
 /// Columns first … first + count − 1 of the weight gradient dy · xᵀ, lanes in the place of inputs.
 void gradient_block(const Tensor& x, const Tensor& dy, std::vector<float>& gradient, int first, int count) {
     const std::size_t inputs = x.maps().size(), lanes = x.batch_stride();
-    multiply(dy.channels(), int(lanes), count, {dy.data(), lanes}, {x.data() + first * lanes, lanes, true},
-             gradient.data() + first, inputs);
+    const int ours = count / vector_columns * vector_columns, rest = count - ours;
+    if (ours > 0)
+        multiply(dy.channels(), int(lanes), ours, {dy.data(), lanes}, {x.data() + first * lanes, lanes, true},
+                 gradient.data() + first, inputs);
+    if (rest > 0)
+        MutableMatrix(gradient.data(), dy.channels(), Eigen::Index(inputs))
+            .middleCols(first + ours, rest)
+            .noalias() = matrix(dy) * matrix(x).middleRows(first + ours, rest).transpose();
 }
 
 /// dx rows first … first + count − 1 = Wᵀ dy.
