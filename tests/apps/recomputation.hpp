@@ -113,7 +113,8 @@ inline std::vector<char> timeless(const std::filesystem::path& file) {
     record.resolved_toml.clear();
     std::erase_if(record.tables, [](const Table& table) {
         return table.name == "calls" || table.name == "machine" || table.name == "baseline" ||
-               table.name.starts_with("table_") || table.name == "trained_apart";
+               table.name.starts_with("table_") || table.name == "others" || table.name == "turns" ||
+               table.name == "trained_apart";
     });
     for (Table& table : record.tables)
         std::erase_if(table.columns, [](const Column& column) { return column.name.ends_with("_time"); });
