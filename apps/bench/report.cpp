@@ -130,8 +130,12 @@ Column column(const std::string& name, const std::string& unit, const std::vecto
 
 Table times_table(const std::vector<BenchmarkRow>& rows) {
     using Row = BenchmarkRow;
-    const auto quartile = [](double Quartiles::*part) {
-        return [part](const Row& row) { return row.ratio ? (*row.ratio).*part : not_measured; };
+    // A row without a ratio is the rival's own, which is 1; without any rival there is none.
+    const bool rivals = std::ranges::any_of(rows, [](const Row& row) { return row.ratio.has_value(); });
+    const auto quartile = [rivals](double Quartiles::*part) {
+        return [part, rivals](const Row& row) {
+            return row.ratio ? (*row.ratio).*part : rivals ? 1.0 : not_measured;
+        };
     };
     return {"benchmark",
             "Median times, and ratios to the rival of the same work and threads",
