@@ -299,8 +299,8 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const Quartiles ratio{numbers("ratio_lower_quartile")[i], numbers("ratio")[i],
                               numbers("ratio_upper_quartile")[i]};
-        const bool in_older_files = ratio.lower == 1 && ratio.median == 1 && ratio.upper == 1;
-        const bool none = std::isnan(ratio.median) || in_older_files;
+        // The rival's own; in older files also where there was none.
+        const bool own = ratio.lower == 1 && ratio.median == 1 && ratio.upper == 1;
         rows[i] = {.work = works[i],
                    .contender = contenders[i],
                    .threads = int(numbers("threads")[i]),
@@ -308,7 +308,7 @@ std::vector<BenchmarkRow> rows_of(const ResultRecord& record, const std::string&
                    .rounds = {},
                    .flop = numbers("flop")[i],
                    .peak = numbers("peak")[i],
-                   .ratio = none ? std::nullopt : std::optional(ratio),
+                   .ratio = own || std::isnan(ratio.median) ? std::nullopt : std::optional(ratio),
                    .speedup = {},
                    .phases = {},
                    .sum_flop = numbers("sum_flop")[i]};

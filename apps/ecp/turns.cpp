@@ -52,8 +52,13 @@ std::vector<int> Turns::calls(const std::string& training, std::size_t epochs) c
 }
 
 bool Turns::together(const std::string& one, const std::string& other, std::size_t epoch) const {
-    const int call = calls(one, epoch + 1)[epoch];
-    return call != unknown && call == calls(other, epoch + 1)[epoch];
+    const int first = call(one, epoch);
+    return first != unknown && first == call(other, epoch);
+}
+
+int Turns::call(const std::string& training, std::size_t epoch) const {
+    const auto found = calls_.find(training);
+    return found == calls_.end() || epoch >= found->second.size() ? unknown : found->second[epoch];
 }
 
 Table Turns::stored() const {

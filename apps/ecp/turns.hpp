@@ -30,6 +30,8 @@ class Turns {
     Table stored() const;
 
   private:
+    int call(const std::string& training, std::size_t epoch) const;
+
     std::map<std::string, std::vector<int>> calls_;
 };
 

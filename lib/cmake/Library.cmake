@@ -22,7 +22,7 @@ function(fftconv_library name)
     $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)  # our calls among ourselves are never replaced
   # Eigen runs inside our own fixed partition of the work, or results would depend on the number of threads.
   # Square roots are rounded as IEEE 754 says: Eigen's fast ones begin with an estimate of the processor, which
-  # Intel's and AMD's have different, so that Adam and RMSProp would train other weights there.
+  # Intel's and AMD's have different, so that Adam and RMSProp may train other weights there.
   target_compile_definitions(${objects} PRIVATE EIGEN_DONT_PARALLELIZE EIGEN_FAST_MATH=0)
   target_link_libraries(${objects} PRIVATE fftconv_options Eigen3::Eigen)
   fftconv_include_folders(${objects})

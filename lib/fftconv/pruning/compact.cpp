@@ -10,6 +10,13 @@
 namespace fftconv {
 namespace {
 
+/// @throws ShapeError
+void require_values(const NamedArray& array, std::size_t count) {
+    if (array.values.size() != count)
+        throw ShapeError("compaction: " + array.name + ": expected " + std::to_string(count) +
+                         " values, found " + std::to_string(array.values.size()));
+}
+
 using Bytes = std::vector<std::uint8_t>;
 using Maps = std::vector<int>;  ///< indices of the surviving maps, ascending
 
@@ -164,17 +171,6 @@ Compaction::Compaction(const PrunedNetwork& pruned)
         before = maps[i];
     }
 }
-
-namespace {
-
-/// @throws ShapeError
-void require_values(const NamedArray& array, std::size_t count) {
-    if (array.values.size() != count)
-        throw ShapeError("compaction: " + array.name + ": expected " + std::to_string(count) +
-                         " values, found " + std::to_string(array.values.size()));
-}
-
-}  // namespace
 
 /// Of an optimizer's array, "conv1/weight/velocity", its parameter's.
 const Compaction::Place& Compaction::place_of(const std::string& array) const {
